@@ -1,7 +1,7 @@
 /**
- * The first message after a connection is reset while the server is still up: it greets every connection at once, then pushes.
- * Two kinds of loss: of connections that had lived for at least 5.5 s, and of such as are reset 300 ms after their first message.
- * The server speaks WebSocket only.
+ * The time to the first message after a connection is reset while the server is up: it greets every connection at once, then
+ * pushes. Two kinds of losses: connections that were open for at least 5.5 s, and connections reset 300 ms after their first
+ * message. The server offers WebSocket only.
  */
 import { createServer } from 'node:http'
 import { performance } from 'node:perf_hooks'
@@ -24,21 +24,21 @@ const young = { name: 'lived 300 ms', lifeMs: () => 300 }
  * @typedef {object} Plan
  * @property {string} kind
  * @property {Form} form
- * @property {number} clients in one page; few of the short-lived, since Chromium starts a dial to a server only 10 ms after the
- *   one before it has opened
+ * @property {number} clients in one page; few for short-lived connections, since Chromium starts a dial to a server only 10 ms
+ *   after the previous one has opened
  * @property {number} losses of every client
  * @property {number} [pages] one after the other
  */
 /** @type {Plan[]} */
 const plans = [
   { kind: ourClient, form: old, clients: 100, losses: 4 },
-  // What is cut more than six times in a row within 5 s waits longer each time.
+  // A client that is cut more than six times in a row within 5 s waits longer each time.
   { kind: ourClient, form: young, clients: 12, losses: 6, pages: 6 },
   { kind: 'websocket', form: old, clients: 100, losses: 2 },
   { kind: 'websocket', form: young, clients: 5, losses: 40 },
   { kind: 'socket.io, WebSocket only', form: old, clients: 100, losses: 2 },
   { kind: 'partysocket', form: old, clients: 100, losses: 1 },
-  // It draws its wait once per page.
+  // It draws its delay once per page.
   { kind: 'reconnecting-websocket', form: old, clients: 25, losses: 1, pages: 4 },
 ]
 
@@ -46,7 +46,7 @@ const plans = [
 const now = () => performance.timeOrigin + performance.now()
 
 /**
- * A server that resets every connection after its life. Its greeting tells a client when it was reset last.
+ * A server that resets every connection after `lifeMs`. Its greeting contains the time of the client's last reset.
  * @param {string} kind
  * @param {Form} form
  */
@@ -118,7 +118,7 @@ async function measurePage(chromium, { kind, form, clients, losses }) {
       const all = []
       for (let client = 0; client < clients; client += 1) {
         all.push(follow(client))
-        // Chromium delays the dials of a page that makes many at the same time.
+        // Chromium delays the dials of a page with many at the same time.
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
       return (await Promise.all(all)).flat()

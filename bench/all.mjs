@@ -1,4 +1,4 @@
-/** Runs every experiment, or those that are named, writes `results.json`, and shows the table, which also goes into the README. */
+/** Runs every experiment, or those that are named, writes `results.json`, and prints the table, which is also in the README. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { run as afterReset } from './after-reset.mjs'
@@ -109,11 +109,11 @@ for (const [name, run] of experiments) {
   const result = await resultOf(name, run)
   show(result)
   known.set(name, { ...result, measured: `${new Date().toISOString().slice(0, 10)}, ${machine}` })
-  // After each one, so that a run that is interrupted has not measured in vain.
+  // After each one, so that an interrupted run keeps its results.
   await write(results())
 }
 console.log(`\n${tableOf(results())}`)
-// An experiment that broke may have left a server behind.
+// A failed experiment may have left a server running.
 process.exit(results().every(isReached) ? 0 : 1)
 
 /** @param {import('./lib/report.mjs').Result[]} results */

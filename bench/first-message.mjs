@@ -1,6 +1,6 @@
 /**
- * The first message over a healthy WebSocket, 100 ms away, in round trips: the connection costs one, the handshake one. What
- * the client does besides, and what the browser does, is measured without the distance, and told apart from it.
+ * The time to the first message over a working WebSocket with a round trip of 100 ms, in round trips: the connection takes
+ * one, the handshake one. The further work of client and browser is measured without latency, and subtracted.
  */
 import { measureFirstMessages } from './lib/first-message.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'

@@ -1,7 +1,8 @@
 /**
- * A gateway between clients and a WebSocket server, beside nginx and a bare proxy of `ws`, in the same run: how much longer a lone message
- * takes there and back than without any of them, how many messages come through, and what an idle connection occupies. Everything is in Node,
- * over WebSocket; the work of the client of `steadfast/socket` is part of what is measured. `GATEWAY_SHARE=0.05` measures a part of it.
+ * A gateway between clients and a WebSocket server, compared with nginx and a bare proxy of `ws` in the same run: the latency
+ * that each adds to the round trip of a single message, the message throughput, and the memory of an idle connection.
+ * Everything is in Node, over WebSocket; the work of the client of `steadfast/socket` is included. `GATEWAY_SHARE=0.05`
+ * measures a part of it.
  */
 import { WebSocket } from 'ws'
 import { built } from './lib/build.mjs'
@@ -22,7 +23,7 @@ const plan = {
 
 /** @typedef {{ send(data: string): void, close(): void, addEventListener(type: string, listener: (event: any) => void): void }} Socket */
 
-// Node 20 has none.
+// Node 20 has no global WebSocket.
 Object.assign(globalThis, { WebSocket })
 /** @type {typeof import('../dist/socket.js')} */
 const { webSocketOver } = await import(built('socket.js'))
@@ -43,7 +44,7 @@ async function connect(kind, origin) {
   return socket
 }
 
-/** Microseconds for each message there and back. @param {Socket} socket */
+/** The round-trip time of each message, in microseconds. @param {Socket} socket */
 async function echo(socket) {
   let heard = () => {}
   socket.addEventListener('message', () => heard())
@@ -63,7 +64,7 @@ async function echo(socket) {
   return times
 }
 
-/** Messages a second, from the backend to the client. @param {Socket} socket */
+/** Messages per second from the backend to the client. @param {Socket} socket */
 async function flood(socket) {
   let left = plan.flood
   const all = new Promise((resolve) => {
@@ -79,7 +80,7 @@ async function flood(socket) {
 }
 
 /**
- * What an idle connection occupies in the process in the middle, in bytes.
+ * The memory of an idle connection in the proxy process, in bytes.
  * @param {string} kind
  * @param {import('./lib/processes.mjs').Process} server
  */

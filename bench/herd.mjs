@@ -1,9 +1,9 @@
 /**
- * 1,000 clients lose a server at the same instant; it is back after 10 s. A virtual clock, no browser: ours are whole clients
- * on a host of their own, the peers are their published schedules. Everything that reaches the server is counted in fixed buckets
- * of 100 ms that begin with the loss: the dials of each transport, and every request whatever it is for (the dials of all
- * transports, POSTs, and the questions by which a client finds out why it failed). The reach is about the latter: clients have their
- * defaults, and a server does not care what a request is for.
+ * 1,000 clients lose a server at the same time; it is back after 10 s. A virtual clock, no browser: our clients are real ones
+ * on a fake host, the others are simulated by their published schedules. Everything that reaches the server is counted in
+ * fixed buckets of 100 ms from the loss on: the dials of each transport, and all requests (the dials of all transports, POSTs,
+ * and follow-up questions). The limits concern the latter: clients have their defaults, and for a server the purpose of a
+ * request makes no difference.
  */
 import { built } from './lib/build.mjs'
 import { format, runAlone } from './lib/report.mjs'
@@ -20,10 +20,10 @@ const watchMs = 60_000
 const bucketMs = 100
 const limits = { peak: 118, peakAfter: 45, backMs: 4_900, requests: 6 }
 const sessionLimits = { ...limits, peak: 70 }
-/** What a session's server says that it will take, and what it makes of that (rule 18 of the protocol). */
+/** The rate of attachments that the session server announces, and the resulting retry window (rule 18 of the protocol). */
 const attachmentsPerSecond = 500
 const retryWindowMs = (clientCount / attachmentsPerSecond) * 1_000
-/** Every transport has an address of its own here, so that its dials can be counted. @type {import('../dist/index.js').RealtimeOptions['transports']} */
+/** Every transport has a URL of its own here, so that its dials can be counted. @type {import('../dist/index.js').RealtimeOptions['transports']} */
 const allTransports = [
   'websocket',
   { type: 'sse', url: '/sse' },
@@ -35,14 +35,14 @@ const allTransports = [
  * @typedef {object} Outcome
  * @property {number} peak the most dials of one transport in a bucket
  * @property {number} peakAfter the same, after the return
- * @property {number} backMs until 99 % were back, from the return
+ * @property {number} backMs from the server's return until 99 % of the clients were back
  * @property {number} dials of the busiest transport per client, until the end
  * @property {number} requestPeak the most requests of every kind in a bucket
  * @property {number} requestPeakAfter the same, after the return
  * @property {number} requests of every kind per client, until the end
  */
 
-/** What a client asks about a failure is a request, and no dial. */
+/** A follow-up question about a failure is a request, but not a dial. */
 const question = 'question'
 
 /** @param {readonly number[]} times milliseconds from the loss */
@@ -55,7 +55,7 @@ function bucketsOf(times) {
 
 /**
  * @param {Map<string, number[]>} requestsAt by transport or other kind: milliseconds from the loss
- * @param {number[]} backAt milliseconds from the loss, of the clients that came back
+ * @param {number[]} backAt milliseconds from the loss, for each client that came back
  * @returns {Outcome}
  */
 function outcomeOf(requestsAt, backAt) {
@@ -77,7 +77,7 @@ function outcomeOf(requestsAt, backAt) {
 }
 
 /**
- * Whole clients on a virtual host.
+ * Runs real clients on a virtual host.
  * @param {number} seed
  * @param {Variant} variant
  * @returns {Promise<Outcome>}
@@ -122,7 +122,7 @@ async function runClients(seed, { options, greet }) {
 }
 
 /**
- * A schedule alone.
+ * Runs a published schedule without a client.
  * @param {number} seed
  * @param {(random: () => number) => () => number} makeSchedule
  * @returns {Outcome}

@@ -1,6 +1,6 @@
 /**
- * Every WebSocket handshake passes and its connection is reset 150 ms later: boxes that let the handshake through and kill the
- * tunnel are common. The client must end on SSE soon and stay there.
+ * Every WebSocket handshake passes and its connection is reset 150 ms later, as by common middleboxes that let the handshake
+ * pass and kill the tunnel. The client must switch to SSE soon and stay there.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { startProxy } from './lib/proxy.mjs'
@@ -17,17 +17,17 @@ const ourClient = 'steadfast'
 
 /**
  * @typedef {object} Visit
- * @property {number | null} sseAt when the first message came over SSE
- * @property {number} messages that came over SSE
+ * @property {number | null} sseAt when the first message arrived over SSE
+ * @property {number} messages the number of messages over SSE
  * @property {number} lostAfterwards connections lost after that
- * @property {number} dials of WebSocket, all in all
+ * @property {number} dials the total number of WebSocket dials
  */
 
 /**
- * What the client does in `watchMs`.
+ * Observes the client for `watchMs`.
  * @param {import('./lib/chromium.mjs').Chromium} chromium
  * @param {string} kind
- * @param {boolean} isQuiet the server says nothing over the WebSocket before it dies
+ * @param {boolean} isQuiet whether the server sends nothing over the WebSocket before the reset
  * @returns {Promise<Visit>}
  */
 async function visit(chromium, kind, isQuiet) {

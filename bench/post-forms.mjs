@@ -1,4 +1,4 @@
-// Which form of a POST passes a firewall, and what each costs: `node bench/post-forms.mjs`.
+// Which form of a POST passes a firewall, and the cost of each: `node bench/post-forms.mjs`.
 import { createServer } from 'node:http'
 import { loadTypeScript } from '../scripts/load-typescript.mjs'
 
@@ -29,7 +29,7 @@ const multipart = (boundaryOf) => (lines) => {
 const random = () => `steadfast${Math.random().toString(36).slice(2)}`
 const fileOf = (text) => text.slice(text.indexOf('\r\n\r\n') + 4, text.lastIndexOf('\r\n--'))
 
-/** How lines become a body, and a body lines. */
+/** Conversions between lines and bodies. */
 const forms = {
   'text/plain': { of: (lines) => ({ type: 'text/plain', body: lines }), back: (text) => text },
   'application/json': {
@@ -97,7 +97,7 @@ for (const [name, level] of [
 const texts = Array.from({ length: 100 }, (_, n) => `{"user":"u${n}","text":"${'äbc "d" '.repeat(10)}"}`)
 const samples = { one: `${hello}\nM[1,"hello"]`, batch: `${hello}\nM${JSON.stringify([1, ...texts])}` }
 
-/** The median of the processor's milliseconds of many repetitions. */
+/** The median CPU time of many repetitions, in milliseconds. */
 function cpuOf(work) {
   const times = Array.from({ length: 15 }, () => {
     const before = process.cpuUsage()

@@ -1,8 +1,8 @@
 /**
- * One topic to 1,000 clients at two nodes that share a Redis, published at both nodes by turns: messages delivered for each second that
- * the nodes compute, and what Redis computes for each message, beside socket.io with its two adapters for Redis. Each has a Redis and
- * processes of its own, which wait while another one is measured. Beside them, without clients, the shortest script that keeps a message:
- * what any store costs Redis that keeps and numbers messages in one step.
+ * One topic to 1,000 clients at two nodes that share a Redis, published at both nodes alternately: deliveries per second of
+ * CPU time of the nodes, and CPU time of Redis per message, compared with socket.io and its two Redis adapters. Each has a
+ * Redis and processes of its own, which are idle while another one is measured. As a lower bound, without clients, the
+ * shortest script that stores and numbers a message in one step.
  */
 import { startFleet } from './lib/fleets.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'
@@ -47,7 +47,7 @@ export async function run() {
   }
   try {
     for (const { fleet, clients } of parties) await fleet.open(clients / fleet.nodes.length)
-    // The first of each is the one in which everything warms up.
+    // The first broadcast of each is a warm-up.
     for (const party of parties) await broadcast(party)
     for (let round = 0; round < rounds; round += 1) {
       for (const index of parties.keys()) {
@@ -61,7 +61,7 @@ export async function run() {
   } finally {
     for (const { fleet } of parties) await fleet.stop()
   }
-  /** How many times as much as another one, of the same round. @param {'deliveries' | 'redisMicros'} what @param {string} kind */
+  /** The ratio to another kind in the same round. @param {'deliveries' | 'redisMicros'} what @param {string} kind */
   const timesOf = (what, kind) => {
     const ours = parties.find((party) => party.kind === 'redis')?.[what] ?? []
     const theirs = parties.find((party) => party.kind === kind)?.[what] ?? []

@@ -1,6 +1,6 @@
 /**
- * A message there and back over WebSocket, through a node with `redisStore()` and through one with `memoryStore()`: how long it takes when
- * nothing else happens, and what the node computes for it when 100 clients have one under way each.
+ * The echo of a message over WebSocket, through a node with `redisStore()` and through one with `memoryStore()`: its
+ * round-trip time without other load, and the CPU time of the node per message when 100 clients have one in flight each.
  */
 import { startProcess } from './lib/processes.mjs'
 import { startRedis } from './lib/redis-server.mjs'
@@ -33,7 +33,7 @@ export async function run() {
   )
   try {
     for (const { url } of parties) await clients.ask('open', { url, count: load.clients })
-    // The first round is the one in which everything warms up.
+    // The first round is a warm-up.
     for (let round = 0; round <= rounds; round += 1) {
       for (const { node, url, p50, cpu } of round % 2 === 0 ? parties : parties.toReversed()) {
         const times = await clients.ask('lone', { url, ...lone })

@@ -1,6 +1,6 @@
 /**
- * What sessions cost a Redis that do nothing: the memory of one that is subscribed to one topic, which all have in common or which is its
- * own, and the CPU for 10,000 of them at two nodes, over half a minute each.
+ * The cost of idle sessions in Redis: the memory of a session that is subscribed to one topic (shared by all, or its own), and
+ * the CPU time for 10,000 of them on two nodes, over half a minute each.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startFleet } from './lib/fleets.mjs'
@@ -8,7 +8,7 @@ import { format, rowOf, runAlone } from './lib/report.mjs'
 import { median, summarize } from './lib/stats.mjs'
 
 const sessions = Number(process.env['SESSIONS'] ?? 10_000)
-/** So many are there when the memory is measured for the first and for the last time: what all share is not counted. */
+/** The numbers of sessions at the first and the last measurement of memory, so that shared memory is not counted. */
 const [few, more] = [500, 2_500]
 const perSecond = 400
 const settlingMs = 3_000

@@ -1,7 +1,7 @@
 /**
- * A connection is reset while the server is still up and both sides send: 200 messages a second down, 20 up, all numbered. What comes
- * of it: the time until the next message, and what was lost or came twice in all, both ways. Once more with the same clients on a
- * server that has 10,000 other sessions: who comes back alone must not wait as if all of them did.
+ * A connection is reset while the server is up and both sides send numbered messages, 200 per second down and 20 up. Measured
+ * are the time until the next message, and the lost and repeated messages, both ways. The same clients are measured again on a
+ * server with 10,000 other sessions: a single client that returns must not wait as if all of them did.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launchChromium } from './lib/chromium.mjs'

@@ -1,7 +1,7 @@
 /**
- * One topic to 1,000 sessions over WebSocket: messages delivered for each second that the server computes, beside a bare loop over
- * the sockets of `ws`. One message at a time, so that no batch makes it cheaper. The server and its 1,000 counting clients are
- * processes of their own.
+ * One topic to 1,000 sessions over WebSocket: deliveries per second of the server's CPU time, compared with a bare loop over
+ * the sockets of `ws`. One message at a time, so that batching does not make it cheaper. The server and its 1,000 counting
+ * clients are processes of their own.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measurePairs, rateCheck } from './lib/pairs.mjs'
@@ -21,7 +21,7 @@ const ourClient = 'steadfast'
 
 /**
  * @param {boolean} isRaw
- * @returns {Promise<number>} milliseconds that the server computed for one message to one session
+ * @returns {Promise<number>} milliseconds of the server's CPU time for one message to one session
  */
 async function broadcast(isRaw) {
   const server = await (isRaw ? startProcess('raw-server.mjs') : startProcess('session-server.mjs', ['', 'news']))
@@ -29,7 +29,7 @@ async function broadcast(isRaw) {
   try {
     const url = server.origin.replace('http', 'ws') + (isRaw ? '/hold' : '/session')
     await clients.ask('open', { url, count: sessions, speech: isRaw ? 'raw' : 'session' })
-    // One for warming up, of which everybody must have heard: subscriptions are made after a session has opened.
+    // The first one is a warm-up that all clients must receive, since sessions subscribe after they have opened.
     let expected = 0
     for (const count of [messages, messages]) {
       const before = await server.ask('cpu')

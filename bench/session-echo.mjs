@@ -1,6 +1,6 @@
 /**
- * One message there and back over WebSocket, one after the other: batching must not make a lone message wait. The page is
- * isolated (COOP and COEP), because elsewhere Chromium's clock only shows tenths of a millisecond.
+ * The round-trip time of single messages over WebSocket, one after the other: batching must not delay a single message. The
+ * page is cross-origin isolated (COOP and COEP), because otherwise Chromium's clock has a resolution of 0.1 ms only.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { measureDistributions } from './lib/pairs.mjs'
@@ -17,7 +17,7 @@ const peerClient = 'socket.io'
 const plan = { warmUp: 300, count: 1_000, bytes: 100 }
 
 /**
- * In the page: microseconds for each there and back.
+ * In the page: the round-trip times in microseconds.
  * @param {string} origin
  * @param {string} kind
  * @param {typeof plan} plan
@@ -60,7 +60,7 @@ async function echo(origin, kind, { warmUp, count, bytes }) {
     connection.send(text)
     const time = (await back) - startedAt
     if (index >= 0) times.push(time * 1_000)
-    // The next one begins in a task of its own, as messages of people do.
+    // The next message is sent in a task of its own, as messages of users are.
     await new Promise((resolve) => setTimeout(resolve))
   }
   connection.close()

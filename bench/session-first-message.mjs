@@ -1,7 +1,7 @@
 /**
- * The first message of a new session, 100 ms away, in round trips: the connection costs one, and the hello travels with the
- * handshake or the request, so the next one brings the message already. What client and browser do besides is measured without the
- * distance, and told apart from it.
+ * The time to the first message of a new session with a round trip of 100 ms, in round trips: the connection takes one, and
+ * the hello is sent with the handshake or the request, so the second one brings the message. The further work of client and
+ * browser is measured without latency, and subtracted.
  */
 import { measureFirstMessages } from './lib/first-message.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'

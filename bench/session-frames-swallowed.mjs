@@ -1,6 +1,6 @@
 /**
- * The WebSocket handshake passes, and not one frame after it, for ever; SSE works. A session's transport is usable when its `open` frame
- * has come, so the client must be on SSE as soon as it has dialled that beside it, and nothing of what either side sent may be lost.
+ * The WebSocket handshake passes and no frame after it; SSE works. A session's transport is usable once its `open` frame has
+ * arrived, so the client must switch to SSE as soon as it has raced it, and no message of either side may be lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launchChromium } from './lib/chromium.mjs'
@@ -9,7 +9,7 @@ import { format, rowOf, runAlone } from './lib/report.mjs'
 import { startFeed } from './lib/servers.mjs'
 import { median, summarize } from './lib/stats.mjs'
 
-/** The client's `raceAfterMs` where it does not know the round trip. */
+/** The client's `raceAfterMs` if it does not know the round trip. */
 const raceAfterMs = 500
 const limitMs = raceAfterMs + 100
 const rates = { downEveryMs: 5, upEveryMs: 50 }

@@ -1,7 +1,7 @@
 /**
- * What an idle client costs the page: how much its JavaScript heap grows by 100 of them, connected over WebSocket, each with one
- * listener. As many were there and gone before, and a few stay, so that the code and the shapes of objects, which all share, are
- * counted in none of them.
+ * The memory of an idle client in the page: the growth of the JavaScript heap by 100 of them, connected over WebSocket, each
+ * with one listener. As many were created and closed before, and a few remain, so that shared code and object shapes are not
+ * counted.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'

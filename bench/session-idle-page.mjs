@@ -1,7 +1,7 @@
 /**
- * How often a page wakes up for an idle connection: timers that fire, and frames that come or leave, over some minutes after the first
- * of them. Each client has a page of its own and its own defaults; all are watched at the same time. A frame of the WebSocket
- * protocol itself (ping, pong) is answered outside of the page, and wakes nothing in it.
+ * How often an idle connection wakes its page: timers that fire, and frames received or sent, over some minutes after the
+ * start. Each client has a page of its own and its defaults; all are measured at the same time. Ping and pong frames of the
+ * WebSocket protocol are handled outside of the page, and do not wake it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launchChromium } from './lib/chromium.mjs'
@@ -9,12 +9,12 @@ import { format, runAlone } from './lib/report.mjs'
 import { startFeed, startSessions, startSocketIo } from './lib/servers.mjs'
 
 const calmMs = 10_000
-/** A common multiple of what the clients do every 25 s, and whole minutes. */
+/** A common multiple of the clients' 25 s intervals and whole minutes. */
 const minutes = Number(process.env['ROUNDS'] ?? 5)
 const most = 6
 const ourClient = 'steadfast, session over WebSocket'
 
-/** In the page: counts what wakes it from now on. */
+/** In the page: counts timers and frames from now on. */
 function countWakeUps() {
   const counts = { timers: 0, framesIn: 0, framesOut: 0 }
   const { setTimeout, setInterval, WebSocket } = window
@@ -46,7 +46,7 @@ function countWakeUps() {
   Object.assign(window, replaced, { wakeUps: counts })
 }
 
-/** In the page: a client's script, which may keep what it finds when it is loaded. @param {string} source */
+/** In the page: loads a client's script, after `countWakeUps`, since it may store globals. @param {string} source */
 const load = (source) =>
   new Promise((resolve, reject) => {
     const script = Object.assign(document.createElement('script'), { src: source, onload: () => resolve(null), onerror: reject })

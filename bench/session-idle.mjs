@@ -1,7 +1,7 @@
 /**
- * What 10,000 idle sessions cost the server: the CPU of its process over a minute, beside socket.io and bare `ws` that pings as often. All
- * three servers run at the same time with as many sockets each, so that what else the machine does falls on all of them alike; the
- * clients are processes of their own, which answer every ping.
+ * The cost of 10,000 idle sessions: the CPU time of the server process over a minute, compared with socket.io and with bare
+ * `ws` that pings as often. All three servers run at the same time with as many sockets each, so that other load affects all
+ * alike. The clients are processes of their own, which answer every ping.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProcess } from './lib/processes.mjs'
@@ -10,7 +10,7 @@ import { median, summarize } from './lib/stats.mjs'
 
 const count = Number(process.env['SESSIONS'] ?? 10_000)
 const perSecond = 450
-/** Longer than two of anybody's heartbeats, so that all of them are in step before it is measured. */
+/** Longer than two heartbeats of each server, so that all are in a steady state before the measurement. */
 const calmMs = 55_000
 const minuteMs = 60_000
 const minutes = Number(process.env['ROUNDS'] ?? 3)

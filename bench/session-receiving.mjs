@@ -1,8 +1,8 @@
 /**
  * Receiving in session mode: 200,000 messages of 100 bytes over WebSocket, an event stream and long-poll, and 2,000 of 64 KiB
- * over WebSocket, sent by a process of its own as fast as the socket takes them, all different, through the default store. Beside it
- * the browser's own means with a frame, an event or a line for each message, and the same listener; and a raw WebSocket whose
- * server batches as well. Each time in a new page, by turns.
+ * over WebSocket, sent by a process of its own as fast as the socket accepts them, all different, through the default store.
+ * It is compared with the browser's own APIs, with a frame, an event or a line per message and the same listener, and with a
+ * raw WebSocket whose server batches too. The runs alternate, each in a new page.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { measurePairs, rateCheck, sayRate } from './lib/pairs.mjs'
@@ -20,10 +20,10 @@ const large = { messages: 2_000, bytes: 65_536, form: 'binary' }
  * @typedef {object} Lane
  * @property {string} name
  * @property {'websocket' | 'sse' | 'long-poll'} transport
- * @property {string} raw what the browser does it with
- * @property {string} what it is compared with, for people
+ * @property {string} raw the browser API used for comparison
+ * @property {string} what the label of the comparison
  * @property {typeof small} flood
- * @property {number} [least] as many times as fast; without it the comparison is only told
+ * @property {number} [least] the minimum speed-up; without it the comparison is only reported
  */
 /** @type {Lane[]} */
 const lanes = [

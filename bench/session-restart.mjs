@@ -1,7 +1,7 @@
 /**
- * A real server with 1,000 whole clients, all with their defaults, is gone for 10 s and starts again on the same port: how many it
- * refuses with 4429 although they came when they were told to, and when 99 % of them are back. Servers and clients are
- * processes of their own.
+ * A real server with 1,000 real clients, all with their defaults, is down for 10 s and restarts on the same port: how many
+ * clients it refuses with 4429 although they returned when they were told to, and when 99 % of them are back. Servers and
+ * clients are processes of their own.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProcess } from './lib/processes.mjs'

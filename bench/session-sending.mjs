@@ -1,7 +1,8 @@
 /**
- * Sending 200,000 messages of 100 bytes over WebSocket in bursts, a burst in a task: from the first `send` until the server, a process
- * of its own, says that it has handled the last. All go on while no more than so many messages are unacknowledged. The raw WebSocket
- * sends each in a frame, or each burst in arrays of JSON of up to 64 KiB, as the client does. The texts are all different.
+ * Sends 200,000 messages of 100 bytes over WebSocket, one burst per task: from the first `send` until the server, a process of
+ * its own, reports that it has handled the last. All senders limit the number of unacknowledged messages. The raw WebSocket
+ * sends each message in a frame, or each burst in JSON arrays of up to 64 KiB, as the client does. The texts are all
+ * different.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { measurePairs, rateCheck, sayRate } from './lib/pairs.mjs'
@@ -17,11 +18,11 @@ const rounds = { least: 7, most: 15, precision: 0.05 }
 const rawClient = 'websocket'
 const batchingClient = 'websocket, batches'
 const ourClient = 'steadfast'
-/** In one task. */
+/** Messages per task. */
 const burst = 2_000
 const plan = { messages, bytes, burst, mostUnacknowledged: 40_000 }
 
-/** In the page: the texts are made before the clock starts. @param {typeof plan} plan */
+/** In the page: creates the texts before the measurement. @param {typeof plan} plan */
 function makeTexts({ messages, bytes }) {
   window.texts = Array.from({ length: messages }, (_, index) =>
     `${index} ${Math.sin(index)} `.padEnd(bytes, String(index)).slice(0, bytes),

@@ -1,6 +1,6 @@
 /**
- * A link goes silent while both sides send: nothing passes any more, neither bytes nor the end of the connection. Later connections
- * work. What comes of it: the time until the next message, and what was lost or came twice, both ways.
+ * A link goes silent while both sides send: neither bytes nor the end of the connection pass any more. Later connections work.
+ * Measured are the time until the next message, and the lost and repeated messages, both ways.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launchChromium } from './lib/chromium.mjs'
@@ -50,7 +50,7 @@ async function measure(pages, { kind, watchMs }) {
 export async function run() {
   const pages = await startFeed()
   try {
-    // At once, since they only wait; each in a browser of its own.
+    // In parallel, since they mostly wait; each in a browser of its own.
     const all = await Promise.all(plans.map((plan) => measure(pages.origin, plan)))
     const rows = all.map(({ kind, waits, sum }) => {
       const row = rowOf(kind, summarize(waits))

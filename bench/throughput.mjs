@@ -1,8 +1,8 @@
 /**
- * Receiving 200,000 messages of 100 bytes over WebSocket, one to a frame, sent as fast as the socket takes them by a process
- * of its own. The client and the raw WebSocket take turns, each time in a new page, with the same listener; each is compared with
- * its neighbour in time, because a machine is not equally busy all the time. What the client itself costs is measured as well,
- * without any network, because it is far less than the noise of the rest.
+ * Receives 200,000 messages of 100 bytes over WebSocket, one per frame, sent as fast as the socket accepts them by a process
+ * of its own. The client and the raw WebSocket alternate, each time in a new page, with the same listener; each run is
+ * compared with the one next to it, because the load of the machine varies. The cost of the client itself is also measured
+ * without a network, because it is far less than the noise of the rest.
  */
 import { launchChromium } from './lib/chromium.mjs'
 import { measurePairs, rateCheck } from './lib/pairs.mjs'
@@ -59,7 +59,7 @@ async function receive(chromium, kind, pages, origin) {
 }
 
 /**
- * The same messages handed to the client by a socket that is none.
+ * The same messages given to the client by a fake socket.
  * @param {import('./lib/chromium.mjs').Chromium} chromium
  * @param {string} pages
  * @returns {Promise<number>} milliseconds

@@ -1,4 +1,4 @@
-/** The first message when the WebSocket handshake is answered with 400 and SSE works, 100 ms away and at no distance. */
+/** The time to the first message when the WebSocket handshake is answered with 400 and SSE works (RTT 100 ms, and 0). */
 import { measureFirstMessages } from './lib/first-message.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'
 import { median, summarize } from './lib/stats.mjs'
@@ -6,7 +6,7 @@ import { median, summarize } from './lib/stats.mjs'
 const distanceMs = 100
 const rounds = 15
 const mostTimes = 3
-/** At no distance, where the clients' own work is all there is. */
+/** Without latency, where only the clients' own work counts. */
 const mostMs = 25
 const rawClient = 'eventsource'
 const ourClient = 'steadfast'

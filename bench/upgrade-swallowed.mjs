@@ -1,6 +1,6 @@
 /**
- * The first message when the WebSocket handshake is never answered and SSE works, no distance. The client must dial SSE
- * beside it: after 500 ms when it knows nothing of the distance, sooner when the page comes from the same origin.
+ * The time to the first message when the WebSocket handshake is never answered and SSE works, without latency. The client must
+ * dial SSE beside it: after 500 ms if it does not know the round trip, sooner if the page has the same origin.
  */
 import { measureFirstMessages } from './lib/first-message.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'

@@ -1,4 +1,4 @@
-/** Puts a chat message into the feed for all. `tag` comes back as it was, so that its sender knows it again. */
+/** Appends a chat message to the feed. `tag` is kept, so that the sender recognizes the message. */
 export function say(feed, json) {
   let message
   try {

@@ -11,11 +11,11 @@ import { startRedis } from './redis.mjs'
 import { RoundRobin } from './round-robin.mjs'
 
 const names = ['A', 'B']
-/** So many chat messages are remembered, so that one that a second node hands over again is known. */
+/** How many keys of chat messages are remembered, to recognize a message that a second node reports again. */
 const mostKeys = 1000
 const publishAgainMs = 250
 
-/** `onEnd(reason)` is called if Redis ends by itself, without which nothing goes on. */
+/** `onEnd(reason)` is called if Redis ends by itself, since the cluster cannot work without it. */
 export async function startCluster(feed, { RealtimeServer }, onEnd) {
   const redis = await startRedis(onEnd)
   const keys = new Set()
@@ -24,7 +24,7 @@ export async function startCluster(feed, { RealtimeServer }, onEnd) {
   const store = redisStore({ client: createClient({ socket: { host: '127.0.0.1', port: redis.port } }) })
   const realtime = new RealtimeServer({ topics: store.topics, sessions: store.sessions })
   let isEnding = false
-  /** One after the other: a message that is published again must not come behind the next. */
+  /** The chain of publications: a message that is published again must not be overtaken by the next. */
   let published = Promise.resolve()
   feed.listen((message) => {
     published = published.then(() => publish(message))
@@ -41,7 +41,7 @@ export async function startCluster(feed, { RealtimeServer }, onEnd) {
     }
   }
 
-  /** A node may die when it has handed over a chat message, and another one hands it over again. */
+  /** A node may die after it has reported a chat message, and another node then reports it again. */
   function sayOnce(json, key) {
     if (keys.has(key)) return
     keys.add(key)
@@ -56,11 +56,11 @@ export async function startCluster(feed, { RealtimeServer }, onEnd) {
     handleUpgrade: (request, socket, head, visitor) => balancer.handleUpgrade(request, socket, head, visitor),
     endOf: (visitor, code, reason) => realtime.end(visitor, code, reason),
     close: () => Promise.all(nodes.map((node) => node.stop())),
-    /** One that does not start now is started again, as one that has died. */
+    /** Starts all nodes; one that fails to start is restarted like a dead one. */
     reopen: () => Promise.allSettled(nodes.map((node) => node.start())),
-    /** What this visitor is shown of the nodes, and the name of the one that carries their connection. */
+    /** The states of the nodes as shown to this visitor, and the name of the node that carries their connection. */
     nodes: (visitor) => ({ nodes: nodes.map(({ sight }) => sight), carrier: balancer.carrierOf(visitor)?.name ?? null }),
-    /** Kills the node that carries this visitor's connection, or else one that is alive. Resolves with its name. */
+    /** Kills the node that carries this visitor's connection, or else any running one. Resolves with its name. */
     async kill(visitor) {
       const node = balancer.carrierOf(visitor) ?? nodes.find(({ state }) => state === 'alive')
       return (await node?.kill()) ? node.name : null

@@ -1,20 +1,20 @@
-/** What a bad network does to a connection, as bytes. */
+/** Faults of a bad network, as bytes on the connection. */
 import { ServerResponse } from 'node:http'
 
 const handshakeKey = 'sec-websocket-key'
 const longestStallMs = 120_000
 
-/** A text frame all of whose reserved bits are set, which no extension has asked for (RFC 6455, 5.2). */
+/** Sends a text frame with all reserved bits set, although no extension was negotiated (RFC 6455, 5.2). */
 export function damageFrame({ socket }) {
   socket.write(Buffer.from([0xf1, 5, ...Buffer.from('wrong')]))
 }
 
-/** The answer proves that the server has read the key; to another key it proves nothing (RFC 6455, 4.2.2). */
+/** Replaces the key of the handshake, so that the server's answer does not match the client's key (RFC 6455, 4.2.2). */
 export function damageHandshake({ headers }) {
   headers[handshakeKey] = Buffer.alloc(16).toString('base64')
 }
 
-/** Nothing passes any more, either way, and nobody says so: as where a router has forgotten the connection. */
+/** Nothing passes any more, either way, without notice: as if a router had forgotten the connection. */
 export function stall({ socket, transport }) {
   socket.write = (_data, encoding, done) => {
     process.nextTick(typeof encoding === 'function' ? encoding : (done ?? (() => {})))
@@ -22,14 +22,14 @@ export function stall({ socket, transport }) {
   }
   socket.end = () => socket
   socket.destroySoon = () => {}
-  // What comes over an upgraded socket would still be read. A request has been read already.
+  // Stops reading an upgraded socket; a request has been read already.
   if (transport === 'websocket') socket.removeAllListeners('data').resume()
   socket.once('end', () => socket.destroy())
   const timer = setTimeout(() => socket.destroy(), longestStallMs).unref()
   socket.once('close', () => clearTimeout(timer))
 }
 
-/** Calls back when this answer turns out to be an event stream that stays open: it is the one that has no length. */
+/** Calls back if this answer is an event stream that stays open, which is the only one without a length. */
 export function whenStreaming(response, callback) {
   const { writeHead } = response
   response.writeHead = (status, headers = {}) => {
@@ -39,13 +39,13 @@ export function whenStreaming(response, callback) {
   }
 }
 
-/** The headers leave and nothing else does, as behind a proxy that collects an answer before it passes it on. */
+/** Sends the headers and nothing else, like a proxy that buffers a complete answer before forwarding it. */
 export function holdBack(response) {
   response.flushHeaders()
   response.write = () => true
 }
 
-/** Half of the next event still leaves. */
+/** Sends half of the next event, and cuts the connection. */
 export function tear(response) {
   const { write } = response
   response.write = (chunk) => {
@@ -56,13 +56,13 @@ export function tear(response) {
   }
 }
 
-/** What a proxy says while it does not reach the server behind it. */
+/** Answers like a proxy that cannot reach the server behind it. */
 export function answerBusy(response) {
   const headers = { 'Retry-After': '5', Via: '1.1 a-proxy' }
   answerPage(response, 503, '503 Service Unavailable', 'So says a proxy, which does not reach the server behind it.', headers)
 }
 
-/** What the network of a hotel says to everything until somebody logs in. */
+/** Answers like the captive portal of a hotel before the login. */
 export function answerPortal(response) {
   answerPage(response, 200, 'Welcome to Hotel Skerry', 'Log in to use the network of this house.')
 }
@@ -72,7 +72,7 @@ function answerPage(response, status, title, text, headers) {
   response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store', ...headers }).end(page)
 }
 
-/** An upgrade as what comes out of a proxy that does not know it: a plain request, with the way to answer it. */
+/** Turns an upgrade into the plain request that a proxy without WebSocket support would forward; returns its response. */
 export function strippedOf(request, socket) {
   delete request.headers.upgrade
   delete request.headers.connection
@@ -80,7 +80,7 @@ export function strippedOf(request, socket) {
   response.shouldKeepAlive = false
   response.assignSocket(socket)
   response.once('finish', () => socket.end())
-  // Unread, it would not hear that the visitor hung up.
+  // An unread socket would not notice that the visitor has closed it.
   socket.resume()
   return response
 }

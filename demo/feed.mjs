@@ -1,6 +1,6 @@
 /**
- * The demo's only data: one bounded log of messages, numbered from 1 without a hole. A number is a cursor that is good on
- * every transport, and a reader who counts finds out by itself whether anything was lost or came twice.
+ * The demo's only data: one bounded log of messages, numbered from 1 without gaps. A number is a cursor for every transport,
+ * and a reader can detect lost and repeated messages by counting.
  */
 
 const instruments = [
@@ -40,8 +40,8 @@ export class Feed {
   }
 
   /**
-   * The cursor that somebody asked with, as a number. A cursor ahead of the log is from before this process was started, so
-   * its reader begins anew instead of waiting for a number that may take hours to come.
+   * The cursor of a request, as a number. A cursor ahead of the log is from an earlier process, so its reader starts over
+   * instead of waiting for a number that may take hours to be reached.
    */
   cursorFrom(text) {
     const digits = /^(?:W\/)?"?(\d{1,15})"?$/.exec(text ?? '')?.[1]
@@ -49,30 +49,30 @@ export class Feed {
     return cursor > this.#last ? Math.max(0, this.#last - this.#backlog) : cursor
   }
 
-  /** What came after the cursor, as far as it is still kept. */
+  /** The messages after the cursor, as far as they are still kept. */
   after(cursor) {
     const first = this.#last - this.#log.length
     return this.#log.slice(Math.max(0, cursor - first))
   }
 
-  /** Everything after the cursor, at once and from then on. Returns the way to stop. */
+  /** Calls `listener` with all messages after the cursor, existing and new ones. Returns a function that stops it. */
   follow(cursor, listener) {
     for (const entry of this.after(cursor)) listener(entry)
     return this.listen(listener)
   }
 
-  /** What comes from now on. Returns the way to stop. */
+  /** Calls `listener` with all new messages. Returns a function that stops it. */
   listen(listener) {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Sets the instruments going: together about eight readings in a second. */
+  /** Starts the instruments: together about eight readings per second. */
   start() {
     for (const instrument of instruments) {
       let value = instrument.middle
       const tick = () => {
-        // A walk that is drawn back to the middle: it looks like weather and never runs away.
+        // A random walk with mean reversion: it looks like weather data and stays in range.
         value += (instrument.middle - value) * 0.03 + (Math.random() + Math.random() - 1) * instrument.swing * 0.16
         this.append({ kind: 'reading', name: instrument.name, unit: instrument.unit, value: value.toFixed(instrument.digits) })
         this.#timers.set(instrument, setTimeout(tick, instrument.everyMs * (0.7 + Math.random() * 0.6)))

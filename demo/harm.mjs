@@ -1,6 +1,6 @@
 /**
- * What can be done to one visitor's connections, without disturbing anybody else's. Every browser page sends a key of its own
- * in the query; what was set for it stays set, also over a restart of the server, until it is undone.
+ * The faults of one visitor's connections, without effect on those of others. Every browser page sends a key of its own in the
+ * query; faults set for it stay set, also over a restart of the server, until they are undone.
  */
 import {
   answerBusy,
@@ -17,25 +17,25 @@ import {
 const everything = ['websocket', 'sse', 'long-poll', 'poll']
 
 /**
- * The faults by name, each with the transports that it strikes. Their running connections are reset when it is set, or struck
- * in a way of its own. What happens `once` is not set.
+ * The faults by name, each with the transports that it affects. When a fault is set, their open connections are reset, or
+ * treated by its `how`. A fault with `once` is an action and not a setting.
  */
 export const faults = {
-  /** The upgrade is answered by 403, as strict proxies do. */
+  /** The upgrade is answered with 403, as by strict proxies. */
   'refuse-websocket': { strikes: ['websocket'] },
   /** The upgrade arrives as a plain GET, and is answered as one. */
   'strip-upgrade': { strikes: ['websocket'] },
   /** The upgrade is never answered. */
   'swallow-websocket': { strikes: ['websocket'] },
-  /** The answer to the handshake belongs to another handshake. */
+  /** The answer to the handshake is for another key. */
   'damage-handshake': { strikes: ['websocket'] },
   /** The handshake passes, and 150 ms later the connection is reset. */
   'kill-websocket': { strikes: ['websocket'] },
-  /** The handshake passes, and 600 ms later a frame is none. */
+  /** The handshake passes, and 600 ms later an invalid frame follows. */
   'damage-frame': { strikes: ['websocket'], how: damageFrame },
   /** Event streams are reset. */
   'block-sse': { strikes: ['sse'] },
-  /** Of event streams nothing but the headers arrives. */
+  /** Only the headers of event streams arrive. */
   'hold-sse': { strikes: ['sse'] },
   /** Event streams are cut in the middle of an event, 1.5 s after they began. */
   'tear-sse': { strikes: ['sse'], how: ({ response, isStream }) => isStream && tear(response) },
@@ -45,9 +45,9 @@ export const faults = {
   cut: { strikes: everything },
   /** A proxy answers everything with 503. */
   'answer-503': { strikes: everything },
-  /** A network that wants a login answers everything with a page. */
+  /** A captive portal answers everything with a login page. */
   portal: { strikes: everything },
-  /** What is open says nothing any more; what is opened from now on is not concerned. */
+  /** Open connections go silent; new ones are not affected. */
   silence: { strikes: everything, how: stall, once: true },
 }
 
@@ -66,7 +66,7 @@ export class Harm {
     return this.#faults.get(visitor)?.has(fault) ?? false
   }
 
-  /** Sets or undoes a fault. What it stands against ends at once, or the visitor would wait in vain for something to happen. */
+  /** Sets or undoes a fault. Open connections that it affects end at once, so that the visitor sees its effect. */
   set(visitor, fault, isOn) {
     const { strikes, how, once } = faults[fault]
     const set = this.#faults.get(visitor) ?? new Set()
@@ -74,7 +74,7 @@ export class Harm {
     else set.delete(fault)
     this.#faults.delete(visitor)
     if (set.size > 0) this.#faults.set(visitor, set)
-    // Nobody tells us that a visitor is gone for good: the one whose last change is the oldest is forgotten.
+    // The server does not learn that a visitor has left for good: the one with the oldest change is removed.
     if (this.#faults.size > maxVisitors) this.#faults.delete(this.#faults.keys().next().value)
     if (isOn) this.strike(visitor, strikes, how)
   }
@@ -83,19 +83,19 @@ export class Harm {
     this.#faults.delete(visitor)
   }
 
-  /** Does something to this visitor's running connections over these transports. */
+  /** Applies `how` to this visitor's open connections over these transports. */
   strike(visitor, transports = everything, how = reset) {
     for (const connection of [...this.#connections]) {
       if (connection.visitor === visitor && transports.includes(connection.transport)) how(connection)
     }
   }
 
-  /** Lets a WebSocket be struck from now on, until its socket is done. */
+  /** Makes a WebSocket subject to faults until its socket closes. */
   watchSocket(visitor, socket) {
     this.#watch({ visitor, transport: 'websocket', socket }, socket)
   }
 
-  /** Lets a request that is being answered be struck from now on, and does to an event stream what is to be done to it. */
+  /** Makes a request that is being answered subject to faults, and applies those of event streams to it. */
   watchAnswer(visitor, transport, { socket }, response) {
     const connection = { visitor, transport, socket, response, isStream: false }
     this.#watch(connection, response)
@@ -107,8 +107,8 @@ export class Harm {
   }
 
   /**
-   * Stops a request that a fault stands against, and says whether it did. What only asks how the server has seen a failure is
-   * stopped by nothing but what stops everything.
+   * Stops a request that a fault affects, and returns whether it did. Follow-up questions are stopped only by faults that stop
+   * everything.
    */
   stops(visitor, transport, request, response, isQuestion = false) {
     const fault = !isQuestion && { sse: 'block-sse', 'long-poll': 'block-long-poll' }[transport]
@@ -119,13 +119,13 @@ export class Harm {
     return true
   }
 
-  /** Does to an upgrade what is to be done to it. Returns whether the handshake may go on. `answer` is for a plain request. */
+  /** Applies the faults of upgrades. Returns whether the handshake may continue. `answer` answers a plain request. */
   admits(visitor, request, socket, answer) {
     if (this.has(visitor, 'cut')) reset({ socket })
     else if (this.has(visitor, 'refuse-websocket'))
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     else if (this.has(visitor, 'swallow-websocket')) {
-      // Nobody reads this socket, so only a limit ends it if the visitor never hangs up.
+      // Only a timeout ends this socket if the visitor never closes it.
       socket.setTimeout(60_000, () => socket.destroy())
       socket.resume()
     } else if (['strip-upgrade', 'answer-503', 'portal'].some((fault) => this.has(visitor, fault)))
@@ -149,7 +149,7 @@ function reset({ socket }) {
   socket.resetAndDestroy()
 }
 
-/** Unless it has ended until then. */
+/** Runs this after a delay, unless `ending` has closed by then. */
 function later(ms, ending, run) {
   const timer = setTimeout(run, ms)
   ending.once('close', () => clearTimeout(timer))

@@ -1,5 +1,5 @@
 /**
- * The feed in plain mode: over four transports at one URL. Nothing in here knows which client asks:
+ * The feed in plain mode: over four transports at one URL. Nothing here depends on the client:
  *
  * - a WebSocket upgrade gets one frame per message, and sends chat messages as frames;
  * - `GET` with `Accept: text/event-stream` gets an event stream, each event with its `id`;
@@ -19,7 +19,7 @@ const maxPostBytes = 4096
 export function createLive(feed, harm) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPostBytes })
   const visitors = new WeakMap()
-  /** Visitors whose next question is answered that it is over. */
+  /** Visitors whose next request is refused, since their connection was ended for good. */
   const over = new Set()
 
   function upgrade(request, socket, head, query) {
@@ -32,7 +32,7 @@ export function createLive(feed, harm) {
       webSocket.on('message', (data) => say(feed, String(data)))
       const stop = feed.follow(feed.cursorFrom(query.get('last_event_id')), ({ text }) => {
         webSocket.send(text)
-        // Somebody who does not read is sent away, and goes on from the cursor when they come back.
+        // A client that does not read is disconnected, and resumes from its cursor when it returns.
         if (webSocket.bufferedAmount > maxWaitingBytes) webSocket.terminate()
       })
       webSocket.once('close', stop)
@@ -56,7 +56,7 @@ export function createLive(feed, harm) {
 
   function stream(response, cursor) {
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' })
-    // Some proxies and browsers hold an answer back until its first byte.
+    // Some proxies and browsers hold the head of an answer back until the first byte of its body.
     response.write(': welcome\n\n')
     const stop = feed.follow(cursor, ({ id, text }) => {
       response.write(`id: ${id}\ndata: ${text}\n\n`)
@@ -90,13 +90,13 @@ export function createLive(feed, harm) {
         if (body.length > maxPostBytes) return response.writeHead(413, { Connection: 'close' }).end()
       }
     } catch {
-      // The visitor hung up in the middle of it: there is nobody left to answer.
+      // The visitor closed the connection during the request, so there is nothing to answer.
       return
     }
     response.writeHead(say(feed, body) ? 202 : 400).end()
   }
 
-  /** Ends a visitor's connection for good: by a close code where there are such, by a status for whoever asks. */
+  /** Ends a visitor's connection for good: a WebSocket by a close code, others by the status of the next request. */
   function end(visitor, code, reason) {
     const open = [...sockets.clients].filter((each) => visitors.get(each) === visitor && each.readyState === each.OPEN)
     for (const webSocket of open) webSocket.close(code, reason)
@@ -108,7 +108,7 @@ export function createLive(feed, harm) {
   return { upgrade, answer, end }
 }
 
-/** What a request asks for. What is answered at once counts as a poll: a chat message, and a question without a cursor. */
+/** The transport of a request. Those answered at once count as polls: chat messages, and requests without a cursor. */
 function transportOf({ method, headers }, query) {
   if (method !== 'GET') return 'poll'
   if (headers.accept?.includes('text/event-stream')) return 'sse'

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { CannotStart } from './options.mjs'
 
 const script = fileURLToPath(new URL('node.mjs', import.meta.url))
-/** So long a node that has died stays away. */
+/** How long a dead node stays down, in milliseconds. */
 const downMs = 5000
-/** So long a node has to end in order. */
+/** How long a node may take to exit after SIGTERM. */
 const stopMs = 1500
 
-/** A node in a process of its own, which is started again some seconds after it has died. */
+/** A node in a process of its own, which is restarted some seconds after it has died. */
 export class NodeProcess {
   name
   #redisPort
@@ -20,14 +20,14 @@ export class NodeProcess {
   #lives = 0
   #isStopped = false
 
-  /** `onSay(json, key)` is called with what visitors say in the chat. */
+  /** `onSay(json, key)` is called with the chat messages of visitors. */
   constructor(name, redisPort, onSay) {
     this.name = name
     this.#redisPort = redisPort
     this.#onSay = onSay
   }
 
-  /** The port on which it listens; `null` while it does not. */
+  /** The port on which it listens; `null` while it does not listen. */
   port = null
 
   get state() {
@@ -35,19 +35,19 @@ export class NodeProcess {
     return this.#child ? 'starting' : 'down'
   }
 
-  /** Which of its lives this is. */
+  /** The number of its current process. */
   get life() {
     return this.#lives
   }
 
-  /** What the page shows of it. */
+  /** Its state as shown on the page. */
   get sight() {
     const { name, state } = this
     const backInMs = this.#backAt === null ? null : Math.max(0, this.#backAt - Date.now())
     return { name, state, pid: this.#child?.pid ?? null, backInMs }
   }
 
-  /** Resolves once it listens. */
+  /** Starts the process; resolves once it listens. */
   async start() {
     this.#isStopped = false
     this.#backAt = null
@@ -63,18 +63,18 @@ export class NodeProcess {
     if (this.port === null && !this.#isStopped) throw new CannotStart(`Node ${this.name} does not start.`)
   }
 
-  /** As `kill -9`. Resolves once it is dead; whether there was something to kill. */
+  /** Kills the process, as `kill -9`. Resolves once it is dead, with whether there was one. */
   async kill() {
     const child = this.#child
     if (!child) return false
-    // Whatever comes from now on goes to the other one.
+    // New requests go to the other node from now on.
     this.port = null
     child.kill('SIGKILL')
     await once(child, 'exit')
     return true
   }
 
-  /** Ends it in order, and for good. */
+  /** Shuts the process down, without a restart. */
   async stop() {
     this.#isStopped = true
     clearTimeout(this.#timer)
@@ -94,7 +94,7 @@ export class NodeProcess {
     this.port = null
     this.#child = undefined
     this.#backAt = Date.now() + downMs
-    // If it does not start now, it dies again, and the next attempt follows as this one did.
+    // A process that fails to start is handled like one that has died, so the next attempt follows.
     this.#timer = setTimeout(() => this.start().catch(() => {}), downMs)
   }
 }

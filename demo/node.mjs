@@ -1,6 +1,6 @@
 /**
- * One node of the demo under `--redis`, in a process of its own: a RealtimeServer over Redis. It has nothing that would be lost with
- * it, so it can be killed at any moment. It tells its parent the port on which it listens, and what visitors say in the chat.
+ * One node of the demo with `--redis`, in a process of its own: a RealtimeServer over Redis. It holds no state of its own, so
+ * it can be killed at any time. It reports to its parent the port on which it listens, and the chat messages of visitors.
  */
 import { createServer } from 'node:http'
 import { createClient } from 'redis'
@@ -8,7 +8,7 @@ import { redisStore } from 'steadfast/redis'
 import { RealtimeServer } from 'steadfast/server'
 import { realtimeOptions } from './realtime.mjs'
 
-/** After so long without a sign of a node that was killed, another one goes on with the messages that it was at. */
+/** After this time another node continues the messages of a node that was killed. */
 const leaseMs = 3000
 
 const store = redisStore({ client: createClient({ socket: { host: '127.0.0.1', port: Number(process.argv[2]) } }) })
@@ -16,7 +16,7 @@ const realtime = new RealtimeServer({
   ...{ topics: store.topics, sessions: store.sessions, leaseMs },
   ...realtimeOptions({
     publish: (...message) => realtime.publish(...message),
-    // Resolves once it has left this process.
+    // Resolves once it has been sent to the parent.
     say: (json, key) => new Promise((resolve) => process.send({ say: json, key }, resolve)),
   }),
 })
@@ -25,7 +25,7 @@ const server = createServer((request, response) => realtime.handleRequest(reques
 server.on('upgrade', (request, socket, head) => realtime.handleUpgrade(request, socket, head))
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
 
-// Ctrl-C reaches this process as well; its parent says what follows.
+// Ctrl-C reaches this process too; its parent decides what follows.
 process.on('SIGINT', () => {})
 process.once('SIGTERM', async () => {
   server.close()

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 
 const openers = { darwin: ['open'], win32: ['cmd', '/c', 'start', '""'] }
 
-/** Opens an address with the desktop's own opener, and says so on stderr where that fails. It does not hold this process. */
+/** Opens a URL with the desktop's opener; reports a failure on stderr. It does not keep this process alive. */
 export function openInBrowser(address) {
   const [command, ...parameters] = openers[process.platform] ?? ['xdg-open']
   const child = spawn(command, [...parameters, address], { stdio: 'ignore', detached: true, windowsVerbatimArguments: true })

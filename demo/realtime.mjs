@@ -1,20 +1,20 @@
 /**
- * What the demo does with sessions, whether one process serves them or two: each visitor's session is subscribed to the feed, and
- * what visitors send is numbered by them. The count of it is kept in the session and told to them, so that both ways are counted
- * where they end.
+ * The session handlers of the demo, for one process or two: each visitor's session is subscribed to the feed, and visitors
+ * number their messages. The count is stored in the session and reported to them, so that both directions are counted by their
+ * receiver.
  *
- * A process may be killed between any two lines of `receive`, and then another one receives the message again. So whatever it does
- * has no effect the second time: what is counted already is not counted again, and the rest is done under a key.
+ * A process may be killed between any two lines of `receive`, and then another one receives the message again. So the handler
+ * is idempotent: messages that are counted already are not counted again, and publications have a key.
  */
 import { counted, tallyOf, uncounted } from './public/counter.js'
 
 export const feedTopic = 'watch'
-/** Shorter than by default, since somebody is watching. */
+/** Shorter than by default, since a visitor is watching. */
 const heartbeatMs = 4000
 
 /**
- * Options for the `RealtimeServer` of the demo. `publish(topic, text, { key })` is its own; `say(json, key)` puts a chat message
- * into the feed, once for each key.
+ * Options for the `RealtimeServer` of the demo. `publish(topic, text, { key })` is its own; `say(json, key)` appends a chat
+ * message to the feed, once for each key.
  */
 export function realtimeOptions({ publish, say }) {
   return {
@@ -34,13 +34,13 @@ export function realtimeOptions({ publish, say }) {
       })
       if (text !== undefined) await say(data, `${id.session}.${id.n}`)
       const echo = JSON.stringify({ kind: 'echo', id: now.count, up: tallyOf(now), last: now.last })
-      // Not `session.send()`, which has no key.
+      // Not `session.send()`, which does not accept a key.
       await publish(echoTopicOf(session), echo, { key: String(id.n) })
     },
   }
 }
 
-/** A topic that this session alone is subscribed to. */
+/** A topic to which only this session is subscribed. */
 const echoTopicOf = ({ id }) => `echo.${id}`
 
 const isCounted = ({ last, missing }, number) => last !== null && number <= last && !missing.includes(number)

@@ -1,6 +1,6 @@
 /**
- * Runs `redis-server` in a temporary folder, as a process beside the demo: Redis does not notice that whoever started it is gone. This
- * process does, and then ends Redis and removes the folder. What it has to say goes to its parent, as `{ ready }` or `{ failed }`.
+ * Runs `redis-server` in a temporary folder, as a process beside the demo: Redis would not notice that its parent has died.
+ * This process does; then it ends Redis and removes the folder. It reports to its parent by `{ ready }` or `{ failed }`.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 const mostTries = 5
 const readyWithinMs = 10_000
 const shownLength = 2000
-/** What `redisStore()` needs. */
+/** The version that `redisStore()` needs. */
 const leastVersion = [6, 2]
 
 const folder = mkdtempSync(join(tmpdir(), 'steadfast-demo-'))
@@ -51,7 +51,7 @@ async function start(tries) {
     clearTimeout(slow)
     redis = undefined
     if (isEnding) return
-    // Between the moment when the port was free and now, somebody else has taken it.
+    // Another process has taken the port since it was found free.
     if (/Address already in use/.test(written) && tries < mostTries) start(tries + 1)
     else fail(`redis-server has ended (${signal ?? `exit code ${code}`}):\n${written}`)
   })
@@ -84,7 +84,7 @@ function end() {
   isEnding = true
   const finish = () => {
     rmSync(folder, { recursive: true, force: true })
-    // Everything that was to be said has been said by then, and nothing else holds this process.
+    // All messages have been sent by then, and nothing else keeps this process alive.
     if (process.connected) process.disconnect()
   }
   if (!redis) return finish()

@@ -8,12 +8,12 @@ const missing = `--redis needs redis-server (6.2 or later), which is not on the 
   macOS:           brew install redis`
 
 /**
- * Starts a Redis of the demo's own. It ends with this process, however that one ends.
+ * Starts a Redis for the demo. It ends with this process, however that ends.
  * `onEnd(reason)` is called if Redis ends before `end()`.
- * @throws CannotStart where there is none
+ * @throws CannotStart if Redis is not installed
  */
 export async function startRedis(onEnd) {
-  // In a process group of its own: Ctrl-C and a closed terminal end the demo first, and then this.
+  // In a process group of its own, so that Ctrl-C and a closed terminal end the demo first, and then Redis.
   const keeper = fork(fileURLToPath(new URL('redis-keeper.mjs', import.meta.url)), [], {
     ...{ detached: true, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   })
@@ -27,7 +27,7 @@ export async function startRedis(onEnd) {
   })
   ended.then(() => {
     if (isEnding) return
-    // Who said nothing was killed itself, and could not end it.
+    // A keeper that ended without a reason was killed, and could not end Redis.
     if (reason === undefined) killIfThere(first.ready.pid)
     onEnd(reason ?? 'the process that runs it was killed')
   })
@@ -45,6 +45,6 @@ function killIfThere(pid) {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It is gone.
+    // The process has ended.
   }
 }

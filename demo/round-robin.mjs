@@ -2,12 +2,12 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { pipeline } from 'node:stream'
 
-/** Headers that speak of one connection, and not of what passes over it. */
+/** Hop-by-hop headers. */
 const ofConnection = ['connection', 'keep-alive', 'transfer-encoding']
 
 /**
  * A load balancer without affinity: each request and each WebSocket goes to the next node that listens, so that consecutive requests
- * of one session go to different nodes. It notes for each visitor which node carries the connection now.
+ * of one session go to different nodes. It records for each visitor which node carries the connection now.
  */
 export class RoundRobin {
   #nodes
@@ -18,7 +18,7 @@ export class RoundRobin {
     this.#nodes = nodes
   }
 
-  /** The node over which this visitor's messages come, if there is one. */
+  /** The node that carries this visitor's connection, if there is one. */
   carrierOf(visitor) {
     const { node, life } = this.#carriers.get(visitor) ?? {}
     return node?.state === 'alive' && node.life === life ? node : undefined
@@ -46,7 +46,7 @@ export class RoundRobin {
     const { node, socket: server } = await this.#dial()
     if (!node) return socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     if (socket.destroyed) return server.destroy()
-    server.on('error', () => {}) // 'close' follows and says so
+    server.on('error', () => {}) // 'close' follows
     server.once('close', () => socket.destroySoon())
     socket.once('close', () => server.destroy())
     server.once('data', (answer) => {
@@ -59,7 +59,7 @@ export class RoundRobin {
     socket.pipe(server)
   }
 
-  /** A connection to the next node; nothing of it where none listens. */
+  /** Connects to the next node that listens; resolves with an empty object if none does. */
   async #dial() {
     const first = this.#next
     this.#next += 1
@@ -71,12 +71,12 @@ export class RoundRobin {
     return {}
   }
 
-  /** The newest carrier counts. `lasting` is what ends with it; the answer to a poll counts until the next. */
+  /** Records the newest carrier. It counts until `lasting` closes; the answer to a poll counts until the next. */
   #note(visitor, node, lasting) {
     const carrier = { node, life: node.life }
     this.#carriers.delete(visitor)
     this.#carriers.set(visitor, carrier)
-    // As of the faults: the visitor who was here longest ago is forgotten.
+    // Removes the visitor with the oldest entry, as for the faults.
     if (this.#carriers.size > 1000) this.#carriers.delete(this.#carriers.keys().next().value)
     lasting?.once('close', () => this.#carriers.get(visitor) === carrier && this.#carriers.delete(visitor))
   }

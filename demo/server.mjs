@@ -1,8 +1,8 @@
 /**
  * The demo: `node demo/server.mjs` (after `npm run build`) serves two pages, in session mode and in plain mode, with one live
- * feed over four transports, and the means to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1)
- * say where; `--open` opens the page in the browser of whoever started it. With `--redis` this process is a load balancer for
- * sessions, which are on two processes over a Redis of the demo's own.
+ * feed over four transports, and buttons that inject faults. PORT (8080; if it is taken the next free one) and HOST
+ * (127.0.0.1) select the address; `--open` opens the page in the user's browser. With `--redis` this process is a load
+ * balancer for sessions, which run in two processes over a Redis that the demo starts.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -22,11 +22,11 @@ const endCode = 4402
 
 const dist = new URL('../dist/', import.meta.url)
 const pages = new URL('public/', import.meta.url)
-// Known beforehand, so that no path from outside ever becomes the name of a file.
+// A fixed list, so that no path of a request ever becomes a file name.
 const files = new Map([
   ...readdirSync(pages).map((name) => [name === 'index.html' ? '/' : `/${name}`, new URL(name, pages)]),
   ['/plain', new URL('index.html', pages)],
-  // What there is to do about a failure is not in the script, and is loaded when it is wanted.
+  // The remedies are not in the script file, and are loaded on demand.
   ...['steadfast.session.min.js', 'remedies.js'].flatMap((name) => [
     [`/${name}`, new URL(name, dist)],
     [`/${name}.map`, new URL(`${name}.map`, dist)],
@@ -70,7 +70,7 @@ function open(port) {
     socket.once('close', () => connections.delete(socket))
   })
   server.on('upgrade', (request, socket, head) => {
-    // From here on the socket is nobody's but ours, and an error that nobody hears of would end the process.
+    // From here on the socket has no other listeners, and an unhandled error would end the process.
     socket.on('error', () => {})
     const { path, query } = locate(request)
     if (path === '/live') live.upgrade(request, socket, head, query)
@@ -83,7 +83,7 @@ function open(port) {
   })
 }
 
-/** Stops listening, lets the sessions finish what they are at, and drops everybody. */
+/** Stops listening, lets handlers of sessions finish, and drops all connections. */
 async function shut() {
   server?.close()
   await backend.close()
@@ -103,7 +103,7 @@ async function restartServer() {
       restart = undefined
       feed.append({ kind: 'chat', name: 'The server', text: 'I was restarted, and nobody lost a line.', tag: '' })
     } catch {
-      // Somebody else took the port in the meantime. They may give it back.
+      // Another process has taken the port meanwhile. It may release it again.
       restart = setTimeout(again, 500)
     }
   }, downMs)
@@ -112,7 +112,7 @@ async function restartServer() {
 async function answer(request, response) {
   const { path, query } = locate(request)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // A page elsewhere must not restart somebody's demo. Browsers send this header on their own, and nobody else does.
+  // A page of another site must not restart the demo. Browsers send this header by themselves.
   if (request.headers['sec-fetch-site'] === 'cross-site' && path !== '/') response.writeHead(403).end()
   else if (path === '/live') live.answer(request, response, query)
   else if (path === '/realtime') sessions.answer(request, response, query)
@@ -122,15 +122,15 @@ async function answer(request, response) {
   else await serve(response, files.get(path))
 }
 
-/** Path and query, by hand: `new URL()` throws at what strangers send. */
+/** Path and query, parsed by hand, since `new URL()` throws for malformed requests. */
 function locate({ url }) {
   const [path, query] = url.split('?', 2)
   return { path, query: new URLSearchParams(query) }
 }
 
 /**
- * `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=end&mode=…`, `&fault=kill`, `&fault=restart`; `GET` tells what
- * is set.
+ * `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=end&mode=…`, `&fault=kill`, `&fault=restart`; `GET`
+ * returns the faults that are set.
  */
 async function control(request, response, query) {
   const visitor = query.get('visitor') ?? ''
@@ -146,7 +146,7 @@ async function control(request, response, query) {
     else if (fault !== 'restart') return response.writeHead(400).end()
   }
   answerJson(response, { faults: harm.of(visitor) })
-  // Only after the answer has left, or whoever asked would never know.
+  // Only after the answer has been sent, since the restart would cut it off.
   if (fault === 'restart' && request.method === 'POST') response.once('finish', () => setTimeout(restartServer, 50))
 }
 
@@ -161,7 +161,7 @@ async function serve(response, file) {
   response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8`, 'Cache-Control': 'no-cache' }).end(content)
 }
 
-/** What `steadfast/server` exports; as the package resolves it, so it has to be built. */
+/** The exports of `steadfast/server`, resolved as a package, which must have been built. */
 async function serverHalf() {
   try {
     return await import('steadfast/server')
@@ -174,7 +174,7 @@ async function serverHalf() {
 async function stop() {
   if (isStopping) return
   isStopping = true
-  // Only if something still holds the process.
+  // Only if something still keeps the process alive.
   setTimeout(() => process.exit(), hasRedis ? 4000 : 1000).unref()
   clearTimeout(restart)
   feed.stop()
@@ -182,7 +182,7 @@ async function stop() {
   await backend.end()
 }
 
-/** What keeps the demo from starting is said in a line, and not by a stack. */
+/** Prints what prevents the demo from starting in one line, without a stack. */
 async function orExit(prepare) {
   try {
     return await prepare()

@@ -1,11 +1,11 @@
-/** The feed in session mode, at one URL for all four transports, and the faults that stand between visitors and the server. */
+/** The feed in session mode, at one URL for all four transports, and the faults between visitors and the server. */
 import { say } from './chat.mjs'
 import { feedTopic, realtimeOptions } from './realtime.mjs'
 
-/** The page says over which transport it asks, so that harm can be done to it alone. */
+/** The page names its transport in the query, so that faults can affect a single transport. */
 const transports = ['websocket', 'sse', 'long-poll', 'poll']
 
-/** `backend` is what answers: this process, or a cluster of nodes. */
+/** `backend` answers the requests: this process, or a cluster of nodes. */
 export function createSessions(harm, backend) {
   function upgrade(request, socket, head, query) {
     const visitor = query.get('visitor') ?? ''
@@ -25,7 +25,7 @@ export function createSessions(harm, backend) {
   return { upgrade, answer }
 }
 
-/** Sessions in this process. Their store outlives a restart, as one that is no part of the process would. */
+/** Sessions in this process. Their store survives a restart of the server, as a store in another process would. */
 export function createBackend(feed, { RealtimeServer, memoryStore }) {
   const store = memoryStore()
   let realtime = open()
@@ -44,14 +44,14 @@ export function createBackend(feed, { RealtimeServer, memoryStore }) {
   return {
     handleRequest: (request, response) => realtime.handleRequest(request, response),
     handleUpgrade: (request, socket, head) => realtime.handleUpgrade(request, socket, head),
-    /** Ends a visitor's sessions for good, whatever carries them. */
+    /** Ends a visitor's sessions for good, over any transport. */
     endOf: (visitor, code, reason) => realtime.end(visitor, code, reason),
-    /** Says goodbye to all, and waits for what is being handled. */
+    /** Closes all sessions, and waits for running handlers. */
     close: () => realtime.close({ drainMs: 500 }),
     reopen() {
       realtime = open()
     },
-    /** There are no others to be shown, nor to be killed. */
+    /** There are no nodes to show or to kill. */
     nodes: () => ({ nodes: [], carrier: null }),
     end: () => {},
   }

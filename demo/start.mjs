@@ -1,6 +1,6 @@
 /**
- * What `npm run demo` runs: builds, and goes on as the demo's server. All in one process and without `&&` in a shell, so that a
- * signal to npm reaches it; and it ends when npm is gone.
+ * What `npm run demo` runs: builds, then becomes the demo's server. All in one process and without `&&` in a shell, so that a
+ * signal to npm reaches it; and it ends when npm has ended.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,11 +1,11 @@
-// Builds the servers in Go that tests start, each with the `go` of this machine, into a folder which `npm ci` empties and git does not see.
-// Does nothing where they are there.
+// Builds the Go servers of the tests with the `go` of this machine, into a folder that `npm ci` empties and git ignores. Does
+// nothing if they are there already.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Another folder fills Go's own cache: then they are built here in seconds. */
+/** STEADFAST_HUBS selects another folder, which fills Go's own cache, so that later builds here take seconds. */
 const cache = process.env.STEADFAST_HUBS ?? fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
 const mercureModule = fileURLToPath(new URL('../test/support/mercure', import.meta.url))
 const centrifugoVersion = '6.9.1'
@@ -14,7 +14,7 @@ const centrifugoVersion = '6.9.1'
 export const mercureHub = `${cache}/mercure-0.21.0/hub`
 export const centrifugoServer = `${cache}/centrifugo-${centrifugoVersion}/centrifugo`
 
-/** The `go` in the path, or that of the folder in which go.dev's archive is unpacked. */
+/** The PATH with the folder in which go.dev's archive is usually unpacked. */
 const path = `${process.env.PATH}:/usr/local/go/bin`
 
 export function buildHubs() {
@@ -32,7 +32,7 @@ function built(file, build) {
 }
 
 function go(args, cwd, env = {}) {
-  // Without the tables for debuggers: half the size and less time to link.
+  // Without debug tables: half the size and less link time.
   const flags = { GOFLAGS: '-buildvcs=false -ldflags=-s', ...env }
   execFileSync('go', args, { cwd, stdio: 'inherit', env: { ...process.env, PATH: path, ...flags } })
 }

@@ -1,5 +1,5 @@
-// Builds the package into dist (or into another folder, for the test that a build can be repeated), then tells what a script
-// tag must say: the hashes in dist/integrity.json and in README.md.
+// Builds the package into dist (or into another folder, for the test of reproducible builds), then writes the hashes of the
+// script files into dist/integrity.json and README.md.
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'

@@ -1,7 +1,7 @@
-// Only src/host/{browser,browser-tabs,tab,timers}.ts and src/server/node/process-host.ts may reach into their surroundings. Everything else in src is limited to
-// the globals named here: the language, and constructors which every runtime has and which do nothing by themselves (what is
-// imported by name is no global). A linter knows names; the type checker also knows that a parameter called `performance` is
-// none, and that `typeof fetch` in a type touches nothing.
+// Only src/host/{browser,browser-tabs,tab,timers}.ts and src/server/node/process-host.ts may use globals of their environment.
+// All other sources are limited to the globals listed here: those of the language, and constructors that every runtime has and
+// that have no effects of their own (imports are not globals). A linter knows only names; the type checker also knows that a
+// parameter called `performance` is not a global, and that `typeof fetch` in a type uses nothing.
 import { relative } from 'node:path'
 import ts from 'typescript'
 
@@ -17,7 +17,7 @@ const inert =
   'EventTarget Event CloseEvent MessageEvent URL URLSearchParams Headers TextEncoder TextDecoder AbortController AbortSignal DOMException Blob ReadableStream queueMicrotask atob btoa'
 const allowed = new Set([...language, inert].flatMap((names) => names.split(' ')))
 
-/** Members of allowed globals that are a clock, a timer or chance after all. */
+/** Members of allowed globals that are clocks, timers or random. */
 const forbiddenMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout'])
 
 const found = new Set()
@@ -36,7 +36,7 @@ for (const folder of ['.', 'src/server']) {
 }
 
 function visit(node, file, path) {
-  // In a type nothing is touched; `extends` of a class is the one heritage clause that runs.
+  // Types use nothing at run time; of heritage clauses only `extends` of a class does.
   if (ts.isTypeNode(node) && !ts.isExpressionWithTypeArguments(node)) return
   if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return
   if (ts.isHeritageClause(node) && node.token === ts.SyntaxKind.ImplementsKeyword) return
@@ -65,12 +65,12 @@ function complain(node) {
   return undefined
 }
 
-/** The language's libraries, and the globals that Node adds to them. */
+/** Whether a file declares globals of the language or of Node. */
 function isOfThePlatform(file) {
   return program.isSourceFileDefaultLibrary(file) || /\/node_modules\/(@types\/node|undici-types)\//.test(file.fileName)
 }
 
-/** Whether the identifier stands for a value by itself, and is not the name of a member or of something declared here. */
+/** Whether the identifier refers to a value, and is not the name of a member or of a declaration. */
 function isReference(node, parent) {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node

@@ -1,5 +1,6 @@
-// No promise floats: a rejection that nobody hears ends a server's process. Every promise in the sources is awaited, returned,
-// kept, or has a handler for its rejection; and no function that returns one is given to somebody who expects nothing back.
+// Finds floating promises, since an unhandled rejection ends a server's process. Every promise in the sources must be awaited,
+// returned, stored, or have a rejection handler; and no function that returns one may be passed where a void result is
+// expected.
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { root } from './checks.mjs'
@@ -27,7 +28,7 @@ export function floatingPromises(program, isOurs) {
       check(inner.whenTrue, file)
       check(inner.whenFalse, file)
     } else if (ts.isBinaryExpression(inner)) checkBinary(inner, file)
-    // What it voids is looked at where it stands.
+    // The operand of `void` is checked by `visit`.
     else if (!ts.isVoidExpression(inner) && isPromise(typeOf(inner)) && !isHandled(inner)) report(inner, file, 'floats')
   }
 
@@ -48,7 +49,7 @@ export function floatingPromises(program, isOurs) {
     return name.text === 'finally' && isHandled(promise)
   }
 
-  /** A function that returns a promise, where one is expected that returns nothing. */
+  /** Reports functions that return a promise, passed where a function without a result is expected. */
   function checkCallbacks(call, file) {
     const signature = checker.getResolvedSignature(call)
     if (!signature) return

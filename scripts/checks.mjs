@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Each reads the code without running it. */
+/** The static checks. */
 export const checks = [
   { title: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { title: 'who may import whom', command: ['depcruise', 'src'] },
@@ -17,7 +17,7 @@ export const checks = [
   { title: 'types of the tests', command: ['tsc', '--noEmit', '-p', 'test/tsconfig.json'] },
 ]
 
-/** Runs one command of the project, its output shown; tools are those of this project, whatever the PATH says. */
+/** Runs a command and shows its output; tools installed in this project take precedence over the PATH. */
 export function run({ title, command: [tool, ...parameters] }) {
   console.log(`\n▸ ${title}`)
   const { status, error } = spawnSync(tool, parameters, { cwd: root, env: environment(), stdio: 'inherit' })
@@ -25,7 +25,7 @@ export function run({ title, command: [tool, ...parameters] }) {
   return { title, ok: status === 0 }
 }
 
-/** Runs commands that do not need each other, as many at once as there are processors; each one's output is shown when it is over. */
+/** Runs independent commands, as many at once as there are processors; the output of each is shown when it has ended. */
 export async function runTogether(commands) {
   const waiting = commands.entries()
   const results = []

@@ -1,4 +1,4 @@
-/** What the codes are for (RFC 6455 §7.4.1; docs/PROTOCOL.md, rule 9). */
+/** The meanings of close codes (RFC 6455 §7.4.1; docs/PROTOCOL.md, rule 9). */
 const meanings = {
   1000: 'normal end',
   1001: 'going away',
@@ -19,8 +19,9 @@ const meanings = {
 }
 
 /**
- * docs/DIAGNOSES.md, from the table by which failures are judged. `table` is `src/diagnosis/causes.ts`, `remedies` that of
- * `src/diagnosis/remedies.ts`, `lab` what `test/faults` knows of itself; they are handed in, because they are TypeScript and this is not.
+ * The text of docs/DIAGNOSES.md, from the tables of the diagnosis. `table` is `src/diagnosis/causes.ts`, `remedies` is
+ * `src/diagnosis/remedies.ts`, `lab` the data of `test/faults`; they are parameters, because they are TypeScript and this is
+ * not.
  */
 export function diagnosesPage(table, remedies, lab) {
   const { causes, gatewayStatuses, statusRulings, statusCause, refusalCodes, closeCause, goesOn } = table
@@ -135,14 +136,14 @@ function told({ verdict, hint }) {
   return verdict + (hint ? `, ${hint}` : '')
 }
 
-/** The numbers for which there is a remedy. */
+/** The numbers that have a remedy. */
 function remedied(remedies, prefix) {
   return Object.keys(remedies).flatMap((name) =>
     name.startsWith(prefix) ? (name.slice(prefix.length).match(/^\d+$/) ?? []) : [],
   )
 }
 
-/** What stands between page and server, in words. */
+/** The titles of the deployments. */
 const deploymentTitles = {
   cors: 'Cross-origin with CORS',
   'same-origin': 'Same origin',

@@ -1,5 +1,5 @@
-// Fetches the Kafka broker that tests start, with Maven, into a folder which `npm ci` empties and git does not see. Does nothing where it
-// is there.
+// Fetches the Kafka broker of the tests with Maven, into a folder that `npm ci` empties and git ignores. Does nothing if it is
+// there already.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 export const kafkaVersion = '4.4.0'
 
-/** Where its jars are, once they have been fetched. */
+/** The folder of its jars, once they have been fetched. */
 export const kafkaJars = fileURLToPath(new URL(`../node_modules/.cache/kafka-${kafkaVersion}`, import.meta.url))
 
 const pom = `<project>

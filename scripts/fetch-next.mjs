@@ -1,5 +1,5 @@
-// Installs the packages of examples/next-app, but for steadfast itself, into a folder which `npm ci` empties and git does not see: Next is
-// larger than everything else that is installed here, and one test wants it. Does nothing where it is there.
+// Installs the packages of examples/next-app, except steadfast itself, into a folder that `npm ci` empties and git ignores:
+// Next is larger than all other packages together, and only one test needs it. Does nothing if it is there already.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ const dependencies = { ...ofExample, ...packageAt('').dependencies, next: ofExam
 
 const folder = fileURLToPath(new URL(`../node_modules/.cache/next-${dependencies.next}`, import.meta.url))
 
-/** Where the packages are, once they have been installed. */
+/** The folder of the packages, once they have been installed. */
 export const nextModules = `${folder}/node_modules`
 
 export function fetchNext() {

@@ -1,5 +1,5 @@
-// Fetches with Maven what the Spring applications of the tests and of examples/spring-stomp need, and compiles them, into folders which
-// `npm ci` empties and git does not see. Does nothing where they are there.
+// Fetches the jars of the Spring applications of the tests and of examples/spring-stomp with Maven, and compiles the
+// applications, into folders that `npm ci` empties and git ignores. Does nothing if they are there already.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,18 +7,18 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const springVersion = '3.5.8'
-/** The compiler of Eclipse: a Java runtime has none, and it is some megabytes where a JDK is some hundred. */
+/** The compiler of Eclipse: a Java runtime has none, and a JDK would be hundreds of megabytes instead of a few. */
 const compilerVersion = '3.33.0'
 
 const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
 
-/** Where the jars are, once they have been fetched. */
+/** The folder of the jars, once they have been fetched. */
 const springJars = `${cache}/spring-${springVersion}`
 
 const testApplication = application('application', 'test/support/spring')
 const chatApplication = application('chat', 'examples/spring-stomp/src/main/java/chat')
 
-/** The sources of a folder, and where their classes are once they have been compiled: another folder for other sources. */
+/** The sources of a folder, and the folder of their compiled classes, which depends on the content of the sources. */
 function application(name, path) {
   const folder = fileURLToPath(new URL(`../${path}/`, import.meta.url))
   const sources = readdirSync(folder).map((file) => `${folder}${file}`)
@@ -45,13 +45,13 @@ ${dependency('org.springframework.boot', 'spring-boot-starter-websocket', spring
 </project>
 `
 
-/** What `java` is given to run the application of the tests. */
+/** The arguments of `java` that run the application of the tests. */
 export const springArguments = ['-cp', `${testApplication.classes}:${springJars}/*`, 'steadfast.spring.Application']
 
-/** What `java` is given to run that of the example. */
+/** The arguments of `java` that run the application of the example. */
 export const chatArguments = ['-cp', `${chatApplication.classes}:${springJars}/*`, 'chat.ChatApplication']
 
-/** Whether the applications can be started, or compiled without the net. */
+/** Whether the applications can be started, or compiled without network access. */
 export function hasSpringJars() {
   return existsSync(springJars)
 }
@@ -67,14 +67,14 @@ export function fetchSpring() {
 }
 
 function compile(sources, folder) {
-  // This compiler takes no pattern.
+  // This compiler does not accept wildcards.
   const jars = readdirSync(springJars).flatMap((name) => (name.endsWith('.jar') ? [`${springJars}/${name}`] : []))
   const compiler = ['-cp', `${springJars}/*`, 'org.eclipse.jdt.internal.compiler.batch.Main']
   const options = ['--release', '17', '-parameters', '-encoding', 'UTF-8', '-proc:none', '-classpath', jars.join(':')]
   execFileSync('java', [...compiler, ...options, '-d', folder, ...sources], { stdio: 'inherit' })
 }
 
-/** The folder appears when it is complete, so that what is cut off in between is done again. */
+/** Creates the folder under its final name only when it is complete, so that an interrupted run is repeated. */
 function intoFolder(path, fill) {
   if (existsSync(path)) return
   const folder = `${path}.${process.pid}.part`

@@ -6,13 +6,13 @@ import ts from 'typescript'
 import { propertyNames, walk } from './syntax.mjs'
 
 /**
- * The property names that nobody outside the sources can know, by exclusion. A name is kept as it is when it is
+ * The property names that no code outside the sources can know, by exclusion. A name is kept if it is
  * - declared in the public types, in any role;
  * - declared by the language or the browser;
- * - also a text, since `'name' in object` and `object[name]` go by the text;
- * - used in, or declared by a type of, a file that reads JSON or says what a server speaks, because such names travel;
- * - with a capital in front, as the names of headers are;
- * - used in `host/browser.ts` and nowhere else: what it asks of a browser may be newer than the types.
+ * - also a string, since `'name' in object` and `object[name]` use strings;
+ * - used in, or declared by a type of, a file that parses JSON or defines the wire format, because such names are sent;
+ * - capitalized, as header names are;
+ * - used only in `host/browser.ts`, whose browser APIs may be newer than the types.
  */
 export function internalNames({ ast, types, moduleIds }) {
   const kept = new Set([...types.flatMap(declaredNames), ...platformNames()])
@@ -33,7 +33,7 @@ export function internalNames({ ast, types, moduleIds }) {
   return new Set(all.filter((name) => !kept.has(name) && !/^[_A-Z]/.test(name)))
 }
 
-/** Every name that declarations speak of; their comments and texts do not count. */
+/** Every name in declarations; comments and strings do not count. */
 function declaredNames(text) {
   const names = []
   collect(ts.createSourceFile('index.d.ts', text, ts.ScriptTarget.Latest))
@@ -45,7 +45,7 @@ function declaredNames(text) {
   }
 }
 
-/** The members and globals of TypeScript's own libraries. Names of parameters and of types say nothing about an object. */
+/** The members and globals of TypeScript's libraries, without the names of parameters and types. */
 function platformNames() {
   const folder = dirname(createRequire(import.meta.url).resolve('typescript'))
   const names = []
@@ -64,7 +64,7 @@ function platformNames() {
   }
 }
 
-/** What the types in a file declare. */
+/** The members declared by the types of a file. */
 function memberNames(text) {
   const names = []
   collect(ts.createSourceFile('wire.ts', text, ts.ScriptTarget.Latest))

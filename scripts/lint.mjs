@@ -1,4 +1,4 @@
-// What reads the code without running it; the first that complains decides the exit code, and all are heard.
+// Runs all static checks; the first one that fails determines the exit code.
 import { checks, runTogether } from './checks.mjs'
 
 const failed = (await runTogether(checks)).filter(({ ok }) => !ok)

@@ -5,9 +5,9 @@ import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** What a module in TypeScript exports, which Node 20 cannot import; `entry` is its path in the project. */
+/** Imports a module in TypeScript, which Node 20 cannot do itself; `entry` is its path in the project. */
 export async function loadTypeScript(entry, { plugins = [] } = {}) {
-  // Packages are found from there.
+  // Inside node_modules, so that imports of packages resolve.
   const cache = join(root, 'node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const temporary = mkdtempSync(join(cache, 'typescript-'))
@@ -23,7 +23,7 @@ export async function loadTypeScript(entry, { plugins = [] } = {}) {
       packages: 'external',
       logLevel: 'warning',
       sourcemap: 'inline',
-      // Where it looks for its files from; what it imports from another folder must not look for any.
+      // The folder of the entry; modules in other folders must not use it.
       define: { 'import.meta.dirname': JSON.stringify(dirname(join(root, entry))) },
       plugins,
       absWorkingDir: root,

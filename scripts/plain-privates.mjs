@@ -4,12 +4,12 @@ import ts from 'typescript'
 import { shortNames } from './shrink.mjs'
 
 /**
- * A rollup plugin, before `stripTypes({ assignsFields: true })`: `#private` members become ordinary ones with `$$` in front, which a
- * class of an app that extends one of ours has not by chance. An app that is
- * built for ES2020 would get a WeakMap for each otherwise, which costs time at every access and bytes; this way both pay the same.
+ * A rollup plugin, before `stripTypes({ assignsFields: true })`: `#private` members become ordinary ones with the prefix `$$`,
+ * which a subclass in an app does not use by chance. Otherwise a build of an app for ES2020 would get a WeakMap for each
+ * member, which costs bytes, and time at every access.
  *
- * The names are short ones, since no minifier of an app shortens a property: 2 % of what an app loads.
- * @param {string} sources the folder of all sources, which one name has the same short form in
+ * The names are short, since the minifier of an app does not shorten properties: that saves 2 % of what an app loads.
+ * @param {string} sources the folder of all sources, in which each name has one short form
  * @returns {import('rollup').Plugin}
  */
 export function plainPrivates(sources) {
@@ -35,7 +35,7 @@ export function plainPrivates(sources) {
   }
 }
 
-/** By `#private` name its short form: those used most get the shortest, equals in the order of the alphabet, so that every build decides alike. */
+/** The short form of each `#private` name: the shortest for the most used, else by alphabet, for reproducible builds. */
 function shortenedPrivates(sources) {
   const uses = new Map()
   for (const file of readdirSync(sources, { recursive: true }).filter((name) => name.endsWith('.ts'))) {

@@ -1,4 +1,4 @@
-// Puts the version and the hash of the built file into the script tag in README.md. It changes nothing that is right already.
+// Writes the version and the hash of the built file into the script tag in README.md, if they differ.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const readme = `${root}/README.md`
 const tag = /(\/steadfast@)[^/]+\/dist\/(steadfast(?:\.\w+)?\.min\.js)("\s+integrity=")[^"]*(")/g
 
-/** Returns whether anything was wrong. */
+/** Returns whether README.md was changed. */
 export function writeReadmeHash() {
   if (!existsSync(readme)) return false
   const integrity = JSON.parse(readFileSync(`${root}/dist/integrity.json`, 'utf8'))

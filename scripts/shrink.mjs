@@ -5,7 +5,7 @@ import { internalNames } from './internal-names.mjs'
 import { propertyNames, walk } from './syntax.mjs'
 
 /**
- * Rollup plugins that make the script-tag file small, so that the sources need not be.
+ * Rollup plugins that make the script files small, so that the sources can stay readable.
  * @param {() => string[]} publicTypes gives the text of the public declarations
  * @returns {import('rollup').Plugin[]}
  */
@@ -14,9 +14,9 @@ export function shrink(publicTypes) {
 }
 
 /**
- * Gives short names to `#private` members and to properties that only the sources among themselves know.
- * ES2020 has no private names, and the faithful substitute, a WeakMap for each, costs more bytes than all else here, and time
- * at every access: as ordinary names they are private by convention. What this cannot carry is refused.
+ * Gives short names to `#private` members and to internal properties of the sources. ES2020 has no private names, and the exact
+ * substitute, a WeakMap for each, costs more bytes than everything else here saves, and time at every access: as ordinary names
+ * they are private by convention. Code that this would change is rejected.
  */
 function shortenNames(publicTypes) {
   return {
@@ -39,9 +39,9 @@ function shortenNames(publicTypes) {
           isShorthand ? text.appendLeft(key.start, `${short}: `) : text.overwrite(key.start, key.end, short),
         )
       }
-      // Those used most get the shortest; equals in the order of the alphabet, so that every build decides alike.
+      // The most used get the shortest names, in alphabetical order if equal, so that builds are reproducible.
       const byUse = [...edits].sort(([a, { length: m }], [b, { length: n }]) => n - m || (a < b ? -1 : 1))
-      // Private members sit in objects that a user may extend: with the sign in front, a subclass does not meet them by chance.
+      // Users may extend classes with private members: the prefix avoids collisions with the members of a subclass.
       const names = { private: shortNames('$', taken), internal: shortNames('', taken) }
       for (const [name, group] of byUse) {
         const short = names[name.startsWith('#') ? 'private' : 'internal'].next().value
@@ -59,7 +59,7 @@ function refuseWhatCannotBeShortened(ast, refuse) {
       refuse(`\`#${node.left.name} in …\` has no short form`)
     if (node.type === 'ClassDeclaration' && node.id) classes.set(node.id.name, node)
   })
-  // As ordinary names, equal private names of a class and of one that it extends would be one and the same.
+  // As ordinary names, equal private names of a class and its parent would collide.
   for (const [name, node] of classes) {
     const own = privatesOf(node)
     for (let parent = classes.get(node.superClass?.name); parent; parent = classes.get(parent.superClass?.name)) {
@@ -73,7 +73,7 @@ function privatesOf({ body }) {
   return body.body.filter(({ key }) => key?.type === 'PrivateIdentifier').map(({ key }) => key.name)
 }
 
-/** `e`, `t`, …, `ee`, `et`, … behind a sign, without those that are taken: first the letters that the code is full of anyway. */
+/** `e`, `t`, …, `ee`, `et`, … after a prefix, without taken names: letters that are frequent in the code first, for gzip. */
 export function* shortNames(sign, taken) {
   const letters = 'etnrsiaoluhdcfpgymbvwkxjqzMACTOSBEPLRUNJHDWFIGKQVXYZ'
   for (const first of ['', ...letters]) {
@@ -84,7 +84,7 @@ export function* shortNames(sign, taken) {
   }
 }
 
-/** `const` means nothing to a program that compiles, and where all is `let` the minifier joins declarations that stand together. */
+/** Replaces `const` by `let`, so that the minifier can join adjacent declarations. */
 function loosenConstants() {
   return {
     name: 'loosen-constants',
@@ -99,13 +99,13 @@ function loosenConstants() {
   }
 }
 
-/** The syntax of ES2020. */
+/** Lowers the syntax to ES2020. */
 function lower() {
   return {
     name: 'lower',
     renderChunk: (code) =>
       transform(code, {
-        // Read as TypeScript for one setting of it: class fields are assigned, not defined by a helper.
+        // Parsed as TypeScript for one of its settings: class fields are assigned, not defined by a helper.
         loader: 'ts',
         tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
         target: 'es2020',

@@ -1,7 +1,8 @@
-// What each purpose of the client's sources costs in what a page loads: the table of docs/decisions/12-what-a-page-pays.md.
+// The size of each purpose of the client's sources in the files that a page loads: the table of
+// docs/decisions/12-what-a-page-pays.md.
 import { sizeOf, sizesBy } from './stretches.mjs'
 
-/** By purpose the sources that serve it; of several that match, the first counts. */
+/** The sources of each purpose; of several that match, the first counts. */
 const purposes = [
   [
     'calls and topics',
@@ -24,7 +25,7 @@ const purposes = [
 ]
 
 /**
- * Prints a table: the purposes, and in kB after gzip -9 what each costs in each of several files.
+ * Prints a table: the size of each purpose in each of several files, in kB after gzip -9.
  * @param {{ name: string, code: string, stretches: { source: string, text: string }[] }[]} files
  */
 export function printPurposes(files) {

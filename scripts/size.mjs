@@ -1,6 +1,6 @@
-// What a page pays after gzip -9, held against budgets: for each script file, and for an app that imports an entry and bundles it with
-// esbuild (minified, ES2020). With `--parts`: what each purpose
-// of the sources costs in the script files, and in the smallest app.
+// Compares sizes after gzip -9 with their budgets: of each script file, and of apps that import an entry and bundle it with
+// esbuild (minified, ES2020). With `--parts`: the size of each purpose of the sources in the script files and in the smallest
+// app.
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import { stretchesIn, stretchesOf } from './stretches.mjs'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = `${root}/dist`
 
-/** By script file. */
+/** The budget of each script file, in bytes. */
 const scripts = {
   'steadfast.core.min.js': 28_800,
   'steadfast.min.js': 36_000,
@@ -23,9 +23,9 @@ const core = "import { RealtimeClient, webSocket } from './core.js'"
 const used = 'useConnection, useMessages, usePresence, useRealtime, useRealtimeEvent, useRequest, useTopic'
 const hooks = `RealtimeProvider, createRealtimeHooks, ${used}`
 const composables = `provideRealtime, realtimeKey, createRealtimeComposables, ${used}`
-/** What an app has anyhow. */
+/** Modules that an app has in any case. */
 const withoutClient = ['react', 'vue', './index.js']
-/** By what an app does with an entry. */
+/** Apps and their budgets, by their use of an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
   'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_600],

@@ -1,6 +1,6 @@
-// What takes too long for every change: endurance (minutes), fleets of processes over real stores (ten minutes each) and fuzzing (an hour or
-// so). SOAK_SESSIONS, SOAK_MS, FLEET_MS and FUZZ_RUNS make them shorter or longer, SEED repeats them, FLEET_KEEP=1 keeps the logs of the
-// fleet's processes; `npm run test:soak -- fleet` runs one of them.
+// Tests that take too long for every change: endurance (minutes), fleets of processes over real stores (ten minutes each) and
+// fuzzing (an hour or so). SOAK_SESSIONS, SOAK_MS, FLEET_MS and FUZZ_RUNS set their length, SEED repeats a run, FLEET_KEEP=1
+// keeps the logs of the fleet's processes; `npm run test:soak -- fleet` runs one of them.
 import { run } from './checks.mjs'
 
 process.env.FUZZ_RUNS ??= '1000000'

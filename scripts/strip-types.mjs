@@ -1,7 +1,7 @@
 import ts from 'typescript'
 
 /**
- * A rollup plugin: TypeScript to the JavaScript in it. The sources keep to erasable syntax, so nothing else changes.
+ * A rollup plugin that removes the types of TypeScript. The sources use erasable syntax only, so nothing else changes.
  * @param {{ assignsFields?: boolean }} [options] `assignsFields`: fields are assigned in the constructor, as a bundler that builds for
  * ES2020 would otherwise define each of them by a call
  * @returns {import('rollup').Plugin}

@@ -8,7 +8,7 @@ export function walk(node, visit) {
   }
 }
 
-/** The places in a syntax tree where a property is named: `x.name`, `{ name: … }`, `{ name }`, and members of classes. */
+/** The property names in a syntax tree: in `x.name`, `{ name: … }`, `{ name }`, and members of classes. */
 export function propertyNames(ast) {
   const found = []
   walk(ast, (node) => {

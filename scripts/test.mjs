@@ -1,6 +1,7 @@
-// What must hold. `npm test` is the checks, the build and the quick part of the tests (vitest.config.ts says which), `--all` (`npm run
-// test:all`) all tests, and `--all --rest` only what `npm test` leaves out, without the checks. Each check counts as one, each test of vitest as one; the last line is the sum:
-// `N passed, N failed, N skipped`. Under CI=true a skipped test is a failure too, since there nobody reads why.
+// Runs checks and tests. `npm test` runs the checks, the build and the quick part of the tests (see vitest.config.ts), `--all`
+// (`npm run test:all`) all tests, and `--all --rest` only what `npm test` leaves out, without the checks. Each check and each
+// test counts as one; the last line is the sum: `N passed, N failed, N skipped`. Under CI=true skipped tests count as
+// failures.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +34,7 @@ console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`
 async function checkAndBuild() {
   const before = readme()
   const build = { title: 'build', command: ['node', 'scripts/build.mjs'] }
-  // The build takes longest, so it begins first.
+  // The build takes longest, so it starts first.
   const results = await runTogether([build, ...checks])
   results.push(run({ title: 'size', command: ['node', 'scripts/size.mjs'] }))
   const isReadmeRight = readme() === before
@@ -41,7 +42,7 @@ async function checkAndBuild() {
   return [...results, { title: 'the hash in README.md is that of the build', ok: isReadmeRight || !isCI }]
 }
 
-/** The rest is run after `npm test`, which has built what the tests load. */
+/** Builds for `--rest` if `npm test` has not built already. */
 function builtBefore() {
   return existsSync(`${root}/dist/integrity.json`) ? [] : [run({ title: 'build', command: ['node', 'scripts/build.mjs'] })]
 }
@@ -57,7 +58,7 @@ function runTests() {
   })
   const counts = { ...read(outputFile), lacks: lacksIn(lacksFile) }
   rmSync(folder, { recursive: true })
-  // A file that cannot be loaded, or an error outside any test, has no test of its own to fail.
+  // A file that cannot be loaded, or an error outside of any test, fails no test, so it is counted here.
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
 }
 
@@ -80,7 +81,7 @@ function read(outputFile) {
   }
 }
 
-/** A line per test that was skipped for want of something, counted. */
+/** The missing software, counted by the tests that were skipped for it. */
 function lacksIn(file) {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
   const count = (line) => lines.filter((each) => each === line).length

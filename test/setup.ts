@@ -4,10 +4,10 @@ import { afterEach, beforeEach, expect } from 'vitest'
 const methods = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table'] as const
 const originals = new Map(methods.map((method) => [method, console[method]]))
 let calls: string[] = []
-/** Concurrent tests share the console: none may take back what another needs, nor forget what another has printed. */
+/** Concurrent tests share the console: the first one replaces it, and the last one restores it and checks what was printed. */
 let running = 0
 
-// `toEqual` takes any two ArrayBuffers for equal, since they have no members of their own.
+// `toEqual` takes any two ArrayBuffers for equal, since they have no own properties.
 expect.addEqualityTesters([
   (one: unknown, other: unknown) => {
     if (!isArrayBuffer(one) || !isArrayBuffer(other)) return undefined

@@ -37,7 +37,7 @@ function findChromium() {
 }
 
 /**
- * What the browser says when its port is open: the port and the path of its DevTools socket.
+ * Waits for the file in which the browser writes the port and the path of its DevTools socket.
  * @param {string} folder
  * @param {import('node:child_process').ChildProcess} browser
  */
@@ -113,7 +113,7 @@ class Connection {
   }
 }
 
-/** One page, in a window of its own, since Chromium slows the timers of a tab in the background. */
+/** One page, in a window of its own, since Chromium throttles timers in background tabs. */
 class Page {
   #connection
   #sessionId
@@ -142,7 +142,7 @@ class Page {
   }
 
   /**
-   * Runs a function in the page and waits for what it promises.
+   * Runs a function in the page and awaits its result.
    * @template {unknown[]} Args
    * @template Result
    * @param {(...args: Args) => Result} run
@@ -159,7 +159,7 @@ class Page {
     return result.value
   }
 
-  /** What its JavaScript occupies, of which nothing is garbage. */
+  /** The size of its JavaScript heap after garbage collections, in bytes. */
   async heapBytes() {
     for (let round = 0; round < 3; round += 1) await this.#connection.send('HeapProfiler.collectGarbage', {}, this.#sessionId)
     const { usedSize } = await this.#connection.send('Runtime.getHeapUsage', {}, this.#sessionId)
@@ -171,19 +171,19 @@ class Page {
   }
 }
 
-/** Starts a browser with a profile of its own, that is gone when it is closed. */
+/** Starts a browser with a temporary profile. */
 export async function launchChromium() {
   const folder = await mkdtemp(join(tmpdir(), 'steadfast-bench-'))
   const browser = spawn(findChromium(), [...flags, `--user-data-dir=${folder}`, 'about:blank'], {
     stdio: 'ignore',
     detached: true,
   })
-  // Its helper processes are in its group, and end with it even if this process is interrupted.
+  // Kills its process group, so that helper processes end too, even if this process is interrupted.
   const kill = () => {
     try {
       if (browser.pid !== undefined) process.kill(-browser.pid, 'SIGKILL')
     } catch {
-      // It has ended already.
+      // The browser has ended already.
     }
   }
   const interrupt = () => process.exit(130)

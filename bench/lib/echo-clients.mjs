@@ -1,4 +1,4 @@
-/** A program: whole clients in Node, over WebSocket, whose messages a server sends back: one after the other, or many at once. */
+/** A program: real clients in Node, over WebSocket, whose messages a server echoes: one after the other, or many at once. */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
@@ -51,7 +51,7 @@ async function connect(url) {
 /** @type {Map<string, Client[]>} */
 const opened = new Map()
 
-/** Clients of a URL, which stay open. @param {string} url @param {number} count */
+/** Opens clients of a URL, or reuses open ones. @param {string} url @param {number} count */
 async function clientsOf(url, count) {
   const clients = opened.get(url) ?? []
   opened.set(url, clients)
@@ -61,12 +61,12 @@ async function clientsOf(url, count) {
 }
 
 await answerParent(createServer(), {
-  /** So many clients are there. */
+  /** Makes sure that `count` clients are open. */
   async open({ url, count }) {
     await clientsOf(String(url), Number(count))
     return {}
   },
-  /** One client, one message at a time, each in a task of its own: microseconds. */
+  /** The round-trip times of one client's messages, one at a time, each in a task of its own, in microseconds. */
   async lone({ url, count, bytes }) {
     const [client] = await clientsOf(String(url), 1)
     const times = []
@@ -78,7 +78,7 @@ await answerParent(createServer(), {
     }
     return { p50: quantile(times, 0.5) }
   },
-  /** Many clients, each with one message under way. */
+  /** Many clients, each with one message in flight. */
   async load({ url, clients, count, bytes }) {
     const all = await clientsOf(String(url), Number(clients))
     await Promise.all(

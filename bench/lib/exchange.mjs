@@ -1,6 +1,6 @@
 /**
- * Numbers both ways: the server sends 1, 2, 3, … to each client and the client to the server, each notes what comes, and in the end
- * it can be told what was lost, what came twice and what came out of order. Every client has a proxy of its own.
+ * Numbers both ways: the server sends 1, 2, 3, … to each client and the client to the server, and both record what arrives, so
+ * that lost, repeated and reordered numbers can be counted. Every client has a proxy of its own.
  */
 import { createServer } from 'node:http'
 import { performance } from 'node:perf_hooks'
@@ -12,9 +12,9 @@ import { startProcess } from './processes.mjs'
 import { startProxy } from './proxy.mjs'
 import { listen } from './servers.mjs'
 
-/** What is still on its way when both sides are quiet may take so long. */
+/** How long messages in flight may take after both sides have stopped sending. */
 const settleMs = 2_000
-/** Fewer than a server lets in by default. */
+/** Fewer than the default limit of a server. */
 const idlePerSecond = 450
 
 /** Wall-clock milliseconds, finer than `Date.now()`; the page counts them in the same way. */
@@ -27,7 +27,7 @@ export const now = () => performance.timeOrigin + performance.now()
  * @property {number} downEveryMs how often the server sends
  * @property {number} upEveryMs how often the client sends
  * @property {Omit<import('./proxy.mjs').Faults, 'target'>} [faults]
- * @property {number} [idle] so many other clients are there, of a process of their own, to which nothing is sent
+ * @property {number} [idle] the number of other clients, in a process of their own, to which nothing is sent
  *
  * @typedef {{ lost: number, repeated: number, disordered: number }} Account
  *
@@ -36,7 +36,7 @@ export const now = () => performance.timeOrigin + performance.now()
  * @property {() => number} sent the last number that the server has sent it
  *
  * @typedef {object} Outcome
- * @property {number} startedAt when its client was made
+ * @property {number} startedAt when its client was created
  * @property {readonly Arrival[]} arrivals
  * @property {Account} down
  * @property {Account} up
@@ -66,7 +66,7 @@ class Counterpart {
 }
 
 /**
- * A server as each kind of client needs it. Who comes with the same `client` in the query is the same.
+ * A server for this kind of client. Connections with the same `client` in the query belong to the same client.
  * @param {string} kind
  * @param {string} pages
  * @param {number} everyMs
@@ -89,7 +89,7 @@ async function startCounterparts(kind, pages, everyMs) {
     const realtime = new RealtimeServer({
       path: '/feed',
       origins: [pages],
-      // Each of the idle is somebody.
+      // Each idle client is another principal.
       authenticate: (request) => ({ id: nameIn(request.url) || `idle ${crypto.randomUUID()}` }),
       onSession(session) {
         if (session.principal.id.startsWith('idle')) return
@@ -110,7 +110,7 @@ async function startCounterparts(kind, pages, everyMs) {
     io.on('connection', (socket) => {
       const name = String(socket.handshake.query['client'])
       const counterpart = counterpartOf(name)
-      // A room is what its recovery remembers a client by.
+      // Connection state recovery restores the rooms of a client.
       if (!socket.recovered) socket.join(name)
       counterpart.send = (text) => void io.to(name).emit('message', text)
       counterpart.start(everyMs)
@@ -132,7 +132,7 @@ async function startCounterparts(kind, pages, everyMs) {
 
 /**
  * @param {number} sent the last number sent
- * @param {readonly number[]} numbers that came
+ * @param {readonly number[]} numbers the numbers that arrived
  * @returns {Account}
  */
 function accountOf(sent, numbers) {
@@ -143,7 +143,7 @@ function accountOf(sent, numbers) {
 }
 
 /**
- * Lets them talk while something is done to their proxies, then hears both sides out.
+ * Runs the exchange while `meddle` changes the proxies, then waits until all messages have arrived.
  * @param {import('./chromium.mjs').Chromium} chromium
  * @param {string} pages the origin of the pages
  * @param {Plan} plan
@@ -164,7 +164,7 @@ export async function exchange(chromium, pages, { kind, clients, downEveryMs, up
       window.exchanges = []
       for (const [client, origin] of origins.entries()) {
         window.exchanges.push(window.bench.exchange(kind, origin, `?client=${client}`, everyMs))
-        // Chromium delays the dials of a page that makes many at the same time.
+        // Chromium delays the dials of a page with many at the same time.
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
     },
@@ -197,7 +197,7 @@ export async function exchange(chromium, pages, { kind, clients, downEveryMs, up
 }
 
 /**
- * When a message first came that was sent after the fault, and so by a connection that came after it.
+ * The delay from the fault to the first message that was sent after it, and therefore over a new connection.
  * @param {Outcome | undefined} outcome
  * @param {{ at: number, sent: number }} fault
  * @returns {number | null} milliseconds

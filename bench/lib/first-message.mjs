@@ -1,21 +1,21 @@
-/** Measures the time to the first message, client beside client. */
+/** Measures the time to the first message for several clients alternately. */
 import { launchChromium } from './chromium.mjs'
 import { startProxy } from './proxy.mjs'
 import { startServers } from './servers.mjs'
 
 /**
  * @typedef {object} Plan
- * @property {readonly string[]} kinds the clients, in turns
+ * @property {readonly string[]} kinds the clients, which alternate
  * @property {number} rounds
  * @property {Omit<import('./proxy.mjs').Faults, 'target'>} faults
- * @property {number} [limitMs] how long is waited for
- * @property {boolean} [isSameOrigin] the page comes from the server itself, so that the round trip is known to it
+ * @property {number} [limitMs] the time limit
+ * @property {boolean} [isSameOrigin] the page is served by the server itself, so that it knows the round trip
  */
 
 /**
- * Every measurement has a page of its own and a proxy of its own: nothing is connected, cached or remembered.
+ * Every measurement has a page and a proxy of its own, so that nothing is connected, cached or remembered before.
  * @param {Plan} plan
- * @returns {Promise<Map<string, number[]>>} milliseconds by client; nothing for a first message that never came
+ * @returns {Promise<Map<string, number[]>>} milliseconds by client; no entry for a first message that never arrived
  */
 export async function measureFirstMessages({ kinds, rounds, faults, limitMs = 10_000, isSameOrigin = false }) {
   const chromium = await launchChromium()

@@ -1,8 +1,9 @@
 /**
- * A program: one node of several. The first argument says what it is: `redis` and `memory` are `RealtimeServer` with `redisStore()` and
- * `memoryStore()`, `redis-adapter` and `redis-streams-adapter` are socket.io, `least-script` has no clients: it publishes by the shortest
- * script that keeps and numbers a message, and subscribes to it. The second is the URL of the Redis, the third the topic to which every
- * client is subscribed: `own` for one of each client's own. What comes is sent back.
+ * A program: one node of several. The first argument is its kind: `redis` and `memory` are `RealtimeServer` with
+ * `redisStore()` and `memoryStore()`, `redis-adapter` and `redis-streams-adapter` are socket.io, `least-script` has no
+ * clients: it publishes by the shortest script that stores and numbers a message, and subscribes to it. The second argument is
+ * the URL of the Redis, the third the topic to which every client is subscribed (`own`: each client has its own). Messages of
+ * clients are echoed.
  */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -29,7 +30,7 @@ async function startSteadfast(server) {
   const realtime = new RealtimeServer({
     ...{ topics, sessions },
     path: '/session',
-    // Everybody is somebody else, as behind any `authenticate`.
+    // Each client is another principal, as usual behind `authenticate`.
     authenticate: () => ({ id: crypto.randomUUID() }),
     limits: { attachmentsPerSecond: noLimit, attachmentsPerSecondPerAddress: noLimit },
     onSession: topic === '' ? undefined : (session) => session.subscribe(topic === 'own' ? `user:${session.id}` : topic),
@@ -43,7 +44,7 @@ async function startSteadfast(server) {
 async function startSocketIo(server) {
   const client = createClient({ url })
   const subscriber = client.duplicate()
-  // Redis may end first.
+  // Redis may be stopped first.
   for (const each of [client, subscriber]) each.on('error', () => {})
   await client.connect()
   if (kind === 'redis-adapter') await subscriber.connect()

@@ -1,4 +1,4 @@
-/** Two nodes with one Redis, and their clients: processes of their own, of which each is measured for itself. */
+/** Two nodes with one Redis, and their clients, in processes that are measured separately. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProcess } from './processes.mjs'
 import { startRedis } from './redis-server.mjs'
@@ -12,14 +12,14 @@ const socketIoPath = '/socket.io/?EIO=4&transport=websocket'
  * @property {import('./redis-server.mjs').Redis} redis
  * @property {readonly import('./processes.mjs').Process[]} nodes
  * @property {import('./processes.mjs').Process} clients
- * @property {(count: number, perSecond?: number) => Promise<void>} open so many clients at each node
- * @property {() => Promise<number>} nodeCpuMs what all nodes have computed so far
- * @property {(messages: number) => Promise<void>} received waits until all clients have received so many in all
+ * @property {(count: number, perSecond?: number) => Promise<void>} open opens `count` clients at each node
+ * @property {() => Promise<number>} nodeCpuMs the CPU time of all nodes so far
+ * @property {(messages: number) => Promise<void>} received waits until the clients have received this many messages in total
  * @property {() => Promise<void>} stop
  */
 
 /**
- * @param {string} kind as `fleet-node.mjs` takes it
+ * @param {string} kind the first argument of `fleet-node.mjs`
  * @param {string} [topic]
  * @returns {Promise<Fleet>}
  */

@@ -1,4 +1,4 @@
-/** A program: a WebSocket server that sends back what it gets; to `flood n bytes` it sends n messages of that length instead. */
+/** A program: a WebSocket server that echoes; it answers `flood n bytes` with n messages of that length. */
 import { createServer } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { answerParent } from './processes.mjs'

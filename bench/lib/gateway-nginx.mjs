@@ -1,4 +1,4 @@
-/** nginx as a proxy of WebSockets, in a folder of its own. */
+/** nginx as a WebSocket proxy, in a folder of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'

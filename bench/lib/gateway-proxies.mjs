@@ -1,6 +1,6 @@
 /**
- * A program: something between a client and a backend, which the first argument names: `steadfast`, the gateway, or `ws`, a WebSocket for
- * each WebSocket and nothing else. The second is the URL of the backend.
+ * A program: a proxy between clients and a backend. The first argument is its kind: `steadfast`, the gateway, or `ws`, which
+ * opens a WebSocket for each WebSocket and does nothing else. The second argument is the URL of the backend.
  */
 import { createServer } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'

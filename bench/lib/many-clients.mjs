@@ -1,4 +1,4 @@
-/** A program: many whole clients in Node, which note when they open. */
+/** A program: many real clients in Node, which record when they open. */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { io } from 'socket.io-client'
@@ -8,7 +8,7 @@ import { answerParent } from './processes.mjs'
 import { median, quantile } from './stats.mjs'
 
 const tooMany = 4429
-/** Clients of a server that has been up for a while did not all come at the same instant. */
+/** The time between two dials: the clients of a running server have not connected all at the same time. */
 const spacingMs = 5
 const limitMs = 30_000
 /** @type {number[]} wall-clock milliseconds */
@@ -21,7 +21,7 @@ class CountingWebSocket extends WebSocket {
   constructor(url, protocols) {
     super(url, protocols, { perMessageDeflate: false })
     dials += 1
-    // A dial that fails is an error event, which nobody else may be listening to.
+    // A failed dial emits an error, which may have no other listener.
     this.on('error', () => {})
     this.on('close', (code) => {
       if (code === tooMany) refused += 1
@@ -51,7 +51,7 @@ function connect(kind, origin) {
 }
 
 await answerParent(createServer(), {
-  /** Connects so many, and waits until all are there. */
+  /** Connects `count` clients, and waits until all are open. */
   async open({ kind, origin, count }) {
     for (let index = 0; index < Number(count); index += 1) {
       connect(String(kind), String(origin))
@@ -63,7 +63,7 @@ await answerParent(createServer(), {
     refused = 0
     return {}
   },
-  /** Who came back since then, and how often anybody tried and was refused. */
+  /** How many clients have come back since then, and how many dials and refusals there were. */
   returned({ since, count }) {
     const waits = openedAt.filter((at) => at > Number(since)).map((at) => at - Number(since))
     const late = [...waits, ...new Array(Math.max(0, Number(count) - waits.length)).fill(1e9)]

@@ -1,6 +1,6 @@
 /**
- * A program: many WebSockets to one server, which count what comes. With a session's hello, or as a client of socket.io, they speak as
- * much of it as they need to stay.
+ * A program: many WebSockets to one server, which count messages. With a session's hello, or as socket.io clients, they
+ * implement as much of the protocol as they need to stay connected.
  */
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -49,7 +49,7 @@ const hearings = { session: hearSession, 'socket.io': () => hearSocketIo, raw: (
 /**
  * @param {string} url
  * @param {string} speech
- * @returns {Promise<void>} when something can come
+ * @returns {Promise<void>} resolves when messages can arrive
  */
 function open(url, speech) {
   const hello = { v: 1, session: randomBytes(16).toString('base64url'), k: 1, n: 1, last: 0 }
@@ -70,7 +70,7 @@ function open(url, speech) {
 await answerParent(createServer(), {
   async open({ url, count, speech, perSecond = Number.POSITIVE_INFINITY }) {
     for (let opened = 0; opened < Number(count); opened += atOnce) {
-      // Time that was lost is not made up for: a server may refuse who comes faster.
+      // Delays are not made up for, since a server may refuse clients that connect faster.
       const startedAt = Date.now()
       const dials = Array.from({ length: Math.min(Number(count) - opened, atOnce) }, () => open(String(url), String(speech)))
       await Promise.all(dials)

@@ -1,27 +1,26 @@
 /**
- * Two measurements by turns: each has a neighbour in time with which it is compared, because a machine is not equally busy all
- * the time.
+ * Two alternating measurements: each run is compared with the one next to it, because the load of a machine varies.
  */
 import { median, quantile } from './stats.mjs'
 
-/** Fewer, for a first look. */
+/** A smaller number of rounds, for a first look. */
 const { ROUNDS } = process.env
 
 /**
  * @typedef {object} Rounds
  * @property {number} least
- * @property {number} most as many as the precision needs: on a busy machine more
+ * @property {number} most the maximum: on a busy machine the precision needs more rounds
  * @property {number} precision
  *
  * @typedef {object} Pairs
  * @property {number[]} raw
  * @property {number[]} ours
- * @property {number[]} rates how many times as much ours does in the same time, or of the same costs
+ * @property {number[]} rates the ratio of ours to raw in speed, or in work for the same cost
  */
 
 /**
  * @param {Rounds} rounds
- * @param {() => Promise<number>} measureRaw what one round costs, the less the better
+ * @param {() => Promise<number>} measureRaw the cost of one round, less is better
  * @param {() => Promise<number>} measureOurs
  * @returns {Promise<Pairs>}
  */
@@ -37,7 +36,7 @@ export async function measurePairs({ least, most, precision }, measureRaw, measu
 }
 
 /**
- * The same where a round has many results.
+ * The same for rounds with many results.
  * @param {number} rounds
  * @param {() => Promise<number[]>} measureRaw
  * @param {() => Promise<number[]>} measureOurs
@@ -61,7 +60,7 @@ async function byTurns(measureRaw, measureOurs, goesOn) {
   const raw = []
   /** @type {Result[]} */
   const ours = []
-  // The first of each is the one in which everything warms up.
+  // The first run of each is a warm-up.
   await measureRaw()
   await measureOurs()
   for (let isRawFirst = true, isOn = true; isOn; isRawFirst = !isRawFirst) {
@@ -76,7 +75,7 @@ async function byTurns(measureRaw, measureOurs, goesOn) {
 }
 
 /**
- * The standard error of a median, from the quartiles, as of a normal distribution.
+ * The standard error of a median, estimated from the quartiles as for a normal distribution.
  * @param {readonly number[]} values
  */
 export function errorOfMedian(values) {
@@ -85,7 +84,7 @@ export function errorOfMedian(values) {
 }
 
 /**
- * What is asked of pairs, and what they were.
+ * A check of the rates of pairs against their minimum.
  * @param {string} what
  * @param {readonly number[]} rates
  * @param {number} least

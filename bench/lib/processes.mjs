@@ -1,9 +1,9 @@
-/** Servers in processes of their own, so that what they cost is theirs alone and can be measured there. */
+/** Servers in processes of their own, so that their costs can be measured separately. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * What a process can be asked to do, by name; it answers with numbers.
+ * The requests that a process answers, by name; results are numbers.
  * @typedef {Record<string, (details: Record<string, number | string>) => Numbers | Promise<Numbers>>} Duties
  * @typedef {Record<string, number>} Numbers
  *
@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
  */
 
 /**
- * @param {string} name of a program in this folder
+ * @param {string} name the file name of a program in this folder
  * @param {readonly string[]} [args]
  * @returns {Promise<Process>}
  */
@@ -52,14 +52,14 @@ export async function startProcess(name, args = []) {
   }
 }
 
-/** What every process can tell of itself. */
+/** Requests that every process answers. */
 const own = {
-  /** What it has computed so far, in milliseconds of a processor. */
+  /** Its CPU time so far, in milliseconds. */
   cpu() {
     const { user, system } = process.cpuUsage()
     return { ms: (user + system) / 1_000 }
   },
-  /** What it occupies when nothing is left over. */
+  /** Its memory after garbage collections. */
   async memory() {
     for (let round = 0; round < 4; round += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100))
@@ -71,10 +71,10 @@ const own = {
 }
 
 /**
- * The other side: says where it listens, and does what it is asked to, until the one who started it is gone.
+ * The other side: reports its port, and answers requests, until its parent process has ended.
  * @param {import('node:http').Server} server
  * @param {Duties} [duties]
- * @param {number} [at] the port, if it is not to be any
+ * @param {number} [at] the port; 0 for any free one
  */
 export async function answerParent(server, duties = {}, at = 0) {
   await new Promise((resolve) => server.listen(at, '127.0.0.1', () => resolve(undefined)))

@@ -1,5 +1,5 @@
 /**
- * A TCP proxy with a distance and with faults. It stands in front of any server, so that every client meets the same ones.
+ * A TCP proxy with latency and faults, in front of any server, so that they are the same for every client.
  */
 import { connect, createServer } from 'node:net'
 import { performance } from 'node:perf_hooks'
@@ -10,17 +10,18 @@ const refusal = 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: cl
 /**
  * @typedef {object} Faults
  * @property {number} target the port of the server behind it
- * @property {number} [rttMs] the distance: bytes take half of it each way, and those of a new connection the whole of it more,
- *   because a connection over such a distance would only have come about after one round trip
- * @property {'pass' | 'refuse' | 'swallow' | 'kill' | 'mute'} [upgrade] what becomes of a WebSocket handshake: passed on, answered
- *   with 400, never answered, answered and its connection reset `killAfterMs` later, or answered and nothing passed on afterwards
+ * @property {number} [rttMs] the round-trip time: bytes take half of it each way, and the first bytes of a new connection one
+ *   round trip more, for the TCP handshake
+ * @property {'pass' | 'refuse' | 'swallow' | 'kill' | 'mute'} [upgrade] what happens to a WebSocket handshake: passed on,
+ *   answered with 400, never answered, answered and its connection reset `killAfterMs` later, or answered and nothing passed on
+ *   afterwards
  * @property {number} [killAfterMs]
  *
  * @typedef {Awaited<ReturnType<typeof startProxy>>} Proxy
  */
 
 /**
- * The part of an answer up to the end of its head; `null` if that is not among it.
+ * The part of a chunk up to the end of the head; `null` if the chunk does not contain that end.
  * @param {Buffer} chunk
  */
 function headOf(chunk) {
@@ -29,7 +30,7 @@ function headOf(chunk) {
 }
 
 /**
- * Passes chunks on in order, each when it is due.
+ * Forwards chunks in order, each at its time.
  * @param {import('node:net').Socket} to
  */
 function delayLine(to) {
@@ -66,7 +67,7 @@ function delayLine(to) {
 export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfterMs = 150 }) {
   /** @type {Set<import('node:net').Socket>} */
   const sockets = new Set()
-  /** What there is now, and can be broken. @type {Set<{ reset: () => void, silence: () => void }>} */
+  /** The open connections, with their faults. @type {Set<{ reset: () => void, silence: () => void }>} */
   const connections = new Set()
   let upgrades = 0
 
@@ -115,7 +116,7 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
       socket.on('error', () => {
         if (!isSilent) end()
       })
-      // The other side of a connection that went silent never hears of its end.
+      // The other side of a silenced connection never learns of its end.
       socket.on('close', () => {
         if (rttMs === 0 && !isSilent) end()
         else if (isSilent && other.destroyed) end()
@@ -168,15 +169,15 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
   return {
     port,
     origin: `http://127.0.0.1:${port}`,
-    /** How many WebSocket handshakes have been asked for. */
+    /** How many WebSocket handshakes have been requested. */
     get upgrades() {
       return upgrades
     },
-    /** Resets every connection that there is. */
+    /** Resets every open connection. */
     reset() {
       for (const connection of [...connections]) connection.reset()
     },
-    /** Nothing passes on any connection that there is, neither bytes nor its end; later ones are as before. */
+    /** Silences every open connection: neither bytes nor its end pass. Later connections work. */
     silence() {
       for (const connection of connections) connection.silence()
     },

@@ -1,16 +1,16 @@
 /**
- * A program: what a server does with nothing but `ws` and `node:http`. What is asked for is in the path and in the query.
+ * A program: a server with `ws` and `node:http` only. The path and the query select what it does.
  *
- * - `/flood`: sends `messages` of `bytes` bytes over a WebSocket as fast as the socket takes them (`form`: `text` or `binary`, one to a frame, or `batches`,
- *   as many in an array of JSON as 64 KiB hold)
- * - `/echo`: sends back what comes
- * - `/sink`: says how many of the `messages` have come, a thousand at a time (`form`: `batches` for arrays of JSON)
- * - `/hold`: takes part in what `broadcast` sends
- * - `/events`: the flood as an event stream, an event for each message
- * - `/poll`: the flood as bodies of lines, as much as there is behind `after` but no more than fits
+ * - `/flood`: sends `messages` of `bytes` bytes over a WebSocket as fast as the socket accepts them (`form`: `text` or
+ *   `binary`, one per frame, or `batches`, as many in a JSON array as fit into 64 KiB)
+ * - `/echo`: echoes
+ * - `/sink`: reports how many of the `messages` have arrived, every thousand (`form`: `batches` for JSON arrays)
+ * - `/hold`: receives the messages of `broadcast`
+ * - `/events`: the flood as an event stream, one event per message
+ * - `/poll`: the flood as bodies of lines, from `after` on, as many as fit
  *
- * With an argument, every WebSocket is pinged in so many milliseconds, each at its own time.
- * Chunks are made beforehand, so that the sender is never what is waited for.
+ * With an argument, every WebSocket is pinged at this interval in milliseconds, each at a time of its own.
+ * Chunks are created in advance, so that the sender is never the bottleneck.
  */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,7 +19,7 @@ import { answerParent } from './processes.mjs'
 import { textOf } from './texts.mjs'
 
 const chunkBytes = 65_536
-/** So many messages are acknowledged at a time. */
+/** How many messages are acknowledged at a time. */
 const acknowledgeEvery = 1_000
 const bodyBytes = 262_144
 const readable = { 'access-control-allow-origin': '*', 'cache-control': 'no-store' }
@@ -39,7 +39,7 @@ function asked(url) {
 }
 
 /**
- * A frame as it is on the wire (RFC 6455 §5.2).
+ * The bytes of a frame (RFC 6455 §5.2).
  * @param {Buffer} payload
  * @param {boolean} isBinary
  */
@@ -54,11 +54,11 @@ function frameOf(payload, isBinary) {
   return Buffer.concat([head, payload])
 }
 
-/** As much JSON as goes into a chunk, so many texts at once. @param {number} bytes */
+/** How many texts of this length fit into a chunk as JSON. @param {number} bytes */
 const inBatch = (bytes) => Math.floor((chunkBytes - 16) / (bytes + 3))
 
 /**
- * Everything of a flood, in its form.
+ * All frames, events or lines of a flood.
  * @param {string} form
  * @param {number} messages
  * @param {number} bytes
@@ -80,7 +80,7 @@ function piecesOf(form, messages, bytes) {
 const floods = new Map()
 
 /**
- * The same in chunks, which are made once.
+ * The same in chunks, which are cached.
  * @param {string} form
  * @param {number} messages
  * @param {number} bytes
@@ -98,7 +98,7 @@ function chunksOf(form, messages, bytes) {
 }
 
 /**
- * Writes them as fast as they are taken.
+ * Writes the chunks as fast as the stream accepts them.
  * @param {import('node:stream').Writable} stream
  * @param {readonly Buffer[]} chunks
  */
@@ -142,7 +142,7 @@ webSockets.on('connection', (webSocket, { url, socket }) => {
     webSocket.on('message', (data) => {
       const before = came
       came += form === 'batches' ? JSON.parse(String(data)).length : 1
-      // Every so often, and in the end, it says how much it has.
+      // Reports the count every `acknowledgeEvery` messages and at the end.
       if (came === messages || Math.floor(before / acknowledgeEvery) < Math.floor(came / acknowledgeEvery))
         webSocket.send(String(came))
     })
@@ -150,7 +150,7 @@ webSockets.on('connection', (webSocket, { url, socket }) => {
 })
 
 await answerParent(server, {
-  /** The bare loop. */
+  /** Sends to all WebSockets in a bare loop. */
   async broadcast({ messages, bytes, everyMs }) {
     for (let sent = 0; sent < Number(messages); sent += 1) {
       const text = textOf(sent, Number(bytes))

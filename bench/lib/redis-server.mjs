@@ -1,4 +1,4 @@
-/** A Redis of an experiment's own, which writes nothing to the disk, and what it says that it has computed and holds. */
+/** A Redis server for one experiment, which writes nothing to disk, with its CPU time and memory. */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -13,8 +13,8 @@ const limitMs = 10_000
 /**
  * @typedef {object} Redis
  * @property {string} url
- * @property {() => Promise<number>} cpuMs milliseconds of a processor so far
- * @property {() => Promise<number>} memoryBytes what its allocator has given out
+ * @property {() => Promise<number>} cpuMs CPU time so far, in milliseconds
+ * @property {() => Promise<number>} memoryBytes the memory allocated by it
  * @property {() => Promise<void>} stop
  */
 
@@ -30,7 +30,7 @@ export async function startRedis() {
   const failed = new Promise((_, reject) => {
     child.once('error', (cause) => reject(new Error('redis-server did not start: is it installed?', { cause })))
   })
-  // A bench that ends early takes it along.
+  // Ends Redis with a bench that ends early.
   const kill = () => {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })

@@ -1,16 +1,16 @@
-/** What an experiment says of itself, and how it is shown. */
+/** The results of experiments, and how they are printed. */
 import { pathToFileURL } from 'node:url'
 
 /**
  * @typedef {object} Row
  * @property {string} client
- * @property {string} value what was measured, for people
- * @property {number | null} median `null`: it never happened
- * @property {string} [spread] from the tenth to the ninetieth of a hundred, and how many there were
+ * @property {string} value the measured value as text
+ * @property {number | null} median `null` if it never happened
+ * @property {string} [spread] the 10th and 90th percentiles, and the number of values
  *
  * @typedef {object} Check
- * @property {string} reach what is asked, for people
- * @property {string} value what it was
+ * @property {string} reach the limit as text
+ * @property {string} value the actual value
  * @property {boolean} isMet
  *
  * @typedef {object} Result
@@ -53,7 +53,7 @@ export function show({ title, unit, rows, checks }) {
 export const isReached = ({ checks }) => checks.every(({ isMet }) => isMet)
 
 /**
- * Runs the experiment if its file is the program, and ends with 1 when it misses.
+ * Runs the experiment if its file is the main program, and exits with 1 if it misses a limit.
  * @param {ImportMeta} meta
  * @param {() => Promise<Result>} run
  */

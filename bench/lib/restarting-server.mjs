@@ -1,6 +1,6 @@
 /**
- * A program: a server with all its defaults that can be started again where it was. The first argument is `steadfast` or `socket.io`, the
- * second the port, if it is not to be any.
+ * A program: a server with its defaults that can be restarted on the same port. The first argument is `steadfast` or
+ * `socket.io`, the second the port; without it any free one.
  */
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
@@ -13,7 +13,7 @@ if (kind === 'socket.io') new Server(server)
 else {
   /** @type {typeof import('../../dist/server.js')} */
   const { RealtimeServer } = await import(built('server.js'))
-  // Everybody is somebody else, as behind any `authenticate`.
+  // Each client is another principal, as usual behind `authenticate`.
   const authenticate = () => ({ id: crypto.randomUUID() })
   new RealtimeServer({ path: '/session', authenticate }).attach(server)
 }

@@ -1,6 +1,6 @@
 /**
- * The waits of the peers in an outage, as their sources have them: each function makes the schedule of one client, which gives
- * one wait after another, in milliseconds, the first for the loss itself.
+ * The reconnect delays of other clients in an outage, from their sources: each function creates the schedule of one client,
+ * which returns one delay after another, in milliseconds, the first one for the loss itself.
  *
  * @typedef {() => number} Schedule
  * @type {Record<string, (random: () => number) => Schedule>}
@@ -29,7 +29,7 @@ export const schedules = {
   'partysocket 1.3': () => growing(3_000, 1.3, 10_000),
   /** 0, 2, 10, 30 s, then it gives up. */
   'SignalR 10': () => listed([0, 2_000, 10_000, 30_000], Number.POSITIVE_INFINITY),
-  /** What Chromium waits. */
+  /** The reconnect delay of Chromium. */
   EventSource: () => () => 3_000,
   'phoenix 1.8': () => listed([10, 50, 100, 150, 200, 250, 500, 1_000, 2_000], 5_000),
 }

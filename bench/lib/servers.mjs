@@ -1,4 +1,4 @@
-/** The servers that the clients talk to. Each greets every connection with a message at once. */
+/** The servers of the clients. Each greets every connection with a message at once. */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { Server as SocketIoServer } from 'socket.io'
@@ -19,7 +19,7 @@ const files = {
 }
 
 /**
- * The page of one client, with its script and no other.
+ * The page of one client, with only that client's script.
  * @param {string} kind
  */
 function pageFor(kind) {
@@ -39,7 +39,7 @@ async function servePages(request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/page') {
     if (searchParams.has('isolated')) {
-      // Only there Chromium's clock is fine enough for a single message.
+      // Only isolated pages have a clock that is fine enough for a single message.
       response.setHeader('cross-origin-opener-policy', 'same-origin')
       response.setHeader('cross-origin-embedder-policy', 'require-corp')
     }
@@ -90,7 +90,7 @@ function feed(connection, send) {
 }
 
 /**
- * A feed over WebSocket and SSE at one address, `/feed`, and the pages. It speaks no protocol of its own.
+ * A feed over WebSocket and SSE at one path, `/feed`, and the pages. It uses no protocol of its own.
  * @param {{ isQuiet?: boolean }} [options] `isQuiet`: nothing is sent over a WebSocket
  */
 export function startFeed({ isQuiet = false } = {}) {
@@ -147,7 +147,7 @@ export function startSockJs() {
   return listen(server)
 }
 
-/** Every server that the clients need, and which of them a client talks to. */
+/** All servers that the clients need, and the server of each client. */
 export async function startServers() {
   const feedServer = await startFeed()
   const socketIo = await startSocketIo()

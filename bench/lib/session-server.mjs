@@ -1,6 +1,7 @@
 /**
- * A program: the same as `raw-server.mjs`, with `RealtimeServer`. What is asked for is a message: `flood`, `sink`, or anything else, which is sent back.
- * Its store is the default. The first argument is the origin of the pages, the second a topic to which every session is subscribed.
+ * A program: the same as `raw-server.mjs`, with `RealtimeServer` and its default store. A message selects the action: `flood`,
+ * `sink`, or anything else, which is echoed. The first argument is the origin of the pages, the second a topic for every
+ * session.
  */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +14,7 @@ const [origin = '', topic = ''] = process.argv.slice(2)
 const { RealtimeServer } = await import(built('server.js'))
 
 const noLimit = 1e9
-/** What is left to come, by session. */
+/** How many messages are still expected, by session. */
 const sinks = new Map()
 
 const realtime = new RealtimeServer({
@@ -41,7 +42,7 @@ const realtime = new RealtimeServer({
 })
 
 /**
- * As fast as its reader takes it: `send` resolves late when much is unread.
+ * Sends as fast as the client reads: `send` resolves late when much is unread.
  * @param {import('../../dist/server.js').Session} session
  * @param {readonly string[]} details
  */

@@ -1,4 +1,4 @@
-/** A program: socket.io, over WebSocket alone, which sends back what comes. */
+/** A program: socket.io over WebSocket only, which echoes. */
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 import { answerParent } from './processes.mjs'

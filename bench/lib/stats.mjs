@@ -11,7 +11,7 @@ export function quantile(values, share) {
 export const median = (values) => quantile(values, 0.5)
 
 /**
- * What is said of a series of measurements.
+ * The summary of a series of measurements.
  * @param {readonly number[]} values
  */
 export const summarize = (values) => ({

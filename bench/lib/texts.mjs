@@ -1,4 +1,4 @@
-/** Texts that are all different, as those of people are: what a machine does with one constant again and again says little of them. */
+/** Texts that are all different, as those of users are: measurements with one repeated constant would not be representative. */
 import { randomFrom } from './stats.mjs'
 
 const letters = 'abcdefghijklmnopqrstuvwxyz     '

@@ -1,10 +1,10 @@
-/** A world without a network and without waiting: a clock that jumps, and servers that are there or not. */
+/** A virtual clock, and a virtual server that can be up or down. */
 import { setImmediate as settled } from 'node:timers/promises'
 import { randomFrom } from './stats.mjs'
 
 /** @typedef {{ at: number, order: number, run: () => void, isCancelled: boolean }} Timer */
 
-/** Timers in the order in which they are due (a binary heap). */
+/** A virtual clock with its timers in a binary heap. */
 export class VirtualClock {
   now = 0
   #order = 0
@@ -22,7 +22,7 @@ export class VirtualClock {
   }
 
   /**
-   * Runs everything that is due until then, and lets promises settle after each instant.
+   * Runs all timers until this time, and lets promises settle after each.
    * @param {number} until
    */
   async runUntil(until) {
@@ -74,7 +74,7 @@ export class VirtualClock {
 const isBefore = (a, b) => a.at < b.at || (a.at === b.at && a.order < b.order)
 
 /**
- * What a server says first to a client that offers these subprotocols.
+ * The subprotocol and the first frame for a client that offers these subprotocols.
  * @typedef {(offered: readonly string[]) => { protocol: string, frame: string }} Greet
  */
 
@@ -82,8 +82,8 @@ const isBefore = (a, b) => a.at < b.at || (a.at === b.at && a.order < b.order)
 const welcome = () => ({ protocol: '', frame: 'welcome' })
 
 /**
- * As a server of steadfast.v1 greets.
- * @param {number} retryWindowMs over how long the return of its clients should be spread
+ * The greeting of a steadfast.v1 server.
+ * @param {number} retryWindowMs the time over which its clients should spread their return
  * @returns {Greet}
  */
 export const openSession = (retryWindowMs) => (offered) => {
@@ -95,9 +95,9 @@ export const openSession = (retryWindowMs) => (offered) => {
 }
 
 /**
- * A server of WebSocket only, that can go away: then every connection is lost at the same instant and every dial is refused
- * after one round trip. While it is there a dial opens after two, with a greeting, and pings are answered; HTTP requests are
- * answered with 404, and told apart by their path.
+ * A WebSocket-only server that can go down: then every connection is lost at the same time, and every dial is refused after one
+ * round trip. While it is up, a dial opens after two round trips, with a greeting, and pings are answered; HTTP requests are
+ * answered with 404, and counted by their path.
  */
 export class VirtualServer {
   isUp = true
@@ -109,7 +109,7 @@ export class VirtualServer {
   /**
    * @param {VirtualClock} clock
    * @param {number} rttMs
-   * @param {(kind: string) => void} onDial a transport's dial, or a request of another kind
+   * @param {(kind: string) => void} onDial called with the kind of each dial or other request
    * @param {Greet} [greet]
    */
   constructor(clock, rttMs, onDial, greet = welcome) {
@@ -150,7 +150,7 @@ export class VirtualServer {
 
   /** @type {typeof fetch} */
   request = (url, init) => {
-    // Every other request names what it takes, or posts.
+    // Every other request has headers or a method.
     const isQuestion = init?.headers === undefined && init?.method === undefined
     this.onDial(isQuestion ? 'question' : new URL(String(url)).pathname)
     return new Promise((resolve, reject) => {
@@ -166,14 +166,14 @@ export class VirtualServer {
 }
 
 /**
- * The client's port to this world: everything in it is seeded, and nothing of the machine is used.
+ * The client's host in this simulation: all its randomness is seeded, and nothing depends on the machine.
  * @param {VirtualClock} clock
  * @param {VirtualServer} server
  * @param {number} seed
  * @returns {import('../../dist/index.js').Host}
  */
 export function virtualHost(clock, server, seed) {
-  // Drawn apart, so that what a client does with them does not change when it comes back.
+  // A separate generator, so that the number of random bytes drawn does not change the backoff.
   const randomByte = randomFrom(~seed)
   class VirtualWebSocket {
     binaryType = /** @type {BinaryType} */ ('blob')

@@ -1,4 +1,4 @@
-/** What the pages have on their `window`: the bench itself, and the global of each client's script. */
+/** The globals of the pages: the bench itself, and the global of each client's script. */
 interface Window {
   readonly Steadfast: typeof import('../../dist/index.js')
   readonly io: typeof import('socket.io-client').io
@@ -15,28 +15,28 @@ interface Window {
   }
   /** The exchanges that this page takes part in. */
   exchanges: ReturnType<Window['bench']['exchange']>[]
-  /** What is to be sent. */
+  /** The messages to send. */
   texts: readonly string[]
-  /** What has woken this page since that was counted. */
+  /** How often timers and frames have woken this page since counting started. */
   wakeUps: { timers: number; framesIn: number; framesOut: number }
 }
 
 type Heard = (data: string, transport: string) => void
 
-/** A client as the bench sees it. */
+/** The common interface of the clients in the bench. */
 interface Line {
   send(text: string): void
   stop(): void
 }
 
-/** A number that came, and when, in wall-clock milliseconds. */
+/** A number that arrived, and when, in wall-clock milliseconds. */
 interface Arrival {
   readonly number: number
   readonly at: number
   readonly transport: string
 }
 
-/** What came of an exchange on the page's side. */
+/** The result of an exchange on the page's side. */
 interface Exchanged {
   readonly startedAt: number
   readonly sent: number

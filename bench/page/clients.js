@@ -1,6 +1,6 @@
 /**
- * The clients, all behind one small face, for pages: `bench.connect(kind, origin, query, heard, lost)` connects, calls `heard`
- * with every message and `lost` (where the client tells) with every lost connection, and returns the way to stop.
+ * The clients behind one small interface, for pages: `bench.connect(kind, origin, query, heard, lost)` connects, calls `heard`
+ * with every message and `lost` with every lost connection (if the client reports it), and returns a function that stops it.
  *
  * @typedef {(origin: string, query: string, heard: Heard, lost: () => void) => Line} Connect
  */
@@ -8,7 +8,7 @@
   /** @param {string} origin */
   const webSocketForm = (origin) => origin.replace(/^http/, 'ws')
 
-  /** @type {Connect} What the application gets from the browser alone: a socket, dialled again at once when it is lost. */
+  /** @type {Connect} The browser's own WebSocket, dialled again at once when it is lost. */
   const connectWebSocket = (origin, query, heard, lost) => {
     let isStopped = false
     /** @type {WebSocket} */
@@ -42,7 +42,7 @@
     return { send: () => {}, stop: () => source.close() }
   }
 
-  /** @type {(options?: () => object) => Connect} The options are made in pages that have the script alone. */
+  /** @type {(options?: () => object) => Connect} The options are created in pages that have this script only. */
   const connectSteadfast = (options) => (origin, query, heard, lost) => {
     const client = new window.Steadfast.RealtimeClient(`${origin}/feed${query}`, options?.())
     client.addEventListener('message', (event) => heard(String(event.data), event.transport))
@@ -78,7 +78,7 @@
   const connectPhoenix = (origin, query, heard, lost) => {
     const socket = new window.Phoenix.Socket(`${webSocketForm(origin)}/phoenix${query}`, {
       longPollFallbackMs: 2_500,
-      // It would answer with silence to anything but its own protocol; what it decodes does not matter here.
+      // It would ignore anything but its own protocol; what it decodes does not matter here.
       decode: (/** @type {string} */ data, /** @type {(message: object) => void} */ decoded) =>
         decoded({ topic: 'bench', event: data, payload: {}, ref: null, join_ref: null }),
     })
@@ -117,7 +117,7 @@
   window.bench = {
     connect: (kind, origin, query, heard, lost) => clients[kind](origin, query, heard, lost).stop,
 
-    /** Milliseconds from the constructor to the first message; `null` if none came in time. */
+    /** Milliseconds from the constructor to the first message; `null` if none arrived in time. */
     firstMessage: (kind, origin, limitMs) =>
       new Promise((resolve) => {
         const startedAt = performance.now()
@@ -135,7 +135,7 @@
         setTimeout(finish, limitMs, null)
       }),
 
-    /** Sends 1, 2, 3, … and notes what comes, until it is told to be quiet; what still comes then is noted as well. */
+    /** Sends 1, 2, 3, … until it is told to stop, and records the numbers that arrive, also afterwards. */
     exchange: (kind, origin, query, everyMs) => {
       const startedAt = now()
       /** @type {Arrival[]} */
@@ -160,7 +160,7 @@
       }
     },
 
-    /** Connects so many, and waits until all are there. */
+    /** Connects `count` clients, and waits until all are open. */
     crowd: async (kind, origin, count) => {
       const size = crowd.length
       while (crowd.length < size + count) {
@@ -172,7 +172,7 @@
             () => {},
           ),
         )
-        // Chromium delays the dials of a page that makes many at the same time.
+        // Chromium delays the dials of a page with many at the same time.
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
       await new Promise((resolve) => setTimeout(resolve, 2_000))

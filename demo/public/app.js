@@ -18,16 +18,16 @@ if (!globalThis.Steadfast) {
   throw new Error('/steadfast.session.min.js did not load')
 }
 
-// A key of this tab's own, so that the harm it asks for is done to nobody else. It is kept over a reload, as the harm is.
+// A key of this tab, so that its faults affect no other visitor. It is kept over a reload, as the faults are.
 const visitor = sessionStorage.getItem('visitor') ?? crypto.getRandomValues(new Uint32Array(3)).join('-')
 sessionStorage.setItem('visitor', visitor)
 
-// Two pages from one file: what is there for the other mode stays hidden.
+// Two pages from one file: elements of the other mode stay hidden.
 const isPlain = location.pathname === '/plain'
 for (const each of document.querySelectorAll('[data-mode]')) each.hidden = each.dataset.mode !== (isPlain ? 'plain' : 'session')
 element(isPlain ? 'to-plain' : 'to-session').setAttribute('aria-current', 'page')
 
-/** What the server of this demo means by a code and a status of its own. */
+/** The meaning of the demo server's own close code and status. */
 const trialIsOver = {
   message: 'Your trial of this lighthouse is over.',
   remedy: 'Connect again: there is no till, and there will be none.',
@@ -44,15 +44,15 @@ const timeline = new Timeline(element('timeline'), attempts)
 const feed = new FeedView()
 const chat = new ChatView(client, send)
 new HarmView({ visitor, isPlain, onDone: (text) => timeline.mark(text) })
-// One process serves plain mode, whatever carries sessions.
+// Plain mode is always served by a single process.
 if (!isPlain) new NodesView({ visitor, onDone: (text) => timeline.mark(text) })
 const words = new WordsView()
 
-/** How the open connection came about. */
+/** Details of the open connection: how it opened or moved. */
 let opened = {}
 let heardAt = Date.now()
 
-/** Learns from the client what has become of its attempts. */
+/** Updates the attempts from the client. */
 function look() {
   attempts.sync(client.report(), client.state)
   words.show(client.state, attempts, Date.now() - heardAt)
@@ -87,7 +87,7 @@ client.on('error', (event) => {
   chat.onError(event)
   learn(event)
 })
-// It refines what an error said.
+// It refines the diagnosis of an error.
 client.on('diagnosis', learn)
 client.on('close', ({ diagnosis, final }) => {
   show('announcement', `Connection lost. ${diagnosis?.message ?? ''}${final ? '' : ' The client tries again.'}`)
@@ -116,7 +116,7 @@ setInterval(() => {
   showClock(client.state, opened, attempts)
 }, 250)
 
-// As on a first visit: nobody has done this visitor harm, and the client remembers nothing of what worked.
+// As on a first visit: removes this visitor's faults, and the client's transport memory.
 element('start-over').addEventListener('click', () => {
   client.close()
   sessionStorage.removeItem('visitor')

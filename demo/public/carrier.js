@@ -1,11 +1,11 @@
-// The upper part: what carries the connection now, in large letters, and how each transport stands.
+// The upper part: the current transport, in large letters, and the state of each transport.
 import { element, make, minutes, seconds, show, still } from './dom.js'
 import { nameOf, transports } from './transports.js'
 
-/** The transport that was named last. */
+/** The transport shown last. */
 let shownCarrier = ''
 
-/** Shows a new state. `opened` tells how the open one came about, `attempts` what is known of it by now if it is none. */
+/** Shows a new state. `opened` has details of an open connection, `attempts` the current diagnoses otherwise. */
 export function showState(state, opened, attempts) {
   const { status } = state
   document.querySelector('.night').dataset.status = status
@@ -21,7 +21,7 @@ export function showState(state, opened, attempts) {
   showClock(state, opened, attempts)
 }
 
-/** What changes with time alone. */
+/** Updates the texts that change with time. */
 export function showClock(state, opened, attempts) {
   switch (state.status) {
     case 'open': {
@@ -52,7 +52,7 @@ function howOpened({ movedFrom, wasSilent, attempt, elapsedMs, resumed }) {
   return `opened${attempt > 0 ? ` by retry ${attempt}` : ''} in ${seconds(elapsedMs)}${resumed ? ', resumed without loss' : ''}`
 }
 
-/** The name in large letters. It comes from where it comes: from above when falling, from below when climbing. */
+/** Shows the name in large letters. It moves in from above after a fallback, and from below after a promotion. */
 function showCarrier(text, isCount = false) {
   const carrier = element('carrier')
   if (carrier.textContent === text) return
@@ -87,7 +87,7 @@ export function showTransports(attempts) {
   })
 }
 
-/** The light of the carrying transport beats with the messages. */
+/** Pulses the light of the current transport with each message. */
 export function pulse() {
   const light = document.querySelector('#transports [data-standing="carrying"] .light')
   if (!light || still.matches || light.getAnimations().some(({ id }) => id === 'pulse')) return

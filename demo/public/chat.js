@@ -3,7 +3,7 @@ import { nameOf } from './transports.js'
 
 const maxLines = 80
 
-/** The chat. Each line of one's own tells what became of it, until it has come back. */
+/** The chat. Each of the visitor's own lines shows its delivery state until it has come back. */
 export class ChatView {
   #client
   #send
@@ -11,7 +11,7 @@ export class ChatView {
   #pending = new Map()
   #name = element('name')
 
-  /** `send(fields)` sends them in the form that the server takes. */
+  /** `send(fields)` sends a message in the format of the server. */
   constructor(client, send) {
     this.#client = client
     this.#send = send
@@ -54,10 +54,10 @@ export class ChatView {
     )
   }
 
-  /** What an `error` event says of messages. */
+  /** Handles the messages of an `error` event. */
   onError({ undelivered = [], unconfirmed = [] }) {
     for (const data of undelivered) this.#settle(data, 'did not reach the server')
-    // It may still come back, and then it is known to have arrived.
+    // It may still come back, which proves that it arrived.
     for (const data of unconfirmed) this.#settle(data, 'handed to the network; nobody knows whether it arrived')
   }
 

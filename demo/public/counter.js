@@ -1,13 +1,13 @@
 /**
- * Counts numbered messages: how many came, and which of them were lost, came twice, or came behind a later one. The count is
- * plain JSON and is replaced whole, so that a server can keep it in a session.
+ * Counts numbered messages: how many arrived, and which of them were lost, repeated or out of order. The count is plain JSON
+ * and immutable, so that a server can store it in a session.
  */
 export const uncounted = { last: null, count: 0, lost: 0, repeated: 0, astray: 0, missing: [] }
 
-/** So many lost ones are remembered, in case they come after all. */
+/** How many lost numbers are remembered, in case they arrive late. */
 const mostMissing = 1000
 
-/** The count with one message more. The first one may have any number. */
+/** The count with one more message. The first one may have any number. */
 export function counted(before, number) {
   const { last, missing } = before
   const now = { ...before, count: before.count + 1 }
@@ -20,10 +20,10 @@ export function counted(before, number) {
   return { ...now, lost: now.lost - 1, astray: now.astray + 1, missing: missing.filter((each) => each !== number) }
 }
 
-/** The count of numbers that begin anew: the next may be any. */
+/** The count after the numbering has restarted: the next number may be any. */
 export const anew = (before) => ({ ...before, last: null, missing: [] })
 
-/** What there is to show of counts, together. */
+/** The displayed sum of several counts. */
 export function tallyOf(...counts) {
   const sum = (name) => counts.reduce((total, each) => total + each[name], 0)
   return { count: sum('count'), lost: sum('lost'), repeated: sum('repeated'), astray: sum('astray') }

@@ -1,6 +1,6 @@
 export const element = (id) => document.getElementById(id)
 
-/** Sets a text, if it is another one, so that nothing is laid out anew for nothing. */
+/** Sets a text if it has changed, to avoid needless layouts. */
 export function show(id, text) {
   if (element(id).textContent !== text) element(id).textContent = text
 }

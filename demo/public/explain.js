@@ -1,16 +1,16 @@
-/** Says how the connection stands: what carries it, why nothing better does, and what comes next. */
+/** Explains the state of the connection: its transport, why no better one works, and what happens next. */
 import { findingOf, listOf, suspicionOf } from './plain-words.js'
 import { nameOf, rankOf, transports } from './transports.js'
 
-/** The feed says something several times in a second, and even a poll asks every two. */
+/** The silence that counts as quiet, in ms: the feed sends several messages per second, and polls run every 2 s. */
 const quiet = 3500
-/** So long what is over is still told: as long as the timeline shows it. */
+/** How long past troubles are still explained: as long as the timeline shows them. */
 const rememberedMs = 60_000
 
 /**
- * `lead` says how it stands, `troubles` what is known of each thing that is wrong, `next` what the client does about it.
- * `mood`: 'well' where nothing is wrong, so that a trouble is one that is over; 'lower' where something better would be possible;
- * 'down'. `quietMs`: for how long nothing has come.
+ * `lead` is the state, `troubles` the known problems, `next` the next action of the client. `mood`: 'well' without current
+ * problems, so that any trouble is past; 'lower' if a better transport exists; 'down'. `quietMs`: how long nothing has
+ * arrived.
  */
 export function explain(state, attempts, quietMs) {
   if (state.status !== 'open') return { mood: 'down', ...explainOutage(state, attempts) }
@@ -93,13 +93,13 @@ function explainOpen({ transport }, attempts) {
   }
 }
 
-/** What failed since something carried the connection: the last word on each transport. */
+/** The failures since the connection was last carried: the last diagnosis of each transport. */
 function ofThisOutage(attempts) {
   const failed = attempts.all.filter(({ diagnosis, endedAt }) => diagnosis && endedAt >= attempts.outageSince)
   return failed.filter((attempt) => !failed.some((other) => other.transport === attempt.transport && other.id > attempt.id))
 }
 
-/** What several transports suffer from is one trouble, and as sure as where it is seen best. */
+/** A cause that several transports have in common is one trouble, with the highest of their certainties. */
 function troublesOf(failed) {
   const causes = [...new Set(failed.map(({ diagnosis }) => diagnosis.cause))]
   return causes.map((cause) => {
@@ -120,7 +120,7 @@ function troubleOf({ message, cause, certainty, candidates = [], remedy, evidenc
   }
 }
 
-/** It was left for something worse, which brought what it did not. */
+/** Whether the client left this attempt for a worse transport, which delivered messages that it did not. */
 function isHeldBack(attempt) {
   return rankOf(attempt?.movedTo) > rankOf(attempt?.transport)
 }

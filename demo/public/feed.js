@@ -5,7 +5,7 @@ const instruments = ['Wind', 'Swell', 'Tide', 'Pressure', 'Sea', 'Lamp']
 const shownReadings = 48
 const shownSeconds = 40
 
-/** The instruments, and what is measured of the messages themselves: how many, and how old on arrival. */
+/** The instruments, and measurements of the messages themselves: their rate, and their age on arrival. */
 export class FeedView {
   #cards = new Map()
   #lastAt = null
@@ -39,7 +39,7 @@ export class FeedView {
     addEventListener('resize', redraw)
   }
 
-  /** Learns how far the server's clock is ahead of this one, or an age would mean nothing on another machine. */
+  /** Measures the offset of the server's clock, without which ages would be wrong on another machine. */
   async compareClocks() {
     let best = Number.POSITIVE_INFINITY
     for (let i = 0; i < 4; i++) {
@@ -53,7 +53,7 @@ export class FeedView {
     }
   }
 
-  /** Takes a message into account, and shows it if it is a reading. */
+  /** Counts a message, and shows it if it is a reading. */
   receive(message) {
     this.#measure(message)
     const card = this.#cards.get(message.name)
@@ -72,16 +72,16 @@ export class FeedView {
     if (this.#perSecond.at(-1)?.second !== second) this.#perSecond.push({ second, count: 0 })
     this.#perSecond.at(-1).count++
     if (this.#perSecond.length > shownSeconds + 5) this.#perSecond.shift()
-    // Only what is part of the feed tells when it was made.
+    // Only messages of the feed have a time.
     if (at === undefined) return
     this.#lastAt = Math.max(this.#lastAt ?? 0, at)
-    // A newcomer is given some older messages; their age says nothing about the connection.
+    // A new visitor gets some older messages, whose age is irrelevant for the connection.
     const age = Math.max(0, Date.now() + this.#clockOffset - at)
     if (this.#received > 20 || age < 500) this.#ages.push({ second, age })
     if (this.#ages.length > 1000) this.#ages.shift()
   }
 
-  /** Draws what has changed; called a few times in a second. */
+  /** Draws changes; called a few times per second. */
   draw() {
     const style = getComputedStyle(document.documentElement)
     const color = (name) => style.getPropertyValue(`--${name}`).trim()
@@ -93,7 +93,7 @@ export class FeedView {
     const seconds = Array.from({ length: shownSeconds }, (_, i) => now - shownSeconds + i)
     const counts = seconds.map((second) => this.#perSecond.find((entry) => entry.second === second)?.count ?? 0)
     show('rate', (counts.slice(-3).reduce((sum, count) => sum + count, 0) / 3).toFixed(1))
-    // By the root, since what is caught up after an outage would flatten everything else.
+    // Square roots, since the burst after an outage would flatten everything else.
     drawSparkline(element('rate-spark'), counts.map(Math.sqrt), { color: color('lamp') })
 
     const medians = seconds.map((second) => median(this.#ages.filter((entry) => entry.second === second).map(({ age }) => age)))

@@ -1,6 +1,6 @@
 import { element, make } from './dom.js'
 
-/** A fault, what it is called, how it is done, and what the timeline says of it. What happens `once` is not set. */
+/** The faults: label, explanation, and mark on the timeline. A fault with `once` is an action and not a setting. */
 const groups = [
   {
     name: 'WebSocket',
@@ -43,14 +43,14 @@ const groups = [
 const tries = 16
 const pauseMs = 500
 
-/** The buttons that break the connection. The server tells what is set; a button shows that and never what was only wished for. */
+/** The buttons of the faults. They show the faults that the server reports as set, not what was clicked. */
 export class HarmView {
   #asking
   #onDone
   #buttons = new Map()
   #heal = element('heal')
 
-  /** `onDone(text)` is told what was done. */
+  /** `onDone(text)` is called with what was done. */
   constructor({ visitor, isPlain, onDone }) {
     this.#asking = { visitor, mode: isPlain ? 'plain' : 'session' }
     this.#onDone = onDone
@@ -101,7 +101,7 @@ export class HarmView {
     }
   }
 
-  /** The server may be restarting, so it is asked for some seconds. */
+  /** Retries for some seconds, since the server may be restarting. */
   async #ask(method, query) {
     for (let i = 1; ; i++) {
       try {

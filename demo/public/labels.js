@@ -1,6 +1,6 @@
 /**
- * What a lane of the timeline says of attempts that ended badly, and where it says it: in the first of two rows where there is room.
- * The newest comes first, and what is older gives way. A cause with a question mark is not certain.
+ * The labels of failed attempts in a lane of the timeline, and their positions: in the first of two rows that has room. Newer
+ * labels take precedence over older ones. A cause with a question mark is not certain.
  */
 export function causeLabels(ended, { x, width }, widthOf) {
   const free = [width, width]
@@ -18,7 +18,7 @@ export function causeLabels(ended, { x, width }, widthOf) {
     })
 }
 
-/** Neighbours with the same cause become one, where the newest of them is. */
+/** Merges neighbours with the same cause into one, at the position of the newest. */
 function runsOf(ended) {
   const runs = []
   for (const { wasSilent, cause = wasSilent && 'silent', certainty = 'certain', endedAt } of ended) {

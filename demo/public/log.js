@@ -4,7 +4,7 @@ import { nameOf } from './transports.js'
 const maxLines = 60
 const logged = new Map()
 
-/** Tells an attempt in a line of its own, and what became of it in the same line. */
+/** Logs an attempt in one line, which is updated with its outcome. */
 export function log(attempt) {
   const line = logged.get(attempt) ?? make('li', '')
   if (!logged.has(attempt)) {

@@ -1,17 +1,17 @@
 import { element, make, show } from './dom.js'
 
 const askEveryMs = 1000
-/** While a node is away there is more to see. */
+/** The interval while a node is down. */
 const askOftenMs = 250
 
-/** The nodes that carry sessions, where the demo runs on several: which are alive, which one carries this page, and the end of one. */
+/** The nodes of the sessions, if there are several: which are alive, which one serves this page, and the kill button. */
 export class NodesView {
   #visitor
   #onDone
   #kill = element('kill-node')
   #timer
 
-  /** `onDone(text)` is told what was done. */
+  /** `onDone(text)` is called with what was done. */
   constructor({ visitor, onDone }) {
     this.#visitor = visitor
     this.#onDone = onDone
@@ -24,7 +24,7 @@ export class NodesView {
     let pauseMs = askEveryMs
     try {
       const sight = await this.#ask('/nodes', 'GET')
-      // One process serves everything, and it always will.
+      // The demo runs in one process, which does not change.
       if (sight.nodes.length === 0) return
       this.#show(sight)
       if (!sight.carrier || sight.nodes.some(({ state }) => state !== 'alive')) pauseMs = askOftenMs
@@ -83,7 +83,7 @@ export class NodesView {
   }
 }
 
-/** How a node stands: in one word, and in a few. */
+/** The state of a node, in one word and in a few. */
 function standingOf({ name, state, pid, backInMs }, carrier) {
   if (state === 'starting') return ['trying', 'starting …']
   if (state === 'down') return ['failed', backInMs === null ? 'down' : `killed, back in ${Math.ceil(backInMs / 1000)} s`]

@@ -1,4 +1,4 @@
-/** Causes as what may be the matter, for somebody who has never heard of them. */
+/** Possible causes in plain words. */
 const suspicions = {
   'net.dns': 'the server’s name leads nowhere',
   'net.refused': 'nothing listens there',
@@ -41,7 +41,7 @@ const suspicions = {
   'protocol-mismatch': 'something else than the server answers',
 }
 
-/** What else it may be. */
+/** Another possible cause in plain words. */
 export function suspicionOf(cause) {
   const [group, number] = cause.split('.')
   if (suspicions[cause]) return suspicions[cause]
@@ -56,13 +56,13 @@ export const certainties = {
   possible: 'Possible: a browser does not tell one from the other.',
 }
 
-/** What the client asked when it could not see more, and what came of it; '' where nothing was asked. */
+/** The follow-up questions of the client and their results; '' without any. */
 export function findingOf({ followUp, lastEnd, phase, kind, transport }) {
   if (lastEnd) return `Back again, the client was told how the server saw the end: ${endOf(lastEnd)}.`
-  // What was found out earlier says nothing of a connection that was open, nor of an answer that speaks for itself.
+  // Earlier results do not apply to a connection that was open, nor to a failure by an answer, which is clear by itself.
   if (!followUp || kind === 'answered' || (phase === 'open' && kind !== 'silent')) return ''
   const { readable, opaque, status, ledger, isRedirect } = followUp
-  // One transport is asked about, and it is the first one that fails.
+  // Questions are asked about one transport only, the first one that fails.
   if (ledger && transport !== 'websocket') return 'A plain request to the same address is answered by the server itself.'
   if (ledger) return `Asked by a plain request, the server ${sightingOf(ledger)}.`
   if (isRedirect) return 'A plain request to the same address is redirected elsewhere.'

@@ -1,7 +1,7 @@
 import { anew, counted, uncounted } from './counter.js'
 import { element, show } from './dom.js'
 
-/** A server that has never heard of this client: frames, events and answers, and the number of a message as the cursor. */
+/** Plain mode, for any server: frames, events and answers, and the number of a message as the cursor. */
 export function plainMode(visitor, options) {
   const { RealtimeClient, plain } = globalThis.Steadfast
   const anyServer = plain()
@@ -9,10 +9,10 @@ export function plainMode(visitor, options) {
   const client = new RealtimeClient(url, {
     ...options,
     transports: ['websocket', 'sse', 'long-poll', { type: 'poll', url: `${url}&mode=poll`, intervalMs: 2000 }],
-    // The feed says something eight times in a second. Later than `provingMs`, which finds out sooner what never says anything.
+    // The feed sends eight messages per second. Longer than `provingMs`, which detects sooner that nothing arrives at all.
     heartbeat: { intervalMs: 4000, timeoutMs: 3000 },
-    // This server's one habit. Knowing it, the client may move a running connection to a better transport, and loses nothing
-    // when it reconnects.
+    // The cursor of this server. With it the client can move an open connection to a better transport, and loses nothing when
+    // it reconnects.
     protocol: {
       ...anyServer,
       name: 'demo',
@@ -30,13 +30,13 @@ export function plainMode(visitor, options) {
   return { client, send: (fields) => client.send(JSON.stringify(fields)), tally: new PlainTally() }
 }
 
-/** One way is numbered, and what is missing was not told by anybody. */
+/** Only messages of the server are numbered, and lost ones are found by counting. */
 class PlainTally {
   #count = uncounted
   #lastAt = 0
 
   receive({ id, at }) {
-    // Smaller numbers with later times: the server's process is a new one and counts from the beginning.
+    // Smaller numbers with later times: the server has restarted and counts from the beginning.
     if (id <= this.#count.last && at > this.#lastAt) this.#count = anew(this.#count)
     this.#count = counted(this.#count, id)
     this.#lastAt = Math.max(this.#lastAt, at)

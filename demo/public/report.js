@@ -1,6 +1,6 @@
 import { element } from './dom.js'
 
-/** Lets the client's own report be read and copied. */
+/** Shows the client's report, with a button to copy it. */
 export function offerReport(client) {
   element('show-report').addEventListener('click', () => {
     element('report-text').textContent = JSON.stringify(client.report(), null, 2)
@@ -11,7 +11,7 @@ export function offerReport(client) {
       await navigator.clipboard.writeText(element('report-text').textContent)
       target.textContent = 'Copied'
     } catch {
-      // Without a secure context there is no clipboard, but there is a selection.
+      // There is no clipboard outside of a secure context, so the text is selected instead.
       getSelection().selectAllChildren(element('report-text'))
       target.textContent = 'Selected'
     }

@@ -3,30 +3,30 @@ import { element, show } from './dom.js'
 
 const sendEveryMs = 250
 
-/** A session: the server's half is `steadfast/server`. */
+/** Session mode; its server is `steadfast/server`. */
 export function sessionMode(visitor, options) {
   const { RealtimeClient, session } = globalThis.Steadfast
   const client = new RealtimeClient(`/realtime?visitor=${visitor}`, {
     ...options,
     protocol: session(),
     transports: ['websocket', 'sse', 'long-poll', { type: 'poll', intervalMs: 2000 }],
-    // A server need not know. This one is told so that it can do harm to one transport and leave the others in peace.
+    // Servers do not need this. The demo's server uses it to apply faults to a single transport.
     prepare: ({ transport }) => ({ query: { via: transport } }),
   })
   const tally = new SessionTally(client)
   return { client, send: (fields) => tally.send(fields), tally }
 }
 
-/** Both ways are numbered: what comes is counted here, what goes is counted by the server, which tells the count. */
+/** Both directions are numbered: received messages are counted here, sent ones by the server, which reports its count. */
 class SessionTally {
   #client
   #feed = uncounted
   #echoes = uncounted
   #up = tallyOf(uncounted)
-  /** What the server had counted in sessions that are over. */
+  /** The server's counts of earlier sessions. */
   #earlier = tallyOf(uncounted)
   #sent = 0
-  /** The highest number that the server has had. */
+  /** The highest number that the server has received. */
   #arrived = 0
   #opened = 0
   #resumed = 0
@@ -41,7 +41,7 @@ class SessionTally {
         this.#resumed += 1
         return
       }
-      // The server knows the session no more, and has said so: its numbers begin anew.
+      // The server has lost the session and reported it, so its numbers start over.
       this.#beginAnew()
       this.#earlier = sumOf(this.#earlier, this.#up)
       this.#up = tallyOf(uncounted)
@@ -100,5 +100,5 @@ class SessionTally {
 
 const sumOf = (one, other) => Object.fromEntries(Object.entries(one).map(([name, number]) => [name, number + other[name]]))
 
-/** What happened, if it did. */
+/** A text for a count, if it is not 0. */
 const said = (what, number) => (number > 0 ? [number === 1 ? `${what} once` : `${what} ${number} times`] : [])

@@ -2,12 +2,12 @@ import { seconds, still } from './dom.js'
 import { causeLabels } from './labels.js'
 import { transports } from './transports.js'
 
-/** Above the lanes: what was done to the connection. */
+/** The height above the lanes, for the faults of the visitor. */
 const head = 18
 
 /**
- * The last minute as a chart: one lane per transport, and through them the thread of light that is the connection. Time runs
- * to the left; what is to the right of "now" is yet to come.
+ * The last minute as a chart: one lane per transport, and through them a line of light, which is the connection. Time runs to
+ * the left; the future is to the right of "now".
  */
 export class Timeline {
   #canvas
@@ -27,7 +27,7 @@ export class Timeline {
     }
     const draw = () => {
       this.#draw(Date.now())
-      // Asked for less motion: a step each second instead of a flow.
+      // With reduced motion: one step per second instead of an animation.
       if (still.matches) setTimeout(draw, 1000)
       else requestAnimationFrame(draw)
     }
@@ -39,7 +39,7 @@ export class Timeline {
     this.#retryAt = at
   }
 
-  /** Notes something that was done to the connection. */
+  /** Adds a mark for a fault of the visitor. */
   mark(text) {
     this.#marks.push({ at: Date.now(), text })
     if (this.#marks.length > 20) this.#marks.shift()
@@ -94,7 +94,7 @@ export class Timeline {
     this.#text('now', x(now), bottom + 19, 'on-night', 'center')
   }
 
-  /** From where nothing carried it until something did again: how long it was, measured. */
+  /** Draws the outages, with their durations. */
   #drawOutages({ now, from, bottom, x }) {
     const context = this.#context
     const open = this.#openSpans(now)
@@ -113,7 +113,7 @@ export class Timeline {
     }
   }
 
-  /** Where the connection went from lane to lane; where it moved while it ran, that is said. */
+  /** Draws the connection from lane to lane, with a label where it moved without interruption. */
   #drawThread({ now, from, x, lane }) {
     const context = this.#context
     const spans = this.#openSpans(now)
@@ -169,7 +169,7 @@ export class Timeline {
     }
   }
 
-  /** Why the attempts of a lane failed: beneath the crosses, or above them; in the last lane the other way, for what is told below. */
+  /** Draws the causes of a lane's failures below or above the crosses; in the last lane the other way round. */
   #drawCauses({ lane, ...view }, type) {
     const y = middleOf(type, lane)
     const rows = [lane / 2 - 5, 13 - lane / 2]
@@ -182,7 +182,7 @@ export class Timeline {
   #drawMarks({ from, x, bottom, width }) {
     const context = this.#context
     let free = Number.POSITIVE_INFINITY
-    // Newest first: where two labels would meet, the newer one is told.
+    // Newest first: of two overlapping labels only the newer one is drawn.
     for (const { at, text } of [...this.#marks].reverse()) {
       if (at < from - 10_000) continue
       context.strokeStyle = 'rgb(255 130 114 / .7)'
@@ -222,7 +222,7 @@ export class Timeline {
       .sort((a, b) => a.startedAt - b.startedAt)
   }
 
-  /** With a halo in the colour of the night, since lines run behind it. */
+  /** Draws text with an outline in the background colour, since lines run behind it. */
   #text(text, x, y, color, align) {
     const context = this.#context
     context.save()

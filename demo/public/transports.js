@@ -1,6 +1,6 @@
 /**
- * What the page knows of each transport, learned from the client alone: every attempt of its report with its fate, and from
- * those the state of each transport.
+ * What the page knows of each transport, from the client only: every attempt of its report with its outcome, and derived from
+ * them the state of each transport.
  */
 
 export const transports = [
@@ -18,12 +18,12 @@ const maxAttempts = 300
 /** How long a better transport may still take over from one that opened before it. */
 const takeoverMs = 2000
 const slackMs = 500
-/** How long an attempt may take: less than by default, since somebody is watching. */
+/** How long an attempt may take: less than by default, since a visitor is watching. */
 export const dialMs = 4000
 
 /**
  * An attempt runs until it has an `endedAt`; `outcome` is 'trying', 'open', 'failed', 'lost' or 'left'. `openedAt` is when it
- * began to carry the connection. `diagnosis` is what is known of its end now, `first` what was known before more was found out.
+ * began to carry the connection. `diagnosis` is the current diagnosis of its end, `first` the one before it was refined.
  */
 export class Attempts extends EventTarget {
   all = []
@@ -39,23 +39,23 @@ export class Attempts extends EventTarget {
     return this.all.findLast((attempt) => attempt.transport === transport)
   }
 
-  /** The newest attempt on this transport that came to an end of its own, and was not merely given up. */
+  /** The newest attempt on this transport that failed or was lost, and was not abandoned by the client. */
   lastEnded(transport) {
     const isOwnEnd = ({ diagnosis, openedAt, endedAt }) => endedAt !== null && (diagnosis || openedAt !== null)
     return this.all.findLast((attempt) => attempt.transport === transport && isOwnEnd(attempt))
   }
 
-  /** What carries the connection, if anything does. */
+  /** The attempt that carries the connection, if any. */
   get carrying() {
     return this.all.findLast(({ outcome }) => outcome === 'open')
   }
 
-  /** When the outage began that is not over yet: when what carried it last ended. */
+  /** When the current outage began: when the last carrier of the connection ended. */
   get outageSince() {
     return Math.max(0, ...this.all.flatMap(({ openedAt, endedAt }) => (openedAt === null ? [] : [endedAt ?? Infinity])))
   }
 
-  /** Takes over what the client reports. What it has given up it does not report: the state tells. */
+  /** Updates the attempts from the client's report. Abandoned ones are not in it, and are derived from the state. */
   sync({ attempts }, state) {
     for (const told of attempts) this.#take(told)
     if (state.status === 'open') this.#settle(state)
@@ -66,7 +66,7 @@ export class Attempts extends EventTarget {
     }
   }
 
-  /** Notes a diagnosis from an event, behind a `sync`. What was said before of the same attempt was said at first. */
+  /** Records a diagnosis from an event, after `sync()`. An earlier one of the same attempt becomes its `first`. */
   diagnosed(diagnosis) {
     const { transport, phase, elapsedMs } = diagnosis.evidence
     const attempt = this.all.findLast(
@@ -77,7 +77,7 @@ export class Attempts extends EventTarget {
         evidence.elapsedMs === elapsedMs,
     )
     if (!attempt) return
-    // Later failures of the same kind know from the beginning what had to be found out for the first of them.
+    // Later failures of the same kind start with the refined diagnosis of the first of them.
     const before = this.all.findLast(
       ({ transport, id, diagnosis }) => transport === attempt.transport && id < attempt.id && diagnosis,
     )
@@ -85,19 +85,19 @@ export class Attempts extends EventTarget {
     this.#update(attempt, { diagnosis, first: attempt.first ?? attempt.diagnosis ?? known })
   }
 
-  /** What is known by now where a diagnosis was made. */
+  /** The refined diagnosis in place of this one, if there is one. */
   refined(diagnosis) {
     return this.all.find(({ first }) => first === diagnosis)?.diagnosis ?? diagnosis
   }
 
-  /** How a transport stands: its state in one word, and in a few. */
+  /** The state of a transport, in one word and in a few. */
   standing(transport) {
     const running = this.running(transport)
     if (running) return running.outcome === 'open' ? ['carrying', 'in use'] : ['trying', 'trying …']
     const last = this.last(transport)
     if (!last) return ['untried', 'not tried']
     if (last.outcome === 'left') return ['resting', 'resting']
-    // Something else works, so this one is left in peace until it is tried again.
+    // Another transport works, so this one rests until it is tried again.
     return this.carrying ? ['resting', `${last.outcome}, resting`] : ['failed', last.outcome]
   }
 
@@ -110,7 +110,7 @@ export class Attempts extends EventTarget {
     this.#update(attempt, { outcome, endedAt: Date.parse(endedAt), cause, certainty, evidence: { transport, ...evidence } })
   }
 
-  /** One attempt carries the connection; of those beside it some may still take its place. */
+  /** Marks the attempt that carries the connection; others may still replace it or are abandoned. */
   #settle({ transport, since, proven }) {
     const carrying = this.all.findLast((attempt) => attempt.transport === transport && attempt.isOpen)
     if (!carrying) return
@@ -128,7 +128,7 @@ export class Attempts extends EventTarget {
       if (attempt === carrying) return false
       const isLater = attempt.startedAt > since
       if (!isLater && rankOf(attempt.transport) >= rankOf(transport)) return true
-      // The client itself reports those that fail until then.
+      // The client itself reports attempts that fail before that.
       return Date.now() > Math.min(attempt.startedAt + dialMs, isLater ? Infinity : since + takeoverMs) + slackMs
     })
   }

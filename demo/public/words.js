@@ -3,13 +3,13 @@ import { explain } from './explain.js'
 import { certainties } from './plain-words.js'
 import { nameOf } from './transports.js'
 
-/** The panel that says in words how the connection stands. It is made anew when there is something else to say. */
+/** The panel that explains the state of the connection. It is rendered again when the explanation changes. */
 export class WordsView {
   #panel = element('diagnosis')
   #again = element('connect-here')
   #shown = ''
   #remedies = null
-  /** Whether a visitor has opened or closed what is said of a cause. */
+  /** Whether the visitor has opened or closed the details of a cause. */
   #opened = new Map()
 
   show(state, attempts, quietMs) {
@@ -42,7 +42,7 @@ export class WordsView {
     return part
   }
 
-  /** Of several troubles the first is told whole; the others, and what is over, where they are asked about. */
+  /** The details of a cause. Only those of the first current trouble are open by default. */
   #details(cause, isOpen, parts) {
     const details = make('details', '')
     details.open = this.#opened.get(cause) ?? isOpen
@@ -51,7 +51,7 @@ export class WordsView {
     return details
   }
 
-  /** What to do about a failure is loaded once something has failed. */
+  /** Loads the remedies after the first failure. */
   #load() {
     if (this.#remedies) return
     this.#remedies = {}
@@ -60,13 +60,13 @@ export class WordsView {
         this.#remedies = remedies
         this.#shown = ''
       },
-      // Another time: the server may be restarting.
+      // Retries later, since the server may be restarting.
       () => setTimeout(() => (this.#remedies = null), 5000),
     )
   }
 }
 
-/** How it is known: what was thought at first, what it may be as well, and what asking has brought. */
+/** The basis of a diagnosis: the first diagnosis, other candidates, and the result of follow-up questions. */
 function knownOf({ first, others, othersLead, finding }) {
   const parts = first ? [make('p', 'first', `Now known; at first: ${first}`)] : []
   if (others.length > 2) {

@@ -7,7 +7,7 @@ import { gateway } from '../../dist/gateway.js'
 import { RealtimeServer } from '../../dist/server.js'
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.map': 'application/json' }
-/** Which folder a path is served from. */
+/** The folders from which paths are served. */
 const folders = [
   ['/dist/', new URL('../../dist/', import.meta.url)],
   ['/stompjs/', new URL('../../node_modules/@stomp/stompjs/esm6/', import.meta.url)],
@@ -15,8 +15,8 @@ const folders = [
 ]
 
 /**
- * The page of the chat and the gateway in front of Spring, at one port. `POST /websocket?allowed=false` forbids WebSocket, as a network does
- * that lets none through; `POST /cut` cuts all connections.
+ * The page of the chat and the gateway in front of Spring, at one port. `POST /websocket?allowed=false` blocks WebSocket, as
+ * some networks do; `POST /cut` cuts all connections.
  */
 export async function startChat({ target, port }) {
   const realtime = new RealtimeServer(gateway({ target }))
@@ -64,7 +64,7 @@ async function serve(path, response) {
   const name = path === '/' ? 'index.html' : path.slice(prefix.length)
   const file = fileURLToPath(new URL(name, folder))
   try {
-    // A path that leads out of the folder is not found.
+    // A path outside of the folder is not found.
     if (!file.startsWith(fileURLToPath(folder))) throw new Error('outside')
     const content = await readFile(file)
     response.writeHead(200, { 'Content-Type': types[extname(file)] ?? 'application/octet-stream' }).end(content)

@@ -12,7 +12,7 @@ const users = new Map([
 ])
 const loginMs = Number(process.env.LOGIN_MS ?? 8 * 60 * 60 * 1000)
 
-/** Whose request it is; `null` without a login, after a logout in whatever browser, and when the login has expired. */
+/** The user of a request; `null` without a login, after a logout in any browser, and when the login has expired. */
 function userOf({ session: { login } }) {
   const user = users.get(login?.id)
   return user && login.logouts === user.logouts && login.expiresAt > Date.now() ? user : null
@@ -38,7 +38,7 @@ const realtime = new RealtimeServer({
         resolve(user && { id: user.id, expiresAt: request.session.login.expiresAt })
       })
     }),
-  // What each page calls `notes` are the notes of its user.
+  // Each page's topic `notes` contains the notes of its user.
   onSubscribe: ({ principal }, topic) => topic === 'notes' && { topic: `notes:${principal.id}` },
   onPublish: ({ principal }, topic, text) =>
     topic === 'notes' && { topic: `notes:${principal.id}`, data: String(text).slice(0, 500) },
@@ -58,7 +58,7 @@ app.get('/me', (request, response) => {
 app.post('/login', express.urlencoded({ extended: false }), (request, response, next) => {
   const user = users.get(request.body?.name)
   if (!user || user.password !== request.body.password) return response.redirect('/#wrong')
-  // Another id than before the login, which somebody else may have planted.
+  // A new session id, since an attacker may have planted the one from before the login.
   request.session.regenerate((error) => {
     if (error) return next(error)
     request.session.login = { id: user.id, logouts: user.logouts, expiresAt: Date.now() + loginMs }

@@ -3,14 +3,14 @@ import { RealtimeServer } from 'steadfast/server'
 
 const shown = 50
 
-/** A board of messages, which come to each page by the topic `board`. */
+/** A message board, whose messages reach each page by the topic `board`. */
 export function createBoard() {
   const realtime = new RealtimeServer({ codec: json(), onSubscribe: (_session, topic) => topic === 'board' })
   /** In place of a database: each message with its offset in the topic. */
   const messages = []
   return {
     realtime,
-    /** What a page begins with, oldest first. */
+    /** The initial messages of a page, oldest first. */
     latest: () => messages.slice(-shown),
     async post(text) {
       const offset = await realtime.publish('board', text)

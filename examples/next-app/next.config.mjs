@@ -1,2 +1,2 @@
-/** The root: without it Next takes the nearest lock file for that, here the one of the repository. */
+/** The root folder. Without it Next uses the folder of the nearest lock file, here that of the repository. */
 export default { turbopack: { root: import.meta.dirname } }

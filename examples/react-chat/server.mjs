@@ -4,7 +4,7 @@ import { json } from 'steadfast'
 import { RealtimeServer } from 'steadfast/server'
 import { createServer as createVite } from 'vite'
 
-/** Who has logged in, by the value of the cookie. */
+/** The names of users who have logged in, by the value of the cookie. */
 const names = new Map()
 const nameOf = ({ headers }) => names.get(/(?:^|; )chat=([^;]+)/.exec(headers.cookie ?? '')?.[1])
 

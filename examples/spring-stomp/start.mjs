@@ -24,7 +24,7 @@ const page = await createServer({
 await page.listen()
 console.log(`http://localhost:${page.httpServer.address().port}`)
 
-/** Runs a command, without which nothing goes on, at a port that the system chooses. Resolves with the port, which it prints. */
+/** Runs a command at a port that the system chooses, and exits if it ends. Resolves with the port that it prints. */
 function run(command, listening) {
   const [program, ...parameters] = command.split(' ')
   const env = { ...process.env, SERVER_ADDRESS: '127.0.0.1', SERVER_PORT: '0', SERVER_SHUTDOWN: 'immediate' }

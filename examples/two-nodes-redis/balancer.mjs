@@ -8,7 +8,7 @@ export function balancer(nodes) {
     const alive = nodes.filter(({ port }) => port !== null)
     if (alive.length === 0) return client.destroy()
     turn += 1
-    // Where one side ends, so does the other.
+    // If one side ends, so does the other.
     pipeline(client, connect(alive[turn % alive.length].port, '127.0.0.1'), client, () => {})
   })
 }

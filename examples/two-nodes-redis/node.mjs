@@ -11,7 +11,7 @@ const { topics, sessions } = redisStore({ client: createClient({ url: process.en
 const realtime = new RealtimeServer({
   topics,
   sessions,
-  // After so long without a sign of life, what a node that was killed had begun is done by another one.
+  // After this time another node takes over the handlers of a node that was killed.
   leaseMs: 3000,
   codec: json(),
   authenticate: (_request, guest) => ({ id: String(guest).slice(0, 20) }),
@@ -22,7 +22,7 @@ const realtime = new RealtimeServer({
 
 const app = express()
 app.post('/kill/:node', (request, response) => {
-  // Once it has been answered, since it may be this node.
+  // Only after the answer, since it may be this node that is killed.
   response.once('close', () => process.send({ kill: request.params.node }))
   response.sendStatus(204)
 })
@@ -30,7 +30,7 @@ app.use('/steadfast', express.static(fileURLToPath(new URL('.', import.meta.reso
 app.use(express.static(`${import.meta.dirname}/public`))
 
 const server = app.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
-// The balancer chooses a node for each connection; so it does for each request.
+// The balancer selects a node per connection; one request per connection makes that a node per request.
 server.maxRequestsPerSocket = 1
 realtime.attach(server)
 process.once('disconnect', () => process.exit())

@@ -14,7 +14,7 @@ await Promise.all(nodes.map(start))
 const server = balancer(nodes)
 server.listen(Number(process.env.PORT ?? 8080), 'localhost', () => console.log(`http://localhost:${server.address().port}`))
 
-/** Starts a node in a process of its own, now and whenever it has ended. Resolves when it listens. */
+/** Starts a node in a process of its own, and restarts it whenever it ends. Resolves when it listens. */
 async function start(node) {
   node.process = fork(`${import.meta.dirname}/node.mjs`, [node.name], { env: { ...process.env, REDIS_URL } })
   node.process.on('message', ({ port, kill }) => {

@@ -15,7 +15,7 @@ const realtime = new RealtimeServer({
   },
 })
 
-/** A MiB in each second, until somebody drops it. */
+/** One MiB is added every second, until a user drops it. */
 let garbage = []
 let last = process.cpuUsage()
 const memory = () => process.memoryUsage().rss / 2 ** 20

@@ -1,4 +1,4 @@
-// Raw TCP at a server: HTTP and WebSocket framing, pipelined, cut behind every byte, and ended in every way.
+// Raw TCP to a server: HTTP and WebSocket framing, pipelined, cut after any byte, and ended in every way.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
@@ -9,16 +9,16 @@ import { seedOf } from '../support/seeded.ts'
 const seed = seedOf(process.env)
 const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
 const atOnce = 24
-/** Connections that their clients have forgotten; the oldest goes when there is one more. */
+/** The most connections that are left open; the oldest is reset when there is one more. */
 const maxLeft = 100
 const checkEvery = 2500
-/** What an operator is told of those who were refused, which is meant. */
+/** Reports of refused requests, which are expected. */
 const told = /^Error: RealtimeServer: (forwarding headers|(the origin .*|a request) was refused)/
 
-it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
+it(`${runs} fuzzed connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
   await using server = await AttackedServer.start('app', {
     ...{ topic: 'news', resumeWindowMs: 1000, heartbeatMs: 1000, leaseMs: 1000 },
-    // What is refused before it is looked at finds nothing.
+    // A request that is refused before it is parsed finds no bug.
     limits: { attachmentsPerSecond: 1_000_000 },
   })
   await server.stillServes()

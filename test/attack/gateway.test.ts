@@ -1,4 +1,4 @@
-// A gateway between clients and backends, either of which means harm.
+// A gateway between clients and backends, either of which may be hostile.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
@@ -23,7 +23,7 @@ async function start(options: BackendOptions = {}, more: Readonly<Record<string,
   }
 }
 
-/** A client that comes now gets its echo. */
+/** Checks that a new client gets its echo. */
 async function stillEchoes(server: AttackedServer): Promise<void> {
   expect(server.exit).toBeNull()
   const hello = { session: randomSession(), turn: 1, protocols: [] }
@@ -36,7 +36,7 @@ async function stillEchoes(server: AttackedServer): Promise<void> {
 const noneLeft = ({ sockets }: TestBackend, timeout = 30_000) =>
   vi.waitFor(() => expect(sockets.size).toBe(0), { timeout, interval: 50 })
 
-it('1,000 sessions that nobody ever confirms leave no connection to the backend', async () => {
+it('1,000 sessions that are never confirmed leave no connection to the backend', async () => {
   await using rig = await start()
   const { server, backend } = rig
   const before = await server.account()
@@ -55,7 +55,7 @@ it('1,000 sessions that nobody ever confirms leave no connection to the backend'
   await server.returnsTo(before, { limitMs: 30_000, mayGrowBytes: 20_000_000 })
 })
 
-it('a backend that accepts and says nothing holds nobody for longer than connectTimeoutMs', async () => {
+it('a backend that accepts and sends nothing holds no client for longer than connectTimeoutMs', async () => {
   const upgrade: BackendOptions['upgrade'] = (_, socket) => {
     socket.resume()
     return true
@@ -71,7 +71,7 @@ it('a backend that accepts and says nothing holds nobody for longer than connect
   await server.returnsTo(before, { mayGrowBytes: 20_000_000 })
 })
 
-it('a backend that floods pages which do not read takes a bounded memory', async () => {
+it('a backend that floods pages which do not read uses bounded memory', async () => {
   const pages = 10
   let sent = 0
   const flood: BackendOptions['onConnection'] = ({ socket }) => {
@@ -102,14 +102,14 @@ it('a backend that floods pages which do not read takes a bounded memory', async
     },
     { timeout: 20_000, interval: 1000 },
   )
-  // 4 MiB in the store, 1 MiB more in the answer, and what two kernels hold.
+  // 4 MiB in the store, 1 MiB more in the answer, and the buffers of two kernel sockets.
   expect(sent / pages).toBeLessThan(25_000_000)
   const { peakRss } = await server.account({ isSettled: false })
   expect(peakRss - before.rss).toBeLessThan(250_000_000)
   for (const raw of raws) raw.reset()
 })
 
-it(`${runs} connections with bytes that were changed leave the gateway as it was (SEED=${seed})`, {
+it(`${runs} connections with mutated bytes leave no socket, session or error in the gateway (SEED=${seed})`, {
   timeout: 180_000,
 }, async () => {
   await using rig = await start({}, {}, { resumeWindowMs: 1000, heartbeatMs: 1000 })

@@ -5,7 +5,7 @@ import { postText, RawTcp, requestText, upgradeText, webSocketFrame } from '../s
 
 const session = 'sessionsessionsession1'
 
-it('sees what a client has there, and that it is gone', async () => {
+it("AttackedServer sees a client's socket and session, and that they are gone", async () => {
   await using server = await AttackedServer.start('plain', { resumeWindowMs: 1000 })
   await server.stillServes()
   const before = await server.account()
@@ -19,7 +19,7 @@ it('sees what a client has there, and that it is gone', async () => {
   await server.returnsTo(before)
 })
 
-it('reads answers that come one behind the other, and how a connection ends', async () => {
+it('RawTcp reads pipelined answers, and how a connection ends', async () => {
   await using server = await AttackedServer.start('app')
   using raw = await RawTcp.open(server.port)
   await raw.write(requestText('GET', '/') + postText({ session, wait: 0 }) + requestText('GET', '/', { Connection: 'close' }))
@@ -32,7 +32,7 @@ it('reads answers that come one behind the other, and how a connection ends', as
   expect(await other.over(20)).toBeNull()
 })
 
-it('tells how the process ended', async () => {
+it('AttackedServer reports how its process ended', async () => {
   await using server = await AttackedServer.start()
   process.kill(server.pid, 'SIGTERM')
   expect(await server.ended()).toEqual({ code: null, signal: 'SIGTERM', stderr: '' })
@@ -42,8 +42,8 @@ it('tells how the process ended', async () => {
 it.each([
   ['linear', (size: number) => size, null],
   ['quadratic', (size: number) => (size * size) / 1000, 'faster than its size'],
-  ['linear, and at one time', (size: number) => 5 * size, 'stands still for too long'],
-])('what is %s is judged so', async (_, msOf, told) => {
+  ['linear, but in one long block', (size: number) => 5 * size, 'stands still for too long'],
+])('grewLinearly() recognizes a cost that is %s', async (_, msOf, told) => {
   const costs = async (size: number): Promise<Cost> => ({ cpuMs: msOf(size), standstillCpuMs: msOf(size) / 2 })
   const judged = grewLinearly(costs, { size: 200, ceilingMs: 500 })
   await (told === null ? judged : expect(judged).rejects.toThrow(told))

@@ -1,4 +1,4 @@
-// What pins memory, sockets or diagnoses at the HTTP edge, from clients of whom nobody knows anything.
+// Attacks on memory, sockets or diagnoses at the HTTP edge, mostly by unauthenticated clients.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { costOf, grewLinearly } from '../support/attack-costs.ts'
@@ -11,7 +11,7 @@ const heapOf = async (server: AttackedServer) => {
   return heap + external
 }
 
-/** A session with so much unread that an answer can be filled with it many times. */
+/** A session with this many MiB unread that an answer can be filled several times. */
 async function unread(server: AttackedServer, mebibytes: number): Promise<string> {
   const session = randomSession()
   const raw = await new RawSocket(server.url, { session, turn: 1 }).opened()
@@ -20,7 +20,7 @@ async function unread(server: AttackedServer, mebibytes: number): Promise<string
   return session
 }
 
-it('polls that are pipelined, and answers that nobody reads', async () => {
+it('pipelined polls with unread answers use bounded memory, and are answered as these are read', async () => {
   await using server = await AttackedServer.start()
   const session = await unread(server, 7)
   const before = await heapOf(server)
@@ -33,7 +33,7 @@ it('polls that are pipelined, and answers that nobody reads', async () => {
   expect((await heapOf(server)) - before).toBeLessThan(24_000_000)
   expect((await server.account()).standstillCpuMs).toBeLessThan(1000)
   await server.stillServes()
-  // One after the other, as they are read.
+  // The polls are answered one after the other, as their answers are read.
   raw.resume()
   const answers = await raw.answered(3)
   expect(answers.slice(0, 3).map(({ status }) => status)).toEqual([200, 200, 200])
@@ -41,7 +41,7 @@ it('polls that are pipelined, and answers that nobody reads', async () => {
   expect(answers[1]?.body).toContain('"k":3,')
 })
 
-it('polls of one session on many connections, whose answers nobody reads', async () => {
+it('polls of one session on 60 connections with unread answers use bounded memory', async () => {
   await using server = await AttackedServer.start('plain', { limits: { attachmentsPerSession: 4 } })
   const session = await unread(server, 7)
   const before = await heapOf(server)
@@ -56,7 +56,7 @@ it('polls of one session on many connections, whose answers nobody reads', async
   await server.stillServes()
 })
 
-it('polls of many sessions of one principal, whose answers nobody reads', async () => {
+it('polls of 40 sessions of one principal with unread answers use bounded memory, and then are refused', async () => {
   const limits = { answerBytesPerClient: 4_000_000 }
   await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true, topic: 'news' })
   const sessions = Array.from({ length: 40 }, () => randomSession())
@@ -69,7 +69,7 @@ it('polls of many sessions of one principal, whose answers nobody reads', async 
   const raws = await Promise.all(Array.from({ length: 40 }, () => RawTcp.open(server.port)))
   for (const [index, raw] of raws.entries()) {
     raw.pause()
-    // The system takes the first of them by itself.
+    // The kernel buffers the first of the answers.
     await raw.write(postText({ session: sessions[index] ?? '', k: 2, wait: 0, auth: 'ann' }).repeat(9))
   }
   await sleep(1500)
@@ -79,7 +79,7 @@ it('polls of many sessions of one principal, whose answers nobody reads', async 
     body: JSON.stringify({ v: 1, session: sessions[0], k: 3, n: 1, wait: 0, auth: 'ann' }),
   })
   expect([tooMany.status, await tooMany.json()]).toEqual([429, expect.objectContaining({ code: 4429 })])
-  // Somebody else is served.
+  // Another principal is served.
   const other = await fetch(server.url, {
     method: 'POST',
     body: JSON.stringify({ v: 1, session: randomSession(), k: 1, n: 1, wait: 0, auth: 'bob' }),
@@ -88,7 +88,7 @@ it('polls of many sessions of one principal, whose answers nobody reads', async 
   for (const raw of raws) raw.reset()
 })
 
-it('a body in chunks of one byte before anybody is authenticated', async () => {
+it('a body in chunks of one byte uses bounded memory before authentication', async () => {
   await using server = await AttackedServer.start('plain', { isAuthenticating: true })
   const hello = JSON.stringify({ v: 1, session: randomSession(), k: 1, n: 1, send: true, auth: 'ann' })
   const before = await heapOf(server)
@@ -100,7 +100,7 @@ it('a body in chunks of one byte before anybody is authenticated', async () => {
   await server.stillServes('ann')
 })
 
-it('chunks of one byte cost what they bring', async () => {
+it('chunks of one byte cost CPU time in proportion to their number', async () => {
   await using server = await AttackedServer.start()
   const costs = (size: number) =>
     costOf(server, async () => {
@@ -113,7 +113,7 @@ it('chunks of one byte cost what they bring', async () => {
   await grewLinearly(costs, { size: 50_000 })
 })
 
-it('bodies without an end, before anybody is authenticated', async () => {
+it('unfinished bodies use bounded memory before authentication, and their connections time out', async () => {
   await using server = await AttackedServer.start('plain', { isAuthenticating: true, limits: { bodyTimeoutMs: 3000 } })
   const start = await server.account()
   const before = start.heap + start.external
@@ -124,12 +124,12 @@ it('bodies without an end, before anybody is authenticated', async () => {
   for (const [index, raw] of raws.entries()) void raw.write(head + bodies[index % bodies.length] + half)
   await sleep(1000)
   expect((await heapOf(server)) - before).toBeLessThan(32_000_000)
-  // And none of them stays, though nobody hangs up.
+  // The server closes all of them, though no client hangs up.
   await server.until(({ sockets }) => sockets <= start.sockets, 'the connections')
   await server.stillServes('ann')
 })
 
-it('bodies without an end, of somebody who may send them', async () => {
+it('unfinished bodies of clients that may send use bounded memory, and their connections time out', async () => {
   const limits = { bodyTimeoutMs: 3000, maxBodyBytes: 16_000_000 }
   await using server = await AttackedServer.start('plain', { limits })
   const start = await server.account()
@@ -145,7 +145,7 @@ it('bodies without an end, of somebody who may send them', async () => {
   await server.until(({ sockets }) => sockets <= start.sockets, 'the connections')
 })
 
-it('sockets that are half open after their answer', async () => {
+it('sockets that stay half open after their answer are closed', async () => {
   await using server = await AttackedServer.start()
   const before = await server.account()
   const texts = [
@@ -165,7 +165,7 @@ it('sockets that are half open after their answer', async () => {
   await server.returnsTo(before)
 })
 
-it('event streams and WebSockets that are not read, when their time is over', async () => {
+it('event streams and WebSockets that are not read use bounded memory, and are closed with the server', async () => {
   await using server = await AttackedServer.start('plain', { topic: 'news' })
   const before = await server.account()
   const texts = [postText, upgradeText].flatMap((textOf) =>
@@ -182,7 +182,7 @@ it('event streams and WebSockets that are not read, when their time is over', as
   await server.until(({ sockets }) => sockets <= before.sockets, 'the sockets', 10_000)
 })
 
-it('an event stream over HTTP/2 that is not read', async () => {
+it('an event stream over HTTP/2 that is not read uses bounded memory', async () => {
   await using server = await AttackedServer.start('http2', { topic: 'news' })
   const { connect } = await import('node:http2')
   const client = connect(`http://127.0.0.1:${server.port}`)
@@ -199,13 +199,13 @@ it('an event stream over HTTP/2 that is not read', async () => {
   const before = await heapOf(server)
   for (let round = 0; round < 20; round += 1)
     await server.order({ type: 'publish', topic: 'news', text: 'x'.repeat(100_000), count: 100 })
-  // What the topic keeps itself is 8 MiB.
+  // The topic itself keeps 8 MiB.
   expect((await heapOf(server)) - before).toBeLessThan(32_000_000)
   client.destroy()
   expect((await server.account()).errors).toEqual([])
 })
 
-it('attempts of somebody else are not pushed out of the ledger', async () => {
+it('a flood of attempts does not displace an accepted attempt from the ledger', async () => {
   await using server = await AttackedServer.start()
   const ask = async (attempt: string) => (await fetch(`${server.url}?diagnose=${attempt}`)).json()
   const stream = await new RawStream(server.url, { session: randomSession() }, [], { query: '?attempt=mine' }).opened()
@@ -218,7 +218,7 @@ it('attempts of somebody else are not pushed out of the ledger', async () => {
     expect(await raw.answered(150)).toHaveLength(150)
   }
   expect(await ask('mine')).toMatchObject({ sawRequest: true, verdict: 'accepted' })
-  // It does not know any more, and does not claim to.
+  // The ledger has dropped the refused attempt, and does not claim to be complete.
   expect(await ask('refused')).toMatchObject({ scope: 'node', sawRequest: false })
   stream.hangUp()
 })

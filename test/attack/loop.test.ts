@@ -1,4 +1,4 @@
-// What held up the event loop, or cost more than its size: by the processor's time, n against 4 n.
+// Inputs that once blocked the event loop, or whose CPU time was not linear: n is compared with 4 n.
 import { expect, it } from 'vitest'
 import { costOf, grewLinearly } from '../support/attack-costs.ts'
 import { AttackedServer } from '../support/attacked-server.ts'
@@ -12,7 +12,7 @@ const patienceMs = 30_000
 const texts = (count: number) => ',""'.repeat(count)
 const numbered = (count: number, line: (n: number) => string) => Array.from({ length: count }, (_, index) => line(index + 1))
 
-/** What a client may say at once; the size of the small input, and what it is made of. */
+/** What a client may send at once: the size of the small input, and its lines. */
 const said: Readonly<Record<string, readonly [size: number, lines: (size: number) => readonly string[]]>> = {
   pings: [8000, (size) => Array(size).fill('p')],
   'frames that are unknown': [8000, (size) => Array(size).fill('z')],
@@ -27,7 +27,7 @@ const said: Readonly<Record<string, readonly [size: number, lines: (size: number
   'one batch again and again': [500, (size) => Array(size).fill(`M[1${texts(20)}]`)],
 }
 
-/** On which way it is said, and whether the session is there already. */
+/** The ways to send it, to a new session or to one that exists. */
 const ways: Readonly<Record<string, (port: number, lines: readonly string[]) => Promise<void>>> = {
   'an event stream': (port, lines) => posted(port, {}, lines),
   'a poll': (port, lines) => posted(port, { wait: 0 }, lines),
@@ -53,7 +53,7 @@ const ways: Readonly<Record<string, (port: number, lines: readonly string[]) => 
   },
 }
 
-/** It has read all, or hangs up. */
+/** Whether the server has read everything, or sends a Close frame. */
 function isOver(received: Buffer): boolean {
   return received.includes('last') || received.includes(0x88)
 }
@@ -75,11 +75,11 @@ async function failures(options: ScenarioOptions, way: (typeof ways)[string], in
   return told
 }
 
-it.each(Object.entries(ways))('%s costs what it brings', async (_, way) => {
+it.each(Object.entries(ways))('%s costs CPU time in proportion to what it carries', async (_, way) => {
   expect(await failures({}, way, said)).toEqual([])
 })
 
-/** What a client may ask in one body: the size of the small input, and its lines. */
+/** The calls that a client may send in one body: the size of the small input, and its lines. */
 const asked: Readonly<Record<string, readonly [size: number, line: (n: number) => string]>> = {
   requests: [10_000, (n) => `C${n}:{"type":"request"}`],
   'aborts of what comes before them': [10_000, (n) => `C${n}:{"type":"abort","of":${Math.max(1, n - 1)}}`],
@@ -88,7 +88,7 @@ const asked: Readonly<Record<string, readonly [size: number, line: (n: number) =
   'topics that are refused': [10_000, (n) => `C${n}:{"type":"subscribe","topic":"x"}`],
 }
 
-it.each(Object.entries(asked))('%s, all in one POST, let others have their turn', async (_, [size, lineOf]) => {
+it.each(Object.entries(asked))('%s, all in one POST, do not block the event loop', async (_, [size, lineOf]) => {
   await using server = await AttackedServer.start('plain', { limits, resumeWindowMs: 1000 })
   const costs = (count: number) =>
     costOf(server, async () => {
@@ -100,14 +100,14 @@ it.each(Object.entries(asked))('%s, all in one POST, let others have their turn'
   await server.stillServes()
 })
 
-it('messages cost what they are while the session begins', async () => {
+it('messages cost CPU time in proportion to their number while onSession runs', async () => {
   const inputs = { 'messages, each in a frame': said['messages, each in a frame'] ?? [0, () => []] } as const
   for (const way of [ways['a WebSocket'], ways['an event stream']]) {
     if (way) expect(await failures({ beginMs: 500 }, way, inputs)).toEqual([])
   }
 })
 
-it('a body in small chunks costs what it brings', async () => {
+it('a body in small chunks costs CPU time in proportion to its size', async () => {
   await using server = await AttackedServer.start('plain', { limits })
   const costs = (count: number) =>
     costOf(server, async () => {
@@ -120,7 +120,7 @@ it('a body in small chunks costs what it brings', async () => {
   await grewLinearly(costs, { size: 20_000 })
 })
 
-it('frames of control and fragments cost what they are', async () => {
+it('control frames and fragments cost CPU time in proportion to their number', async () => {
   await using server = await AttackedServer.start('plain', { limits })
   const floods: Readonly<Record<string, (count: number) => Buffer>> = {
     pings: (count) => Buffer.concat(Array(count).fill(webSocketFrame(opcodes.ping))),

@@ -1,4 +1,4 @@
-// What pinned memory beyond a bound that anybody has stated.
+// Attacks that once held memory beyond every documented bound.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
@@ -9,12 +9,12 @@ import type { Account } from './meters.ts'
 const limits = { attachmentsPerSecond: 100_000 }
 const mib = 1_048_576
 
-/** What is there more than before, in bytes, without garbage. */
+/** The growth of the heap and of external memory, in bytes, without garbage. */
 function grown(after: Account, before: Account): number {
   return after.heap + after.external - before.heap - before.external
 }
 
-it('what many sessions of one principal sent to slow handlers', async () => {
+it('messages of many sessions of one principal to slow handlers use bounded memory', async () => {
   await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true, handleMs: 60_000 })
   const before = await server.account()
   const frames = Array.from({ length: 30 }, (_, index) =>
@@ -32,14 +32,14 @@ it('what many sessions of one principal sent to slow handlers', async () => {
   try {
     await server.rests()
     expect(grown(await server.account(), before)).toBeLessThan(250 * mib)
-    // Somebody else finds room.
+    // Another principal is still served.
     await server.stillServes('bob')
   } finally {
     for (const raw of raws) raw.reset()
   }
 })
 
-it('a frame that is refused has not been handled', async () => {
+it('no message of a refused frame is handled', async () => {
   await using server = await AttackedServer.start('plain', { limits })
   using raw = await RawTcp.open(server.port)
   await raw.write(upgradeText({ session: randomSession(), turn: 1 }))
@@ -51,7 +51,7 @@ it('a frame that is refused has not been handled', async () => {
   await server.stillServes()
 })
 
-it('what one principal does not read pushes out nothing of another', async () => {
+it('unread messages of one principal do not displace those of another', async () => {
   await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true })
   const victim = randomSession()
   const first = new RawStream(server.url, { session: victim, turn: 1, auth: 'bob' })

@@ -1,18 +1,18 @@
 import { cpuUsage, getActiveResourcesInfo, memoryUsage, resourceUsage } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What is pending or was done in the attacked process. All is counted in it, and by nobody who was attacked. */
+/** What is pending or was done in the attacked process, counted in it by code that is not attacked. */
 export interface Account {
-  /** The longest time in which no timer ran, since the last reset, in milliseconds on the wall. A busy machine adds to it. */
+  /** The longest time in which no timer ran, since the last reset, in milliseconds of wall time. A busy machine adds to it. */
   readonly standstillMs: number
-  /** The most time that the process computed while no timer ran, since the last reset. A busy machine adds nothing to it. */
+  /** The most CPU time between two runs of timers, since the last reset, in milliseconds. A busy machine adds nothing to it. */
   readonly standstillCpuMs: number
-  /** Processor time since the last reset, in milliseconds. */
+  /** CPU time since the last reset, in milliseconds. */
   readonly cpuMs: number
   readonly rss: number
-  /** The most there ever was in this process, in bytes. */
+  /** The highest resident set size of this process so far, in bytes. */
   readonly peakRss: number
-  /** Heap and what hangs on it, in bytes; after `gc()` if the account was settled. */
+  /** The used heap, in bytes; after `gc()` if the account was settled. */
   readonly heap: number
   readonly external: number
   /** Handles that keep the process alive, by their kind (`process.getActiveResourcesInfo()`). */
@@ -23,9 +23,9 @@ export interface Account {
   readonly sockets: number
   /** Sessions for which `onSession` ran and `onEnd` has not. */
   readonly sessions: number
-  /** Messages that handlers were given. */
+  /** Messages for which `onMessage` was called. */
   readonly handled: number
-  /** What `onError`, `clientError` listeners and warnings of the process were told. */
+  /** The errors that `onError` and `clientError` listeners were given, and warnings of the process. */
   readonly errors: readonly string[]
 }
 
@@ -64,7 +64,7 @@ export class Meters {
     this.#cpuAtTick = 0
   }
 
-  /** Settled means that garbage is gone. */
+  /** An account is settled if garbage has been collected before it. */
   async account(isSettled: boolean): Promise<Account> {
     // A standstill that has just ended is noticed first.
     this.#tick()
@@ -98,7 +98,7 @@ export class Meters {
     this.#cpuAtTick = cpu
   }
 
-  /** Node does not tell of timers that keep nothing alive, which are those of a server. */
+  /** Counts timers itself, since Node does not report unreferenced ones, and a server has no others. */
   #countTimers(): void {
     const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
     const timers = this.#timers

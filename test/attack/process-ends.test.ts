@@ -1,4 +1,4 @@
-// What ended the process, and must not.
+// Inputs that once ended the process, and must not.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -17,9 +17,9 @@ const resets: Readonly<Record<string, () => string>> = {
   'a whole handshake at another path': () => upgradeText({ session: session() }, {}, '/other'),
   'an upgrade to another protocol': () => requestText('GET', '/other', { Connection: 'Upgrade', Upgrade: 'h2c' }),
   'an upgrade without our subprotocol': () => upgradeText(null),
-  'a handshake of a version that there is not': () => upgradeText({ session: session() }, { 'Sec-WebSocket-Version': '99' }),
+  'a handshake of an unknown version': () => upgradeText({ session: session() }, { 'Sec-WebSocket-Version': '99' }),
   'a handshake': () => upgradeText({ session: session() }),
-  'what is no HTTP': () => 'no HTTP at all\r\n\r\n',
+  'text that is not HTTP': () => 'no HTTP at all\r\n\r\n',
   'headers that are too many': () => requestText('GET', '/', { a: 'x'.repeat(20_000) }),
   'a poll': () => postText({ session: session(), wait: 0 }),
   'half of a body': () => postText({ session: session() }, [], { 'Content-Length': '1000' }),
@@ -27,7 +27,7 @@ const resets: Readonly<Record<string, () => string>> = {
 }
 
 it.each<ScenarioName>(['plain', 'app', 'middleware', 'ws before', 'ws after', 'ws at /other before', 'ws at /other after'])(
-  '%s: requests that are reset at once',
+  '%s: survives requests that are reset at once',
   async (scenario) => {
     await using server = await AttackedServer.start(scenario, { resumeWindowMs: 1000 })
     for (const [name, textOf] of Object.entries(resets)) {
@@ -44,8 +44,8 @@ it.each<ScenarioName>(['plain', 'app', 'middleware', 'ws before', 'ws after', 'w
   },
 )
 
-// A refusal, and behind it requests that come in pieces: Node reads on behind a connection that was lost, and then expects no answer.
-it.each<ScenarioName>(['plain', 'app'])('%s: pipelined requests behind a refusal, and then a reset', async (scenario) => {
+// A refusal, and requests in pieces behind it: Node reads on after a lost connection, and then expects no answer.
+it.each<ScenarioName>(['plain', 'app'])('%s: survives pipelined requests behind a refusal, then a reset', async (scenario) => {
   await using server = await AttackedServer.start(scenario)
   const refused = { Origin: 'https://evil.example', Cookie: 'a=b', 'Sec-Fetch-Site': 'cross-site' }
   const halfHello = '{"v":1,"session":"half-a-hello----------","k":3'
@@ -68,7 +68,7 @@ it.each<ScenarioName>(['plain', 'app'])('%s: pipelined requests behind a refusal
 it.each<[string, ScenarioName]>([
   ['another path', 'plain'],
   ['another path beside an application', 'app'],
-])('an upgrade of %s that nobody takes is answered 404', async (_, scenario) => {
+])('an upgrade of %s that no server takes is answered with 404', async (_, scenario) => {
   await using server = await AttackedServer.start(scenario)
   using raw = await RawTcp.open(server.port)
   await raw.write(requestText('GET', '/other', websocket))
@@ -81,7 +81,7 @@ it.each<[ScenarioName, string]>([
   ['ws after', '/'],
   ['ws at /other before', '/other'],
   ['ws at /other after', '/other'],
-])('%s: each has its own clients', async (scenario, path) => {
+])('%s: each of two WebSocket servers serves its own clients', async (scenario, path) => {
   await using server = await AttackedServer.start(scenario)
   await server.stillServes()
   const said = await new Promise((resolve, reject) => {
@@ -99,19 +99,19 @@ it.each<[ScenarioName, string]>([
   expect((await server.account()).errors).toEqual([])
 })
 
-it('an upgrade that is handed over twice', async () => {
+it('survives an upgrade that is handed over twice', async () => {
   await using server = await AttackedServer.start('handed over twice')
   for (let round = 0; round < 3; round += 1) {
     using raw = await RawTcp.open(server.port)
     await raw.write(upgradeText({ session: session() }))
     await raw.answered(1, 1000)
   }
-  // It is told to the application at worst.
+  // At worst it is reported to the application.
   expect(await server.account()).toMatchObject({ sockets: expect.any(Number) })
   server.lives()
 })
 
-it('more headers than Node keeps', async () => {
+it('answers requests with more headers than Node keeps', async () => {
   await using server = await AttackedServer.start()
   const many = 'a:\r\n'.repeat(2100)
   for (const text of [upgradeText({ session: session() }), postText({ session: session(), wait: 0 })]) {
@@ -125,12 +125,12 @@ it('more headers than Node keeps', async () => {
   await server.stillServes()
 })
 
-it('takes no `ws` that can be ended or flooded', () => {
+it('requires a version of `ws` that cannot be crashed or flooded', () => {
   const { peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
   expect(peerDependencies.ws).toBe('^8.23.0')
 })
 
-it('an application that listens after attach() answers what is not ours', async () => {
+it('an application that listens after attach() answers all other requests', async () => {
   await using server = await AttackedServer.start('app later')
   const answered = await fetch(`http://127.0.0.1:${server.port}/`)
   expect([answered.status, await answered.text()]).toEqual([200, 'the application'])
@@ -141,16 +141,16 @@ it('an application that listens after attach() answers what is not ours', async 
 
 const brokenFrames: Readonly<Record<string, Buffer>> = {
   'reserved bits': webSocketFrame(opcodes.text, 'p', { reserved: 7 }),
-  'an opcode that there is not': webSocketFrame(5, 'p'),
+  'an unknown opcode': webSocketFrame(5, 'p'),
   'no mask': webSocketFrame(opcodes.text, 'p', { isMasked: false }),
   'a length of 2^63': webSocketFrame(opcodes.text, 'p', { claimedLength: 2 ** 63 }),
-  'a continuation of nothing': webSocketFrame(opcodes.continuation, 'p'),
-  'half a code': webSocketFrame(opcodes.close, 'x'),
-  'a code that there is not': webSocketFrame(opcodes.close, Buffer.from([0, 1])),
+  'a continuation without a first frame': webSocketFrame(opcodes.continuation, 'p'),
+  'half a close code': webSocketFrame(opcodes.close, 'x'),
+  'an invalid close code': webSocketFrame(opcodes.close, Buffer.from([0, 1])),
   'text that is no UTF-8': webSocketFrame(opcodes.text, Buffer.from([0xff, 0xfe])),
 }
 
-it('frames that are none end their connection alone', async () => {
+it('malformed frames end no connection but their own', async () => {
   await using server = await AttackedServer.start()
   for (const [name, bytes] of Object.entries(brokenFrames)) {
     using raw = await RawTcp.open(server.port)
@@ -165,7 +165,7 @@ it('frames that are none end their connection alone', async () => {
 
 const { code } = snippetNamed('server')
 
-it('the server of the documentation: targets that are no path', async () => {
+it('the server of the documentation survives request targets that are no path', async () => {
   await using server = await AttackedServer.start('script', { code })
   for (const target of ['//', 'http://[', '///x', 'http://', '*', '/%', '/?last_event_id=%', '?']) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
@@ -183,7 +183,7 @@ it('the server of the documentation: targets that are no path', async () => {
   expect((await raw.answered(1))[0]?.status).toBe(200)
 })
 
-it('the server of the documentation: a body without an end, and a page of somebody else', async () => {
+it('the server of the documentation bounds a body without an end, and refuses a page of another origin', async () => {
   await using server = await AttackedServer.start('script', { code })
   const before = await server.account()
   using raw = await RawTcp.open(server.port)

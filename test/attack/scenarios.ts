@@ -12,7 +12,7 @@ import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import type { Meters } from './meters.ts'
 
-/** What of a server can be told over IPC. */
+/** The options of a server that can be sent over IPC. */
 export interface ScenarioOptions
   extends Pick<RealtimeServerOptions, 'path' | 'origins' | 'limits' | 'heartbeatMs' | 'resumeWindowMs' | 'leaseMs'> {
   /** How long a handler takes for a message that does not begin with `echo`, in milliseconds. @defaultValue 0 */
@@ -21,20 +21,20 @@ export interface ScenarioOptions
   readonly beginMs?: number
   /** A topic that every session is subscribed to. @defaultValue none */
   readonly topic?: string
-  /** Asks for `auth`: a text is the principal's id, and everything else is nobody. @defaultValue false */
+  /** Authenticates clients: an `auth` that is a text is the principal's id, any other is refused. @defaultValue false */
   readonly isAuthenticating?: boolean
-  /** How long it takes to say so, in milliseconds. @defaultValue 0 */
+  /** How long `authenticate` takes, in milliseconds. @defaultValue 0 */
   readonly authenticateMs?: number
-  /** A module that makes a server of its own, for `script`. */
+  /** The source of a module that creates a server of its own, for `script`. */
   readonly code?: string
   /** Options that this type does not know yet. */
   readonly more?: Readonly<Record<string, unknown>>
 }
 
-/** What listens; it is started and closed by `server.ts`. */
+/** The servers of a scenario; `server.ts` makes `http` listen. */
 export interface Staged {
   readonly http: Server | Http2Server | NetServer
-  /** `null` where the server is none of ours. */
+  /** `null` if the scenario has no RealtimeServer. */
   readonly realtime: RealtimeServer | null
 }
 
@@ -88,7 +88,7 @@ interface Application extends RequestListener {
   all(path: string, handle: (request: IncomingMessage, response: ServerResponse) => void): this
 }
 
-// It comes without types.
+// Express comes without types.
 const express: () => Application = createRequire(import.meta.url)('express')
 
 const app = express().get('/', (_, response) => void response.end('the application'))
@@ -97,7 +97,7 @@ const app = express().get('/', (_, response) => void response.end('the applicati
 export const scenarios = {
   /** `attach()` and nothing else. */
   plain: (options, meters) => attached(createServer(), options, meters),
-  /** An application that answers what is not ours. */
+  /** An application that answers all other requests. */
   app: (options, meters) => attached(createServer(app), options, meters),
   /** The application listens after `attach()`. */
   'app later': (options, meters) => {
@@ -117,7 +117,7 @@ export const scenarios = {
     neighbourOn(http)
     return staged
   },
-  /** Another one that has a path of its own. */
+  /** Another WebSocket server with a path of its own, attached first. */
   'ws at /other before': (options, meters) => {
     const http = createServer()
     neighbourOn(http, '/other')
@@ -141,7 +141,7 @@ export const scenarios = {
   /** HTTP/2 without TLS, by Node's compatibility layer. */
   http2: (options, meters) => {
     const realtime = served(options, meters)
-    // What it is handed is a request and an answer by their behaviour, though not by their type.
+    // The request and the response of HTTP/2 behave like those of HTTP/1.1, but have other types.
     const http = createHttp2Server((request, response) => Reflect.apply(realtime.handleRequest, realtime, [request, response]))
     return { http, realtime }
   },
@@ -174,7 +174,7 @@ export const scenarios = {
     staged.http.on('upgrade', (request, socket, head) => staged.realtime?.handleUpgrade(request, socket, head))
     return staged
   },
-  /** A server that a module makes, and listens with. */
+  /** A server that a module creates and makes listen. */
   script: async ({ code = '' }) => {
     let http: NetServer | null = null
     const { listen } = NetServer.prototype

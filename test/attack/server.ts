@@ -1,4 +1,4 @@
-// The process that is attacked. It takes orders from its parent, `AttackedServer`, which bundles this file and forks it.
+// The process that is attacked. Its parent, `AttackedServer`, bundles this file, forks it and sends it orders.
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { RealtimeServer } from '../../src/server/index.ts'
@@ -24,7 +24,7 @@ process.on('message', ({ id, order }: { readonly id: number; readonly order: Ord
   )
 })
 
-// Its parent is gone, and with it whoever would end it.
+// The parent is gone, and nothing else would end this process.
 process.on('disconnect', () => process.exit())
 
 async function obey(order: Order): Promise<unknown> {
@@ -36,7 +36,7 @@ async function obey(order: Order): Promise<unknown> {
     case 'reset':
       return meters.reset()
     case 'publish': {
-      // All at once, as an application does that does not wait.
+      // All at once, like an application that does not await them.
       const { count, topic, text } = order
       return (await Promise.all(Array.from({ length: count }, () => realtime().publish(topic, text)))).length
     }

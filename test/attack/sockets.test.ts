@@ -4,20 +4,20 @@ import { randomSession, rawSend } from '../support/raw-client.ts'
 import { postText, RawTcp, requestText, upgradeText } from '../support/raw-tcp.ts'
 
 const limits = { attachmentsPerSecond: 100_000 }
-/** An answer that was written is worth no more of a connection, in milliseconds, with room. */
+/** A connection must be closed this long after its answer was written, in milliseconds, with a margin. */
 const goneWithinMs = 14_000
 
 const answered: Readonly<Record<string, () => string>> = {
   'an upgrade without our subprotocol': () => upgradeText(null),
   'an upgrade of another path': () => upgradeText(null, {}, '/other'),
   'a handshake without a key': () => upgradeText({ session: randomSession() }, { 'Sec-WebSocket-Key': '' }),
-  'what is no HTTP': () => 'no HTTP at all\r\n\r\n',
+  'text that is not HTTP': () => 'no HTTP at all\r\n\r\n',
   'headers that are too large': () => requestText('GET', '/realtime', { a: 'x'.repeat(20_000) }),
   'a body that is refused before it has come': () => postText('{}', [], { Origin: 'null', 'Content-Length': '100000' }),
-  'a hello over a WebSocket that is none': () => upgradeText('{}'),
+  'an invalid hello over a WebSocket': () => upgradeText('{}'),
 }
 
-it('half-open connections are gone soon after their answer', async () => {
+it('half-open connections are closed within 14 s of their answer', async () => {
   await using server = await AttackedServer.start('plain', { limits })
   const before = await server.account()
   const raws = await Promise.all(
@@ -37,7 +37,7 @@ it('half-open connections are gone soon after their answer', async () => {
   }
 })
 
-it('an event stream that nobody reads loses its connection when its time is over', async () => {
+it('an event stream that nobody reads loses its connection within 30 s', async () => {
   await using server = await AttackedServer.start('plain', { limits, heartbeatMs: 250, resumeWindowMs: 1000 })
   const before = await server.account()
   const session = randomSession()
@@ -46,12 +46,12 @@ it('an event stream that nobody reads loses its connection when its time is over
   await raw.answered(1)
   raw.pause()
   await server.order({ type: 'send', session, text: 'x'.repeat(5000), count: 20 })
-  // Silence is measured beside the time that what is on its way would take on a slow link, 10 s here; then 5 s are left to read the end.
+  // Silence may last longer by the time of the bytes in flight on a slow link, 10 s here; then 5 s are left to read the end.
   const limitMs = 30_000
   await server.until(({ sockets }) => sockets <= before.sockets, 'the socket', limitMs)
 })
 
-it('sessions to which nobody comes back are over in time, however many', async () => {
+it('4,000 sessions to which no client returns expire in time', async () => {
   await using server = await AttackedServer.start('plain', { limits, resumeWindowMs: 8000 })
   const count = 4000
   using raw = await RawTcp.open(server.port)
@@ -63,11 +63,11 @@ it('sessions to which nobody comes back are over in time, however many', async (
   }
   const { sessions } = await server.account({ isSettled: false })
   expect(sessions).toBeGreaterThan(count / 2)
-  // A session stands for a window and what a node may be late to say that it is attached: a third of it.
+  // A session lasts for a resume window, and for a third of it that a node may be late in renewing an attached one.
   await server.until((account) => account.sessions === 0, 'no session', 20_000)
 })
 
-it.each(['authenticateTimeoutMs', 'bodyTimeoutMs'])('limits.%s: Infinity lets everybody in', async (name) => {
+it.each(['authenticateTimeoutMs', 'bodyTimeoutMs'])('limits.%s: clients are served with Infinity', async (name) => {
   await using server = await AttackedServer.start('plain', {
     isAuthenticating: true,
     authenticateMs: 50,
@@ -79,7 +79,7 @@ it.each(['authenticateTimeoutMs', 'bodyTimeoutMs'])('limits.%s: Infinity lets ev
 })
 
 it.each(['limits.authenticateTimeoutMs', 'limits.bodyTimeoutMs', 'heartbeatMs', 'resumeWindowMs', 'leaseMs'])(
-  '%s: what no timer takes is refused, and named',
+  '%s: a value that no timer accepts is refused, and named in the error',
   async (name) => {
     const [first = '', second] = name.split('.')
     const more = second === undefined ? { [first]: 2 ** 31 } : { [first]: { [second]: 2 ** 31 } }

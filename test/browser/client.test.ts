@@ -32,7 +32,7 @@ async function openChanged(options: OpenPageOptions, change: () => void): Promis
 
 describe.each(transports.map((settings) => [settings.type, settings] as const))('%s', (type, settings) => {
   it.each(['same', 'other'])(
-    'carries messages both ways, in order, from the %s origin, and says nothing to the console',
+    'carries messages both ways, in order, from the %s origin, and prints nothing to the console',
     async (origin) => {
       await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest', echo: false, cors: 'exposed' })
       await using opened = await openPage(browser, origin === 'same' ? { origin: server.origin } : { script: SCRIPT })
@@ -51,8 +51,8 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     },
   )
 
-  it('goes on where it was after a loss', async () => {
-    if (type === 'websocket') return // it has no cursor
+  it('resumes after each restart of the server without losing or repeating a message', async () => {
+    if (type === 'websocket') return // it has no cursor in plain mode
     await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })
     await using opened = await openPage(browser, { origin: server.origin })
     await startInPage(opened.page, '/events', { transports: [settings], retry: { minDelayMs: 50, maxDelayMs: 50 } })
@@ -71,7 +71,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   })
 })
 
-it('carries bytes both ways over WebSocket', async () => {
+it('a client sends and receives bytes over WebSocket', async () => {
   await using server = await startReferenceServer({ page: { script: SCRIPT } })
   await using opened = await openPage(browser, { origin: server.origin })
   await startInPage(opened.page, '/events')
@@ -85,7 +85,7 @@ it('carries bytes both ways over WebSocket', async () => {
 
 describe('a Content-Security-Policy', () => {
   it.each(transports.map(({ type }, index) => [type, index] as const))(
-    'that is strict does not hinder %s',
+    'that is strict does not block %s',
     async (type, index) => {
       const page = { script: SCRIPT, csp: true } as const
       await using server = await startReferenceServer({ page, from: 'oldest' })
@@ -100,16 +100,16 @@ describe('a Content-Security-Policy', () => {
     },
   )
 
-  it('that forbids the server gives failed attempts with evidence, and no exception', async () => {
+  it('that forbids the server makes attempts fail with policy.csp, and throws no exception', async () => {
     await using server = await startReferenceServer({ cors: 'exposed' })
     const csp = "default-src 'none'; script-src 'self'; connect-src 'self'"
     await using opened = await openPage(browser, { script: SCRIPT, csp })
     await startInPage(opened.page, server.url, { retry: { minDelayMs: 20, maxDelayMs: 20 } })
-    // Of a request that is forbidden the page may be told a moment after it has failed.
+    // The event that reports the violation may fire a moment after the request has failed.
     await until(opened.page, ({ causes }) =>
       expect([causes[0], causes.length > 5, causes.at(-1)]).toEqual(['policy.csp', true, 'policy.csp']),
     )
-    // A policy of the page is no word of the server, so that it goes on, more and more slowly.
+    // A policy of the page is not an answer of the server, so the client keeps retrying, with growing backoff.
     await until(opened.page, ({ state }) => expect(state.status).toBe('waiting'))
     expect([server.requests, opened.errors]).toEqual([[], []])
     await closeInPage(opened.page)
@@ -127,7 +127,7 @@ describe('a browser that lacks', () => {
     expect(opened.console).toEqual([])
   })
 
-  it('streams in its fetch falls back to long-poll', async () => {
+  it('streaming in fetch falls back to long-poll', async () => {
     await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })
     await using opened = await openChanged({ origin: server.origin }, () => {
       Reflect.deleteProperty(globalThis, 'WebSocket')
@@ -141,7 +141,7 @@ describe('a browser that lacks', () => {
     expect([opened.console, opened.errors]).toEqual([[], []])
   })
 
-  it('fetch as well cannot connect, and says so without an exception', async () => {
+  it('both WebSocket and fetch reports client.unsupported, and throws no exception', async () => {
     await using server = await startReferenceServer({ page: { script: SCRIPT } })
     await using opened = await openChanged({ origin: server.origin }, () => {
       for (const name of ['WebSocket', 'fetch']) Reflect.deleteProperty(globalThis, name)
@@ -152,7 +152,7 @@ describe('a browser that lacks', () => {
     expect([opened.console, opened.errors]).toEqual([[], []])
   })
 
-  it('storage, locks and navigation timing works all the same', async () => {
+  it('storage, locks and navigation timing still connects', async () => {
     await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })
     await using opened = await openChanged({ origin: server.origin }, () => {
       Object.defineProperty(globalThis, 'localStorage', {
@@ -170,7 +170,7 @@ describe('a browser that lacks', () => {
   })
 })
 
-it('works in a worker by importScripts, and connects by itself', async () => {
+it('the script file works in a worker by importScripts, and its clients connect by themselves', async () => {
   await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest', cors: 'exposed' })
   await using opened = await openPage(browser, { origin: server.origin })
   server.publish('hello')

@@ -5,7 +5,7 @@ import { type Demo, startDemo } from '../support/demo.ts'
 import { photograph, visitDemo, waitForText } from '../support/demo-visitor.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** What befalls all visitors of the demo, and how it looks: each of these alone. */
+/** Faults that affect all visitors of the demo, and screenshots: these tests run one at a time. */
 
 let browser: Browser
 let demo: Demo
@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => demo?.[Symbol.asyncDispose]())
 
-it('comes back from a restart of the server with nothing missed, and the harm that was set is still set', async () => {
+it('a page resumes after a restart of the server without a loss, and its faults are still set', async () => {
   await using visitor = await visitDemo(browser, demo.origin)
   await using plain = await visitDemo(browser, demo.origin, '/plain')
   await visitor.press('Block WebSocket')
@@ -35,7 +35,7 @@ it('comes back from a restart of the server with nothing missed, and the harm th
   await visitor.lostNothing()
 })
 
-it('loses nothing while all the buttons are pressed, one after the other and some together', async () => {
+it('a page loses no message while all fault buttons are pressed in turn, some of them together', async () => {
   await using visitor = await visitDemo(browser, demo.origin)
   const { page } = visitor
   const harms = [
@@ -52,7 +52,7 @@ it('loses nothing while all the buttons are pressed, one after the other and som
   const restarts = page.locator('.line', { hasText: 'I was restarted' })
   const before = await restarts.count()
   await visitor.press('Restart the server')
-  // All lines can be back before the server has gone down, and whoever visits it next would find nobody there.
+  // All messages can be back before the server goes down, and the next test would then find no server.
   await vi.waitFor(async () => expect(await restarts.count()).toBe(before + 1), 20_000)
   await vi.waitFor(
     () =>
@@ -67,7 +67,7 @@ it('loses nothing while all the buttons are pressed, one after the other and som
   await photograph(page, 'all-harm', { width: 1280, height: 900, colorScheme: 'light' })
 })
 
-it('stays within every width and looks as it looks', async () => {
+it('a page fits the width of desktops, tablets and phones, and obeys prefers-reduced-motion', async () => {
   await using visitor = await visitDemo(browser, demo.origin)
   const { page } = visitor
   await visitor.say('Ahoy, is anybody on watch?')
@@ -85,7 +85,7 @@ it('stays within every width and looks as it looks', async () => {
   await photograph(page, 'phone-light', { width: 390, height: 844, colorScheme: 'light' })
   await photograph(page, 'phone-dark', { width: 360, height: 740, colorScheme: 'dark' })
   await page.emulateMedia({ reducedMotion: 'reduce' })
-  // What moves already may come to its end, and nothing new begins.
+  // Running animations may end, and no new one may begin.
   await sleep(500)
   expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
 })

@@ -5,7 +5,7 @@ import { photograph, texts, visitDemo, waitForText } from '../support/demo-visit
 import { isEquippedWith, want } from '../support/equipment.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** The demo on two node processes over Redis, as a visitor uses it: a node is killed by a button, and the page says what becomes of it. */
+/** The demo on two node processes over Redis, as a visitor uses it: a button kills a node, and the page shows the effect. */
 
 let browser: Browser
 let demo: Demo
@@ -19,7 +19,7 @@ beforeAll(async () => {
 beforeEach((context) => want(context, 'redis-server'))
 afterAll(() => demo?.[Symbol.asyncDispose]())
 
-it('goes on at the other node when the one in use is killed, loses nothing, and shows both', async () => {
+it('the page moves to the other node when the one in use is killed, loses no message, and shows both nodes', async () => {
   await using visitor = await visitDemo(browser, demo.origin)
   const { page } = visitor
   const states = async () => (await page.locator('#nodes-list .state').allTextContents()).map(withoutNumbers)
@@ -44,7 +44,7 @@ it('goes on at the other node when the one in use is killed, loses nothing, and 
   await waitForText(page, '#nodes-note', '2 of 2 nodes alive', 12_000)
   await visitor.carriedBy('WebSocket')
   await visitor.lostNothing()
-  // One process serves plain mode: there is none to kill.
+  // A single process serves plain mode, so there is no node to kill.
   await page.getByRole('link', { name: 'Plain' }).click()
   await visitor.carriedBy('WebSocket')
   expect(await page.getByRole('button', { name: 'Kill a node' }).isVisible()).toBe(false)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { isEquippedWith, want } from '../support/equipment.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** The chat of Spring's guide in two pages: WebSocket is forbidden, connections are cut, and stompjs notices nothing. */
+/** The chat of Spring's guide in two pages: WebSocket is blocked, connections are cut, and stompjs notices nothing. */
 
 const script = fileURLToPath(new URL('../../demo/stomp/start.mjs', import.meta.url))
 const soon = { timeout: 20_000, interval: 50 }
@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 90_000)
 beforeEach(async (context) => {
   await want(context, 'Spring')
-  // An attempt that failed may have left it forbidden.
+  // A failed earlier attempt of the test may have left WebSocket blocked.
   await fetch(`${origin()}/websocket?allowed=true`, { method: 'POST' })
 })
 afterAll(async () => {
@@ -53,7 +53,7 @@ async function say(page: Page, text: string): Promise<void> {
   await page.click('button[type=submit]')
 }
 
-it('what is said reaches both pages once and in order, while WebSocket is blocked and connections are cut', async () => {
+it('chat messages reach both pages once and in order while WebSocket is blocked and connections are cut', async () => {
   const [ada, grace] = [await visit('Ada'), await visit('Grace')]
   const heard = async () => [
     await ada.locator('#messages li').allTextContents(),
@@ -65,7 +65,7 @@ it('what is said reaches both pages once and in order, while WebSocket is blocke
   await ada.click('#block')
   await say(grace, 'two')
   await vi.waitFor(async () => expect(await ada.textContent('#state')).toBe('connected over sse'), soon)
-  // Two connections are back in either order, and the order of what two people say is that of its arrival.
+  // The pages reconnect in either order, and the server orders messages by arrival: wait until both have arrived.
   const both = ['Adaone', 'Gracetwo']
   await vi.waitFor(async () => expect(await heard()).toEqual([both, both]), soon)
   await ada.click('#cut')

@@ -5,9 +5,9 @@ import { type Demo, startDemo } from '../support/demo.ts'
 import { photograph, ranks, texts, visitDemo, waitForText } from '../support/demo-visitor.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** The demo as a visitor uses it: harm is done by its buttons, and what comes of it is read off the page. */
+/** The demo as a visitor uses it: the test presses its fault buttons and reads the effects off the page. */
 
-/** After a loss the proven transport asks for all at first, so that it takes some rounds until another one is tried. */
+/** After a loss only the proven transport is dialled for some rounds; then the others are tried too. */
 const fallbackMs = 30_000
 
 vi.setConfig({ testTimeout: 150_000 })
@@ -27,9 +27,9 @@ function visit({ origin }: Demo, path?: '/plain') {
   return visitDemo(browser, origin, path)
 }
 
-// They wait more than they work, the longest first. What is said is heard by all visitors of a server: whoever speaks has one
-// of his own.
-it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again without a break when that is undone', async () => {
+// Concurrent, since these tests mostly wait; the longest come first. A chat message reaches all visitors of a server, so a test
+// that sends one has a server of its own.
+it.concurrent('a page falls back to SSE while WebSocket is blocked, and is then promoted without interruption', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE', fallbackMs)
@@ -46,7 +46,7 @@ it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again wit
   await photograph(visitor.page, 'climbed', { width: 1280, height: 900, colorScheme: 'dark' })
 })
 
-it.concurrent('has a page in plain mode beside it, with the same harm', async () => {
+it.concurrent('a page in plain mode falls back under the same faults, and delivers its chat messages', async () => {
   await using own = await startDemo()
   {
     await using visitor = await visit(own)
@@ -59,7 +59,7 @@ it.concurrent('has a page in plain mode beside it, with the same harm', async ()
   await using plain = await visit(own, '/plain')
   await plain.press('Strip the upgrade')
   await plain.carriedBy('SSE', fallbackMs)
-  // Nobody keeps a ledger here, so that it cannot be known which of them it is.
+  // Plain mode has no server ledger, so the diagnosis cannot tell which of several causes it is.
   await plain.explains(/ws\.failed.*It may be that.*makes a plain request of it.*is answered with 200/)
   await plain.say('Ahoy')
   await plain.fate(/^there and back in \d+ ms, SSE$/)
@@ -70,11 +70,11 @@ it.concurrent('has a page in plain mode beside it, with the same harm', async ()
   await photograph(plain.page, 'plain-phone', { width: 390, height: 844, colorScheme: 'dark' })
 })
 
-it.concurrent('finds out what is done to event streams, and goes on with long-poll', async () => {
+it.concurrent('a page diagnoses held-back and cut-off event streams, and falls back to long-poll', async () => {
   await using held = await visit(demo)
   await using torn = await visit(demo)
   await using plain = await visit(demo, '/plain')
-  // Lost connections leave nothing to be asked, so that the question is free for the stream that never says anything.
+  // Connections that are lost after opening prompt no follow-up question, so one can still be asked about the silent stream.
   await held.press('Kill after open')
   await torn.press('Strip the upgrade')
   await plain.press('Block WebSocket')
@@ -91,7 +91,7 @@ it.concurrent('finds out what is done to event streams, and goes on with long-po
   for (const { lostNothing } of [held, torn, plain]) await lostNothing()
 })
 
-it.concurrent('sees that a connection has gone silent, and puts another in its place', async () => {
+it.concurrent('a page detects a silent connection and replaces it', async () => {
   await using visitor = await visit(demo)
   await using plain = await visit(demo, '/plain')
   for (const each of [visitor, plain]) {
@@ -103,7 +103,7 @@ it.concurrent('sees that a connection has gone silent, and puts another in its p
   }
 })
 
-it.concurrent("says in the application's own words why it was sent away, and connects again when it is told to", async () => {
+it.concurrent("a page explains a final close in the application's words, and connects again when told to", async () => {
   await using own = await startDemo()
   await using visitor = await visit(own)
   await using plain = await visit(own, '/plain')
@@ -124,7 +124,7 @@ it.concurrent("says in the application's own words why it was sent away, and con
   await visitor.fate(/^there and back in/)
 })
 
-it.concurrent('gets round a swallowed handshake and round a kill after the opening', async () => {
+it.concurrent('a page falls back to SSE from swallowed handshakes and from resets after opening', async () => {
   await using swallowed = await visit(demo)
   await using killed = await visit(demo)
   await swallowed.press('Swallow handshake')
@@ -135,7 +135,7 @@ it.concurrent('gets round a swallowed handshake and round a kill after the openi
   await killed.lostNothing()
 })
 
-it.concurrent('finds out what is done to the WebSocket, and stays on SSE', async () => {
+it.concurrent('a page diagnoses a stripped upgrade, a damaged handshake and a damaged frame, and stays on SSE', async () => {
   await using stripped = await visit(demo)
   await using answered = await visit(demo)
   await using damaged = await visit(demo)
@@ -154,11 +154,11 @@ it.concurrent('finds out what is done to the WebSocket, and stays on SSE', async
     await visitor.explains(/^Connected over SSE, because WebSocket does not work here now/)
     await visitor.lostNothing()
   }
-  // What was found out stands in the place of what was thought at first.
+  // The refined diagnosis replaces the first one in the log.
   await waitForText(stripped.page, '#log', /WebSocketfailed after [\d.]+ m?sws\.upgrade_stripped, certain/)
 })
 
-it.concurrent('sees that somebody else answers in place of the server', async () => {
+it.concurrent('a page diagnoses a 503 and a captive portal that answer in place of the server', async () => {
   await using busy = await visit(demo)
   await using guest = await visit(demo)
   await busy.press('Answer 503')
@@ -172,19 +172,19 @@ it.concurrent('sees that somebody else answers in place of the server', async ()
   await photograph(guest.page, 'portal-phone', { width: 390, height: 844, colorScheme: 'light' })
   for (const { press } of [busy, guest]) await press('Undo all')
   for (const { carriedBy, explains, lostNothing } of [busy, guest]) {
-    // A round that has begun with a refused WebSocket may end with another transport; the better one is tried half a minute later.
+    // A round that began with a refused WebSocket may open another transport; WebSocket is tried again half a minute later.
     await carriedBy('WebSocket', 60_000)
     await explains(/^All is well.*What went wrong a moment ago/)
     await lostNothing()
   }
 })
 
-it.concurrent('goes down to polling when nothing else is left, and tells each attempt', async () => {
+it.concurrent('a page falls back to poll when all other transports are blocked, and logs the attempts', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block SSE')
   await visitor.press('Block long-poll')
   await visitor.press('Block WebSocket')
-  // Until it has lasted for longer than a restart would, one transport asks for all.
+  // Until the outage has lasted longer than a restart would, only one transport is dialled.
   await visitor.carriedBy('Poll', 40_000)
   await vi.waitFor(async () => expect(await ranks(visitor.page)).toEqual(['resting', 'resting', 'resting', 'carrying']), 5000)
   expect(await visitor.page.locator('#log').innerText()).toMatch(
@@ -193,7 +193,7 @@ it.concurrent('goes down to polling when nothing else is left, and tells each at
   await visitor.lostNothing()
 })
 
-it.concurrent('brings a chat message there and back, and one that was said while everything was cut', async () => {
+it.concurrent('a chat message comes back to its sender, also one sent while all connections were cut', async () => {
   await using own = await startDemo()
   await using visitor = await visit(own)
   await using other = await visit(own, '/plain')
@@ -212,7 +212,7 @@ it.concurrent('brings a chat message there and back, and one that was said while
   await other.lostNothing()
 })
 
-it.concurrent('starts over as on a first visit', async () => {
+it.concurrent('Start over removes the faults, and the page connects over WebSocket', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE', fallbackMs)
@@ -221,7 +221,7 @@ it.concurrent('starts over as on a first visit', async () => {
   expect(await visitor.page.locator('[aria-pressed="true"]').count()).toBe(0)
 })
 
-it.concurrent('shows the report of the client', async () => {
+it.concurrent('Report shows the report of the client without the key of the visitor', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Report')
   const [report] = await texts(visitor.page, ['#report-text'])

@@ -16,7 +16,7 @@ beforeEach((context) => want(context, 'Next'))
 const env = { NEXT_TELEMETRY_DISABLED: '1' }
 const options = { timeout: 240_000 }
 
-it('next-app, in production: the server renders the history, and the page goes on from there', options, async () => {
+it('next-app, in production: the server renders the history, and the page continues after it', options, async () => {
   await using app = await startExample('next-app', { env, packages: nextModules })
   const visitor = async () => {
     const opened = await openPage(browser, { origin: 'about:blank', path: '' })
@@ -39,7 +39,7 @@ it('next-app, in production: the server renders the history, and the page goes o
   await says(ann.page, 'ol', /^two\s+one$/)
   expect(await rendered()).toEqual(['two', 'one'])
 
-  // What was posted before is in the page without a script, and comes once with one.
+  // Earlier messages are in the HTML, and appear once after the script has run.
   await using ben = await visitor()
   await says(ben.page, 'ol', /^two\s+one$/)
   await ben.post('three')
@@ -52,7 +52,7 @@ it('next-app, in production: the server renders the history, and the page goes o
   await screenshot(ann.page, 'next-app')
   expect(ann.connections).toHaveLength(1)
 
-  // The form of a page without scripts.
+  // The form works without JavaScript too.
   await using plain = await browser.newContext({ javaScriptEnabled: false })
   const page = await plain.newPage()
   await page.goto(app.origin)
@@ -63,12 +63,12 @@ it('next-app, in production: the server renders the history, and the page goes o
   expect(ann.console.filter(({ type }) => type === 'error')).toEqual([])
 })
 
-it('next-app, in development: one connection, through hot updates', options, async () => {
+it('next-app, in development: the page keeps one connection through hot updates', options, async () => {
   await using app = await startExample('next-app', { env, packages: nextModules, script: 'dev' })
   await using ann = await openPage(browser, { origin: 'about:blank', path: '' })
   const connections: string[] = []
   ann.page.on('websocket', (socket) => socket.url().includes('/realtime') && connections.push(socket.url()))
-  // Next compiles the page now.
+  // Next compiles the page on this request.
   await ann.page.goto(app.origin, { timeout: 120_000 })
   await says(ann.page, '[role=status]', /online/)
   await ann.page.getByLabel('Your message').fill('one')

@@ -15,7 +15,7 @@ beforeEach((context) => want(context, 'redis-server'))
 
 const number = async (page: Page, selector: string) => Number(await page.locator(selector).innerText())
 
-/** Until so many more messages have come; all that came before has been counted by then. */
+/** Waits for `more` further messages; all earlier ones have been counted by then. */
 async function receivesMore(page: Page, more = 10): Promise<void> {
   const before = await number(page, '#received')
   await until(async () => (await number(page, '#received')) >= before + more, 'no messages come')
@@ -40,13 +40,13 @@ it('two-nodes-redis: both nodes are killed, and nothing is lost or repeated over
 
   for (let kills = 0; kills < 2; kills++) {
     for (const page of pages) await receivesMore(page)
-    // The node that this page is at.
+    // The node that serves this page.
     const [, carrier = ''] = /at node ([AB])/.exec(await one.page.locator('#status').innerText()) ?? []
     await one.page.getByRole('button', { name: `Kill node ${carrier}` }).click()
     const survivor = carrier === 'A' ? 'B' : 'A'
     await says(one.page, '#status', new RegExp(`online over websocket, at node ${survivor}`))
     for (const page of pages) await receivesMore(page)
-    // Each request of the other page goes to the next node, so that this one publishes again once it is back.
+    // Each request of the SSE page goes to the next node, so the killed node publishes again once it is back.
     await says(other.page, 'tbody', new RegExp(`\\b${carrier}$`, 'm'))
   }
   await screenshot(one.page, 'two-nodes-redis')

@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'steadfast-spring-stomp-'))
 beforeAll(async () => {
   if (!(await isEquippedWith('Spring'))) return
   fetchSpring()
-  // The plugins of Maven want some hundred files more, and a JDK: here `mvn` runs what the script has compiled.
+  // Maven's plugins need hundreds of files more and a JDK: here `mvn` runs the classes that fetch-spring.mjs has compiled.
   const java = ['java', '-Xmx192m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', `-Djava.io.tmpdir=${folder}`]
   const mvn = [...java, ...chatArguments].map((argument) => `'${argument}'`).join(' ')
   chat = await startExample('spring-stomp', { programs: { mvn: `exec ${mvn}` } })
@@ -52,7 +52,7 @@ async function visitor(name: string, way: RegExp, { isWebSocketBlocked = false }
   return { ...opened, requests, say, [Symbol.asyncDispose]: () => opened.close() }
 }
 
-/** Runs in the page: its WebSockets, but for that of Vite, go to a port that nobody listens on. */
+/** Runs in the page: its WebSockets, except Vite's own, are dialled at a port on which nothing listens. */
 function refuseWebSockets(nowhere: string): void {
   const { WebSocket } = globalThis
   globalThis.WebSocket = class extends WebSocket {
@@ -62,7 +62,7 @@ function refuseWebSockets(nowhere: string): void {
   }
 }
 
-it('spring-stomp: one room, through the gateway and through SockJS', async () => {
+it('spring-stomp: a page over the gateway and a page over SockJS share one room', async () => {
   await using ann = await visitor('Ann', /^a gateway/)
   await using ben = await visitor('Ben', /^SockJS/)
   await says(ann.page, '#lines', /Ben joined/)
@@ -79,7 +79,7 @@ it('spring-stomp: one room, through the gateway and through SockJS', async () =>
   expect([ann.errors, ben.errors]).toEqual([[], []])
 })
 
-it('spring-stomp: where WebSocket is blocked, and across a loss that Spring does not notice behind the gateway', async () => {
+it('spring-stomp: pages chat without WebSocket, and across a loss that the gateway hides from Spring', async () => {
   await using eve = await visitor('Eve', /^a gateway/, { isWebSocketBlocked: true })
   await using dan = await visitor('Dan', /^SockJS/, { isWebSocketBlocked: true })
   expect(eve.requests.filter((path) => path === '/realtime')).not.toEqual([])

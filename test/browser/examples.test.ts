@@ -36,7 +36,7 @@ it('react-chat: login, presence and history, over one connection that survives S
   await using ben = await visitor('Ben')
   await says(ben.page, 'header', /Ann, Ben|Ben, Ann/)
   await says(ann.page, 'header', /Ann, Ben|Ben, Ann/)
-  // What was said before he came.
+  // Messages from before he joined.
   await says(ben.page, 'ol', /Ann hello/)
   await ben.say('hi Ann')
   await says(ann.page, 'ol', /Ben hi Ann/)
@@ -58,7 +58,7 @@ it('react-chat: login, presence and history, over one connection that survives S
   await says(ann.page, 'header', /^online\s+Ann$/)
 })
 
-it('vue-dashboard: measurements as they come, those of before, and a request with an answer', async () => {
+it('vue-dashboard: live measurements, earlier ones from the history, and a request with a reply', async () => {
   await using dashboard = await startExample('vue-dashboard')
   const open = async () => {
     const opened = await openPage(browser, { origin: 'about:blank', path: '' })
@@ -79,7 +79,7 @@ it('vue-dashboard: measurements as they come, those of before, and a request wit
   expect([first.errors, second.errors]).toEqual([[], []])
 })
 
-it('express-session-login: notes of the user of a cookie, and a logout that ends every connection at once', async () => {
+it('express-session-login: each user sees their own notes, and a logout ends all connections of the user', async () => {
   await using app = await startExample('express-session-login', { env: { LOGIN_MS: '60000' } })
   const visitor = async (name: string, password: string) => {
     const opened = await openPage(browser, { origin: 'about:blank', path: '' })
@@ -128,13 +128,13 @@ it('express-session-login: notes of the user of a cookie, and a logout that ends
     expect(await page.locator('#list').count()).toBe(0)
   }
   await screenshot(tab, 'logged-out')
-  // The cookie of the other browser is worth nothing any more.
+  // The logout has invalidated the cookie of the other browser too.
   await elsewhere.page.getByRole('link', { name: 'Log in again' }).click()
   await elsewhere.page.getByRole('button', { name: 'Log in' }).waitFor()
   await says(grace.page, 'header', /online/)
   expect(attempts).toEqual([])
 
-  // A server that was started again knows no login any more.
+  // A restarted server has lost all logins.
   await app.restart()
   await says(grace.page, 'main', /You are logged out/)
   expect([ada.errors, elsewhere.errors, grace.errors]).toEqual([[], [], []])

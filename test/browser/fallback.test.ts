@@ -8,13 +8,13 @@ import { type ReferenceServerOptions, startReferenceServer } from '../support/re
 import { useChromium } from '../support/use-chromium.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
-/** The whole ranking in a real browser, behind a proxy that does harm. */
+/** The whole transport ranking in a real browser, behind a fault proxy. */
 let browser: Browser
 useChromium((started) => {
   browser = started
 })
 
-/** A page of the server's own origin, which is the proxy's. */
+/** Opens a page at the proxy's origin, so that the client's requests are same-origin. */
 async function start(options: ReferenceServerOptions, ...faults: readonly Fault[]) {
   const server = await startReferenceServer({ page: { script: SCRIPT }, commentEveryMs: 100, ...options })
   const proxy = await startFaultProxy({ target: { port: server.port } })
@@ -35,8 +35,8 @@ async function start(options: ReferenceServerOptions, ...faults: readonly Fault[
 
 const ranking = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
 
-describe('an upgrade', () => {
-  it('that works is all that is dialled', async () => {
+describe('a WebSocket upgrade', () => {
+  it('that succeeds is the only attempt', async () => {
     await using test = await start({})
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['websocket']))
@@ -46,7 +46,7 @@ describe('an upgrade', () => {
     expect([test.opened.console, test.opened.errors]).toEqual([[], []])
   })
 
-  it('that is refused leads to SSE at once, and is not tried again and again', async () => {
+  it('that is refused makes the client fall back to SSE within 1 s, and is not repeated', async () => {
     await using test = await start({}, { type: 'refuse-upgrade', status: 403 })
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['sse']), 1000)
@@ -55,7 +55,7 @@ describe('an upgrade', () => {
     expect(test.proxy.dials('websocket')).toHaveLength(1)
   })
 
-  it('that is swallowed leads to SSE by the race, and the socket is let go of', async () => {
+  it('that is never answered loses the race to SSE, and its socket is closed', async () => {
     await using test = await start({}, { type: 'swallow-upgrade' })
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['sse']), 2500)
@@ -65,7 +65,7 @@ describe('an upgrade', () => {
     expect(test.opened.errors).toEqual([])
   })
 
-  it('that is killed after 150 ms every time leads to SSE within 3 s and at most 3 dials, and stays there', async () => {
+  it('that is reset 150 ms after each open leads to SSE within 3 s and 3 dials, and the client stays there', async () => {
     await using test = await start({}, { type: 'kill-after-open', ms: 150, only: 'websocket' })
     await startInPage(test.page, '/events', { provingMs: 1000 })
     await until(test.page, ({ opened }) => expect(opened).toContain('sse'), 3000)
@@ -76,7 +76,7 @@ describe('an upgrade', () => {
   })
 })
 
-it('goes on to long-poll where SSE is buffered, head and all', async () => {
+it('the client falls back to long-poll where a proxy buffers event streams, headers included', async () => {
   await using test = await start({ from: 'oldest' }, { type: 'swallow-upgrade' }, { type: 'buffer', only: 'event-stream' })
   test.server.publish('hello')
   await startInPage(test.page, '/events')
@@ -84,7 +84,7 @@ it('goes on to long-poll where SSE is buffered, head and all', async () => {
   expect((await logOf(test.page)).carriers).toEqual(['long-poll'])
 })
 
-it('ends on poll where nothing may be held, and loses nothing on the way', async () => {
+it('the client ends on poll when the other transports are blocked, and loses no message', async () => {
   await using test = await start(
     { from: 'oldest', holdMs: 5000 },
     { type: 'refuse-upgrade', status: 502 },
@@ -97,7 +97,7 @@ it('ends on poll where nothing may be held, and loses nothing on the way', async
   expect((await logOf(test.page)).opened).toEqual(['poll'])
 })
 
-it('replaces a WebSocket without a path, found by its heartbeat', async () => {
+it('the client detects a half-open WebSocket by its heartbeat and replaces it', async () => {
   await using test = await start({})
   await startInPage(test.page, '/events', {
     heartbeat: { message: 'beat', reply: 'beat', intervalMs: 200, timeoutMs: 300 },
@@ -111,15 +111,15 @@ it('replaces a WebSocket without a path, found by its heartbeat', async () => {
   await until(test.page, ({ data }) => expect(data).toEqual(['hello']))
 })
 
-describe('what worked', () => {
-  it('is remembered across a reload', async () => {
+describe('the transport memory', () => {
+  it('survives a reload: the remembered transport is dialled first, without a race', async () => {
     await using test = await start({ from: 'latest' }, { type: 'swallow-upgrade' })
     await startInPage(test.page, '/events', { provingMs: 300 })
     await until(test.page, ({ state }) => expect(state).toMatchObject({ transport: 'sse', proven: true }))
     const dials = () => test.proxy.dials('websocket').length
     expect(dials()).toBe(1)
     const remembered = () => test.page.evaluate(() => Object.keys(localStorage))
-    // The WebSocket may still open: it is given up two seconds after the other.
+    // The WebSocket attempt may still open: the client abandons it two seconds after SSE has opened.
     await vi.waitFor(async () => expect(await remembered()).toHaveLength(1), 5000)
 
     await test.page.reload({ waitUntil: 'load' })
@@ -131,7 +131,7 @@ describe('what worked', () => {
     expect(await remembered()).toEqual([`steadfast:${test.proxy.url}`])
   })
 
-  it('is not believed when it is nonsense, too old or from a clock that ran ahead', async () => {
+  it('is ignored when it is malformed, expired, or dated too far in the future', async () => {
     await using test = await start({})
     for (const memory of [
       '{',

@@ -8,7 +8,10 @@ import { type ReferenceServer, startReferenceServer } from '../support/reference
 import { useChromium } from '../support/use-chromium.ts'
 import { countHoldings, holdingsOf, NOTHING } from '../support/watched-page.ts'
 
-/** A closed client holds on to nothing, whatever it was doing, and a client that is lost a thousand times does not grow. */
+/**
+ * A closed client leaves no timer, listener, request, socket or lock behind, whatever it was doing, and a client that loses its
+ * connection a thousand times does not grow the heap.
+ */
 let browser: Browser
 let server: ReferenceServer
 let proxy: FaultProxy
@@ -36,7 +39,7 @@ const only = (...transports: NonNullable<RealtimeOptions['transports']>) => ({ t
 
 const states: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['idle', () => startInPage(page, '/events', { autoConnect: false })],
-  ['told to connect in this very task', () => startInPage(page, '/events')],
+  ['just created', () => startInPage(page, '/events')],
   ...(['websocket', 'sse', 'long-poll'] as const).map(
     (type) =>
       [
@@ -49,7 +52,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
       ] as const,
   ),
   [
-    'racing over the whole ranking',
+    'racing all four transports',
     async () => {
       await proxy.set({ type: 'hang' })
       await startInPage(page, '/events', { raceAfterMs: 20 })
@@ -61,7 +64,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
   ),
   ['open on poll', () => startInPage(page, '/events', only({ type: 'poll', url: '?mode=poll' })).then(isOpen)],
   [
-    'open with a challenger on its way',
+    'open, with a challenger still being dialled',
     async () => {
       await proxy.set({ type: 'swallow-upgrade' })
       await startInPage(page, '/events', { raceAfterMs: 20 })
@@ -69,7 +72,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    'open with a heartbeat and a POST on its way',
+    'open, with a heartbeat and a POST in flight',
     async () => {
       await startInPage(page, '/events', { ...only('sse'), heartbeat: { intervalMs: 5000 } })
       await isOpen()
@@ -77,7 +80,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    'waiting with a full outbox',
+    'waiting to retry, with messages in the outbox',
     async () => {
       await proxy.set({ type: 'refuse' })
       proxy.killAll()
@@ -96,7 +99,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    'put away',
+    'suspended by a pagehide into the back/forward cache',
     async () => {
       await startInPage(page, '/events', only('sse'))
       await isOpen()
@@ -104,7 +107,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    'refused for good',
+    'already stopped by a 401',
     async () => {
       server.answer(['websocket', 'sse', 'long-poll', 'poll'], { status: 401 })
       await startInPage(page, '/events')
@@ -113,7 +116,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
   ],
 ]
 
-it.each(states)('leaves nothing when closed while %s', async (_name, reach) => {
+it.each(states)('a client closed while %s holds no timer, listener, request, socket or lock', async (_name, reach) => {
   await countHoldings(page)
   const before = await holdingsOf(page)
   expect(before).toEqual(NOTHING)
@@ -124,7 +127,7 @@ it.each(states)('leaves nothing when closed while %s', async (_name, reach) => {
   expect(opened.errors).toEqual([])
 })
 
-it('sees what is held while it is open', async () => {
+it('the counters see the timers, requests, sockets and locks of an open client', async () => {
   await countHoldings(page)
   await startInPage(page, '/events', only('sse', 'poll'))
   await isOpen()
@@ -138,7 +141,8 @@ it('sees what is held while it is open', async () => {
 
 describe('the heap', () => {
   const cycles = 1000
-  // What the engine compiles meanwhile counts too (230 to 450 kB, after 1,000 losses or 3,000): an attempt kept at each would be 4 MB.
+  // Code that the engine compiles meanwhile counts too (230 to 450 kB, after 1,000 or 3,000 losses alike). One attempt retained
+  // per loss would add 4 MB.
   const mayGrowBytes = 600_000
 
   async function heapOf(): Promise<number> {

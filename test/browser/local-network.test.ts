@@ -6,10 +6,10 @@ import { want } from '../support/equipment.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { type PageGlobals, SCRIPT } from '../support/page-client.ts'
 
-// A headless shell knows no address spaces.
+// A headless shell does not implement address spaces.
 beforeEach((context) => want(context, 'a Chromium with windows'))
 
-/** A page from a public address, as far as the browser knows, and a server on this device that answers everybody. */
+/** A page that the browser takes for one from a public address, and a server on this device that allows every origin. */
 async function startNeighbours(isSecure: boolean) {
   const site = createServer(({ url }, response) => {
     response.setHeader('Content-Type', url === '/script.js' ? 'text/javascript' : 'text/html')
@@ -46,7 +46,7 @@ it.concurrent.each([
   ['sse', true],
   ['long-poll', false],
 ] as const)(
-  'a client over %s names the permission that its page lacks (secure page: %s)',
+  'a client over %s diagnoses policy.local_network when its page lacks the permission (secure page: %s)',
   { timeout: 30_000 },
   async (transport, isSecure) => {
     await using neighbours = await startNeighbours(isSecure)

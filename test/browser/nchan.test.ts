@@ -12,7 +12,7 @@ import { closeInPage, logOf, type PageClientLog, type PageGlobals, SCRIPT, start
 import { useChromium } from '../support/use-chromium.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
-/** nginx with nchan, which nobody here wrote: one URL and one cursor for all four transports. */
+/** nginx with nchan, a third-party server: one URL and one cursor for all four transports. */
 let browser: Browser
 let nchan: Nchan
 let protocols: string
@@ -41,7 +41,7 @@ beforeEach(async (context) => {
   await nchan.publish(channel, 'prime') // nchan's worker dies of two subscribers on an empty channel
 })
 
-/** The channel is this test's, even if a publisher outlives a test that failed. */
+/** Publishes to the channel of the calling test, even if the publisher outlives a test that failed. */
 function publishing(messages: readonly string[], everyMs?: number): Promise<void> {
   const here = channel
   return publishSlowly((message) => nchan.publish(here, message), messages, everyMs)
@@ -73,7 +73,7 @@ async function hears(page: Page, carrier: string): Promise<PageClientLog> {
 }
 
 describe.each(['websocket', 'sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
-  it('a client gets everything, with ids, from where it was, and sends to the publisher', async () => {
+  it('a client receives every message with an nchan id and, except over WebSocket, publishes by POST', async () => {
     await using opened = await openHere(nchan.origin)
     const own = type === 'poll' ? { intervalMs: 20 } : {}
     const sendUrl = type === 'websocket' ? {} : { sendUrl: `/pub/${channel}` }
@@ -91,18 +91,19 @@ describe.each(['websocket', 'sse', 'long-poll', 'poll'] as const)('over %s', (ty
   })
 })
 
-it('survives a reload of nginx, which looks like the deletion of a channel', async () => {
+it('a client reconnects after a reload of nginx, which looks like the deletion of its channel', async () => {
   await using opened = await openHere(nchan.origin)
   await startInPage(opened.page, `/sub/${channel}`, { retry: { minDelayMs: 50 } })
   await until(opened.page, ({ data }) => expect(data).toEqual(['prime']))
   await nchan.reload()
-  // Its memory is empty now and its ids begin anew with the second: within the same one they would be what the client has had.
+  // nginx has lost its messages, and ids consist of a second and a counter: within the same second they would repeat ids that
+  // the client has received already.
   await sleep(1100)
   await publishing(['after'])
   await until(opened.page, ({ data, opened }) => expect([data.at(-1), opened]).toEqual(['after', ['websocket', 'websocket']]))
 })
 
-describe('a client that is made to hop', () => {
+describe('a client that moves', () => {
   let proxy: FaultProxy
   let pollProxy: FaultProxy
   beforeEach(async () => {
@@ -115,11 +116,11 @@ describe('a client that is made to hop', () => {
     }
   })
 
-  /** All but poll go through the one proxy, poll through the other, since a proxy cannot tell the two kinds of poll apart. */
+  /** Poll has a proxy of its own, since a proxy cannot tell it from long-poll. */
   const ranking = () =>
     ['websocket', 'sse', 'long-poll', { type: 'poll', url: `${pollProxy.url}/sub/${channel}`, intervalMs: 50 }] as const
 
-  it('over all four transports by losses neither loses nor repeats one of 300 messages', async () => {
+  it('through all four transports after losses neither loses nor repeats one of 300 messages', async () => {
     await using opened = await openHere(proxy.url)
     const { page } = opened
     await startInPage(page, `/sub/${channel}`, { transports: ranking(), retry: { minDelayMs: 50, maxDelayMs: 50 } })
@@ -147,7 +148,7 @@ describe('a client that is made to hop', () => {
   })
 
   it.each(['sse', 'long-poll', 'poll'])(
-    'from %s up to WebSocket without interruption neither loses nor repeats one',
+    'from %s up to WebSocket without interruption neither loses nor repeats a message',
     async (from) => {
       await using opened = await openHere(proxy.url, 20)
       const { page } = opened
@@ -156,13 +157,13 @@ describe('a client that is made to hop', () => {
         await proxy.set({ type: 'refuse-upgrade', status: 403 }, { type: 'reset', only: 'event-stream' })
       } else {
         await proxy.set({ type: 'refuse' })
-        proxy.killAll() // what brought the page could bring an event stream too
+        proxy.killAll() // the connection that loaded the page could carry an event stream
       }
       const transports = ranking().filter((entry) => ['websocket', from].includes(typeof entry === 'string' ? entry : entry.type))
       await startInPage(page, `/sub/${channel}`, { transports })
       const published = publishing(numbered(200), 20)
       await hears(page, from)
-      // A slow way up, so that much comes by the old way while the new one is being dialled.
+      // WebSocket is slow, so that many messages arrive over the old transport while it is being dialled.
       await proxy.set({ type: 'delay', ms: 40, only: 'websocket' })
       await until(page, ({ moves }) => expect(moves).toEqual([`${from}>websocket`]), 20_000)
       await published
@@ -172,7 +173,7 @@ describe('a client that is made to hop', () => {
     },
   )
 
-  it('by a race that the better one wins late neither loses nor repeats one', async () => {
+  it('to a WebSocket that wins its race late neither loses nor repeats a message', async () => {
     await using opened = await openHere(proxy.url)
     await proxy.set({ type: 'delay', ms: 400, only: 'websocket' })
     await startInPage(opened.page, `/sub/${channel}`, { transports: ranking(), raceAfterMs: 300 })

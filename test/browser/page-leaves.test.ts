@@ -9,10 +9,10 @@ import { servePage } from '../support/page-host.ts'
 import { startRig, transportOf } from '../support/session-rig.ts'
 import { useEngine } from '../support/use-engine.ts'
 
-/** What a page sends and closes when it goes away, and what one hears whose thread is busy for longer than its deadlines. */
+/** What a page sends and closes when it is unloaded, and that a thread busy for longer than the deadlines causes no error. */
 const engines: readonly EngineName[] = ['chromium', 'firefox']
 
-/** Makes a client in the page, and resolves when it is open. */
+/** Creates a client in the page, and resolves when it is open. */
 async function open(page: EnginePage, url: string, options: PageOptions): Promise<void> {
   await page.evaluate(
     async ([url, options]) => {
@@ -26,7 +26,7 @@ async function open(page: EnginePage, url: string, options: PageOptions): Promis
   )
 }
 
-/** The application says goodbye in `pagehide`, to which it listens later than the client, and the page goes elsewhere. */
+/** The application sends and closes in a `pagehide` listener, added after the client's own; then the page navigates away. */
 async function sayGoodbyeAndGo(page: EnginePage): Promise<void> {
   await page.evaluate(() => {
     const { client } = globalThis as unknown as PageGlobals
@@ -52,7 +52,7 @@ async function startSession() {
   return { rig, told, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() }
 }
 
-/** A server that has never heard of us: an echo over WebSocket, an event stream, and a place to post to. */
+/** A server without steadfast: an echo over WebSocket, an event stream, and an endpoint for POSTs. */
 async function startPlain() {
   const told: string[] = []
   const sockets = new WebSocketServer({ noServer: true })
@@ -97,7 +97,7 @@ describe.each(engines)('in %s', (name) => {
   })
 
   it.each(['websocket', 'sse', 'long-poll'] as const)(
-    '[SP8] a page that goes away ends its session at once, over %s',
+    '[SP8] the last message and the close() of a page in pagehide reach the session over %s',
     async (type) => {
       await using session = await startSession()
       await using page = await engine.open(session.rig.proxy.url)
@@ -107,7 +107,7 @@ describe.each(engines)('in %s', (name) => {
     },
   )
 
-  it('[SP8] a session that has lost its connection ends at once when it is closed', async () => {
+  it('[SP8] a client closed after losing its connection still sends its last message and ends the session', async () => {
     await using session = await startSession()
     await using page = await engine.open(session.rig.proxy.url)
     await open(page, '/realtime', { protocol: 'session', transports: [transportOf('websocket')] })
@@ -123,9 +123,9 @@ describe.each(engines)('in %s', (name) => {
     await vi.waitFor(() => expect(session.told).toEqual(['bye', 'client 3001 gone']), { timeout: 8000, interval: 20 })
   })
 
-  // Firefox closes a page's sockets (1001) before the page hears of it.
+  // Firefox closes the sockets of a page (1001) before it fires `pagehide`.
   const types = name === 'firefox' ? (['sse'] as const) : (['websocket', 'sse'] as const)
-  it.each(types)('a page that goes away has its last message delivered by any server, over %s', async (type) => {
+  it.each(types)('a message that a page sends in pagehide reaches a server in plain mode over %s', async (type) => {
     await using server = await startPlain()
     await using page = await engine.open(server.origin)
     await open(page, '/plain', { transports: [type] })
@@ -134,7 +134,7 @@ describe.each(engines)('in %s', (name) => {
     await vi.waitFor(() => expect(server.told).toEqual(expected), { timeout: 8000, interval: 20 })
   })
 
-  it('a thread that is busy for longer than each deadline loses nothing', async () => {
+  it('a thread that is busy for longer than each deadline causes no error', async () => {
     await using server = await startPlain()
     await using page = await engine.open(server.origin)
     const errors = await page.evaluate(async () => {
@@ -156,7 +156,7 @@ describe.each(engines)('in %s', (name) => {
           transports: [transport],
           ...(transport === 'websocket' && { heartbeat: { message: 'ping', reply: 'ping', intervalMs: 500, timeoutMs: 500 } }),
         })
-        // The handshake is answered meanwhile.
+        // The server answers the handshake while the thread is busy.
         busy(1500)
         await opened
         client.send('a')

@@ -9,7 +9,7 @@ import { SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** What a real page does to a connection: the network goes, the page is hidden, frozen, put away, and comes back. */
+/** What happens to the connection of a real page: the network drops, the page is hidden, frozen, cached, and restored. */
 let browser: Browser
 useChromium((started) => {
   browser = started
@@ -21,7 +21,7 @@ async function launch(): Promise<Browser> {
     executablePath,
     env: { ...process.env, ...env },
     args: ['--no-sandbox', '--disable-gpu'],
-    // Playwright turns off what is to be tested here.
+    // Playwright disables the back/forward cache, which is tested here.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
 }
@@ -43,8 +43,8 @@ async function start(withProxy = true) {
   }
 }
 
-describe('the network', () => {
-  it('goes and comes back: the client is back soon after it, and has missed nothing', async () => {
+describe('when the browser goes offline', () => {
+  it('the client resumes within 3 s of coming online, and misses no message', async () => {
     await using test = await start()
     await startInPage(test.page, '/events', { transports: ['sse', 'long-poll'] })
     test.server.publish('before')
@@ -54,13 +54,13 @@ describe('the network', () => {
     const offline = await until(test.page, ({ state }) => expect(state.status).toBe('offline'))
     expect(offline.closes).toMatchObject([{ code: 1006, final: false }])
     test.server.publish('meanwhile')
-    await sleep(2500) // attempts go on: onLine is a hint only
+    await sleep(2500) // attempts continue: onLine is only a hint
     await test.page.context().setOffline(false)
     await until(test.page, ({ data }) => expect(data).toEqual(['before', 'meanwhile']), 3000)
     expect(test.opened.errors).toEqual([])
   })
 
-  it('is said to be gone and is not: nothing is dropped', async () => {
+  it('a connection that still works is kept', async () => {
     await using test = await start()
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['websocket']))
@@ -73,12 +73,12 @@ describe('the network', () => {
   })
 })
 
-describe('a socket that says OPEN and is dead', () => {
-  it('is replaced within 3 s when the page is thawed', async () => {
+describe('a half-open WebSocket', () => {
+  it('is replaced within 5 s when the page is resumed after a freeze', async () => {
     await using test = await start()
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['websocket']))
-    // A headless page is never hidden, and Chromium freezes hidden ones only, so the event stands for the thing.
+    // A headless page is never hidden, and Chromium freezes hidden pages only, so the test dispatches the event itself.
     await test.proxy.set({ type: 'half-open' })
     await test.page.evaluate(() => document.dispatchEvent(new Event('resume')))
     const log = await until(test.page, ({ opened }) => expect(opened).toHaveLength(2), 5000)
@@ -87,7 +87,7 @@ describe('a socket that says OPEN and is dead', () => {
     await until(test.page, ({ data }) => expect(data).toEqual(['hello']))
   })
 
-  it('is replaced at once on a pageshow from the cache alone', async () => {
+  it('is replaced within 3 s of a pageshow from the back/forward cache', async () => {
     await using test = await start()
     await startInPage(test.page, '/events')
     await until(test.page, ({ opened }) => expect(opened).toEqual(['websocket']))
@@ -97,7 +97,7 @@ describe('a socket that says OPEN and is dead', () => {
   })
 })
 
-it('polls a sixth as often while hidden, and at once when it is shown', async () => {
+it('a hidden page polls less often, and polls at once when it is shown', async () => {
   await using test = await start()
   await test.page.evaluate(() => {
     Object.defineProperty(document, 'visibilityState', { configurable: true, value: 'hidden' })
@@ -117,7 +117,7 @@ it('polls a sixth as often while hidden, and at once when it is shown', async ()
 })
 
 describe.each(['websocket', 'sse', 'long-poll'] as const)('the back/forward cache, over %s', (transport) => {
-  it('takes the page, which hangs up, and gives it back, which resumes', async (context) => {
+  it('stores a page whose client disconnects, and restores it with a client that resumes', async (context) => {
     await want(context, 'a Chromium with windows')
     await using test = await start()
     const { page, server } = test
@@ -150,7 +150,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('the back/forward cach
   })
 })
 
-it('hangs up with the page, and leaves nothing to say', async () => {
+it('leaving a page closes its connection, without errors or console output', async () => {
   await using test = await start()
   await startInPage(test.page, '/events', { transports: ['sse'] })
   await until(test.page, ({ opened }) => expect(opened).toEqual(['sse']))

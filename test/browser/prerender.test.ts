@@ -11,7 +11,7 @@ import { SCRIPT } from '../support/page-client.ts'
 
 beforeEach((context) => want(context, 'a Chromium'))
 
-/** Two pages: one that has the other prerendered, and that other, with a client in it. */
+/** Two pages: the first has the second one prerendered, and the second one has a client. */
 async function startPages(options: string) {
   const realtime: string[] = []
   let scripts = 0
@@ -39,7 +39,7 @@ async function startPages(options: string) {
   const browser = await puppeteer.launch({
     ...{ executablePath, env: { ...process.env, ...env }, headless: true },
     args: ['--no-sandbox', '--disable-gpu'],
-    // What is turned off by default is what prerendering stands on.
+    // Puppeteer disables features by default that prerendering needs.
     ignoreDefaultArgs: (puppeteer.defaultArgs() ?? []).filter((each) => each.startsWith('--disable-features')),
   })
   return {
@@ -53,10 +53,11 @@ async function startPages(options: string) {
   }
 }
 
-// Without it a client would hear that WebSockets hang and locks are never given, poll, and remember that for half an hour.
+// Otherwise a client would find that WebSockets hang and locks are never granted, fall back to poll, and remember that for half
+// an hour.
 it.concurrent.each([
   ['a client dials nothing until the page is shown', '{}', []],
-  ['one that was not told so would poll: this is what is tested', '{ host: { isPrerendering: () => false } }', ['request']],
+  ['a client that takes the page for a visible one polls at once', '{ host: { isPrerendering: () => false } }', ['request']],
 ])('in a page that Chromium prerenders %s', { timeout: 30_000 }, async (_, options, before) => {
   await using test = await startPages(options)
   const page = await test.browser.newPage()

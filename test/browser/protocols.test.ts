@@ -13,7 +13,7 @@ import { startMercure } from '../support/mercure.ts'
 import { closeInPage, logOf, type PageGlobals, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** The servers of the dialects, to a page of another origin. */
+/** Third-party servers of the built-in protocols, and a page of another origin. */
 let browser: Browser
 let protocols: string
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 type Scope = PageGlobals & { readonly Protocols: typeof Protocols }
 
-/** A page whose clients have the defaults that a function of it returns. */
+/** Opens a page whose clients have the default options that `defaults` returns there. */
 async function openHere<Given>(
   defaults: (scope: Scope, given: Given) => PageGlobals['defaults'],
   given: Given,
@@ -95,7 +95,7 @@ it.for(['websocket', 'sse'] as const)('Centrifugo: a page subscribes and resumes
   const path = type === 'sse' ? 'uni_sse' : 'uni_websocket'
   await startInPage(opened.page, `${proxy.url}/connection/${path}`, { transports: [type], retry: { minDelayMs: 50 } })
   await until(opened.page, ({ opened }) => expect(opened).toEqual([type]))
-  // It is subscribed a moment after it is open.
+  // The subscription takes effect a moment after the connection opens.
   for (let had = 0; !had; had = (await logOf(opened.page)).data.length) {
     await server.publish('news', 1)
     await sleep(20)

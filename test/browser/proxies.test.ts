@@ -15,7 +15,7 @@ useChromium((started) => {
   browser = started
 })
 
-/** nginx as it comes, which replaces `Host` by the name of the upstream. */
+/** nginx with its default `Host` header, which is the name of the upstream. */
 function startNginxFor(servers: RealtimeServers) {
   return startNginx(`
     map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
@@ -36,7 +36,7 @@ const names: readonly TransportName[] = ['sse', 'long-poll', 'poll']
 describe('[SP13] a page behind nginx, which replaces Host by the name of the upstream', () => {
   beforeEach((context) => want(context, 'nginx'))
 
-  it.each(names)('is let in over %s, since its browser says same-origin, and pages of others are not', async (type) => {
+  it.each(names)('is accepted over %s by Sec-Fetch-Site: same-origin, and pages of other origins are refused', async (type) => {
     await using servers = await RealtimeServers.start({ page: { script: SCRIPT }, options })
     const nginx = await startNginxFor(servers)
     try {
@@ -59,7 +59,7 @@ describe('[SP13] a page behind nginx, which replaces Host by the name of the ups
     }
   })
 
-  it('falls back where its WebSocket is refused, since a handshake does not say same-origin', async () => {
+  it('falls back where its WebSocket is refused, since a handshake has no Sec-Fetch-Site header', async () => {
     await using servers = await RealtimeServers.start({ page: { script: SCRIPT }, options })
     const nginx = await startNginxFor(servers)
     try {
@@ -69,7 +69,7 @@ describe('[SP13] a page behind nginx, which replaces Host by the name of the ups
       const log = await until(opened.page, ({ data }) => expect(data).toEqual(['hello']))
       expect(log.state.status).toBe('open')
       expect(log.closes).toEqual([])
-      // Whoever runs the server is told how the WebSocket is let in too.
+      // The error names the setting that lets the operator allow the WebSocket too.
       if (!log.opened.includes('websocket')) expect(String(servers.errors[0])).toContain(`publicOrigins: ['${nginx.origin}']`)
       await closeInPage(opened.page)
     } finally {
@@ -77,7 +77,7 @@ describe('[SP13] a page behind nginx, which replaces Host by the name of the ups
     }
   })
 
-  it('has its WebSocket where the server knows its own origin', async () => {
+  it('opens its WebSocket where the server accepts the public origin', async () => {
     const publicOrigins: string[] = []
     await using servers = await RealtimeServers.start({
       page: { script: SCRIPT },

@@ -10,7 +10,7 @@ import { startRig, transportOf } from '../support/session-rig.ts'
 import { useChromium } from '../support/use-chromium.ts'
 import { useEngine } from '../support/use-engine.ts'
 
-/** What a page and those after it in its tab have written down in the tab itself. */
+/** What the successive pages of a tab have recorded in its sessionStorage. */
 interface TabLog {
   /** `<resumed> <lost>` of each `open`; the latter is `-` where nothing was restored. */
   readonly opens: readonly string[]
@@ -41,7 +41,7 @@ async function start() {
   }
 }
 
-/** Makes a client in the page that says a number every 20 ms, if it is to, and writes down in the tab what it says and hears. */
+/** Creates a client that records in sessionStorage what it sends and receives; with `says` it sends a number every 20 ms. */
 function visit(page: Pick<EnginePage, 'evaluate'>, transports: readonly unknown[], { says = false } = {}): Promise<void> {
   return page.evaluate(
     ([transports, says]) => {
@@ -49,7 +49,7 @@ function visit(page: Pick<EnginePage, 'evaluate'>, transports: readonly unknown[
       const note = (kind: 'opens' | 'said' | 'heard', text: string) => {
         const log = JSON.parse(sessionStorage.getItem('log') ?? '{"opens":[],"said":[],"heard":[]}')
         log[kind].push(text)
-        // Always as long, so that it finds its place in a storage that is full.
+        // Always of the same length, so that it still fits when the storage is full.
         sessionStorage.setItem('log', JSON.stringify(log).padEnd(20_000))
         return log[kind].length as number
       }
@@ -106,7 +106,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
   })
 
   it.each(['websocket', 'sse', 'long-poll'] as const)(
-    '[SP1][SP2] the session survives reloads amid traffic both ways, over %s: nothing is lost or repeated',
+    '[SP1][SP2] a session over %s survives reloads during traffic both ways: no message is lost or repeated',
     { timeout: 60_000 },
     async (type) => {
       await using stage = await start()
@@ -152,7 +152,7 @@ describe('in Chromium', () => {
         executablePath,
         env: { ...process.env, ...env },
         args: ['--no-sandbox', '--disable-gpu'],
-        // Playwright turns off what is to be tested here.
+        // Playwright disables the back/forward cache, which is tested here.
         ignoreDefaultArgs: ['--disable-back-forward-cache'],
       })
     },
@@ -181,14 +181,14 @@ describe('in Chromium', () => {
     await stage.publish('to both')
     for (const each of [page, copy]) await until(each, ({ heard }) => expect(heard).toEqual(['to both']))
     expect(stage.told).toEqual(['session', 'session'])
-    // The first page has lost nothing by it.
+    // The first page still has its session.
     await page.reload({ waitUntil: 'load' })
     await visit(page, ['websocket'])
     await until(page, ({ opens }) => expect(opens).toEqual(['false -', 'true 0']))
     expect(opened.errors).toEqual([])
   })
 
-  it('a storage that is full costs the session at the reload and nothing else', async () => {
+  it('with a full storage the session works until a reload, which then starts a new one', async () => {
     await using stage = await start()
     await using opened = await openPage(browser, { origin: stage.origin })
     const { page } = opened
@@ -217,7 +217,7 @@ describe('in Chromium', () => {
   })
 
   describe.each(over)('over %s', (type) => {
-    it('the back/forward cache gives a page back with its session', async (context) => {
+    it('a page that comes back from the back/forward cache resumes its session', async (context) => {
       await want(context, 'a Chromium with windows')
       await using stage = await start()
       await using opened = await openPage(browser, { origin: stage.origin })

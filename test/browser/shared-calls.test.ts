@@ -26,7 +26,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
   })
   const start = (count: number) => startTabs(engine, script.path, count)
 
-  it('[SP21] each tab gets the replies to its own requests, also where the leader goes meanwhile', async () => {
+  it('[SP21] each tab gets the replies to its own requests, also when the leader closes meanwhile', async () => {
     await using rig = await start(3)
     const [leader, ...others] = rig.tabs
     const ask = (page: EnginePage, prefix: string): Promise<string[]> =>
@@ -43,7 +43,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
     expect(rig.server.errors).toEqual([])
   }, 60_000)
 
-  it('[SP22] tabs share the subscription of a topic, and one that leaves it does not take it from the others', async () => {
+  it('[SP22] tabs share one subscription of a topic, which stays when one of them unsubscribes', async () => {
     await using rig = await start(3)
     const [first, second, third] = rig.tabs as [EnginePage, EnginePage, EnginePage]
     const logOf = (page: EnginePage) => page.evaluate(() => topics['news']?.log)

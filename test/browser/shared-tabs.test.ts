@@ -18,7 +18,7 @@ const send = (page: EnginePage, ...texts: readonly string[]) =>
     for (const text of each) client.send(text)
   }, texts)
 
-/** Each tab sends so many messages, and every tab gets the answer to each, once and in one order. */
+/** Each tab sends five messages, and every tab receives the reply to each of them, once and in the same order. */
 async function exchange(pages: readonly EnginePage[], handled: readonly string[], name: string): Promise<void> {
   const texts = pages.map((_, index) => Array.from({ length: 5 }, (__, each) => `${name}.${index} ${each}`))
   await Promise.all(pages.map((page, index) => send(page, ...(texts[index] ?? []))))
@@ -45,14 +45,14 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
     engine = started
   })
 
-  it('is one session over one attachment for eight tabs, whoever of them closes', async () => {
+  it('eight tabs share one session over one attachment, also after the leader closes', async () => {
     await using rig = await startTabs(engine, script.path, 8)
     const { handled, sessions } = rig.server
     expect(sessions.size).toBe(1)
     await exchange(rig.tabs, handled, 'all')
     expect(rig.server.attachments()).toBe(1)
 
-    // The first one leads.
+    // The first tab is the leader.
     await rig.tabs[0]?.[Symbol.asyncDispose]()
     const others = rig.tabs.slice(1)
     await exchange(others, handled, 'closed')
@@ -64,7 +64,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
     expect(sessions.size).toBe(2)
     expect((await logOf(stranger)).taken).toEqual([])
 
-    // The last one that is closed in order ends the session.
+    // The close() of the last tab ends the session.
     await stranger.evaluate(() => client.close())
     await vi.waitFor(() => expect(sessions.size).toBe(1), patient)
     for (const page of others) await page.evaluate(() => client.close())
@@ -74,9 +74,9 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
   it.each([
     ['crashes', kill],
     ['is frozen', stop],
-    ['is busy for good', occupy],
+    ['blocks its thread for ever', occupy],
   ] as const)(
-    'leads on in another tab within 2 s when the leader %s',
+    'another tab takes over within 2 s when the leader %s',
     async (_, harm) => {
       await using rig = await startTabs(engine, script.path, 4)
       const [leader, ...others] = rig.tabs as readonly [EnginePage, ...EnginePage[]]
@@ -85,7 +85,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
       await exchange(rig.tabs, handled, 'before')
       const harmedAt = performance.now()
       await harm(leader, pid)
-      // What is sent while nobody leads arrives all the same.
+      // Messages that are sent while there is no leader arrive too.
       await Promise.all(others.map((page) => send(page, 'meanwhile')))
       const meanwhile = () => handled.filter((text) => text === 'meanwhile')
       await vi.waitFor(() => expect(meanwhile()).toHaveLength(others.length), { timeout: 5000, interval: 5 })
@@ -98,7 +98,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
     90_000,
   )
 
-  it('a leader that was frozen amid traffic sends nothing twice and nothing out of order when it wakes', async () => {
+  it('a leader that was frozen during traffic sends nothing twice and nothing out of order when it is thawed', async () => {
     await using rig = await startTabs(engine, script.path, 3)
     const [leader, ...others] = rig.tabs as readonly [EnginePage, ...EnginePage[]]
     const { handled } = rig.server
@@ -131,7 +131,7 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
     expect(await leader.evaluate('client.state.status')).toBe('open')
   }, 90_000)
 
-  it('leaves connections to the page: with WebSocket blocked the eighth tab loads in less than a second', async () => {
+  it('eight tabs without WebSocket leave connections free: the eighth loads in less than a second', async () => {
     await using rig = await startTabs(engine, script.path, 8, false)
     const loadMs = await rig.tabs[7]?.evaluate<number>("performance.getEntriesByType('navigation')[0].duration")
     expect(loadMs).toBeLessThan(1000)

@@ -12,7 +12,7 @@ import { RealtimeServers } from '../support/realtime-servers.ts'
 import { lifeOf, type Shape, shapeOf } from '../support/socket-shape.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** The class beside the browser's own: what the one answers at once, the other does. */
+/** The class of `webSocketOver()` compared with the browser's own `WebSocket`. */
 let browser: Browser
 let folder: string
 let script: string
@@ -58,13 +58,13 @@ async function start() {
   }
 }
 
-/** Without what Chromium does otherwise than the standards say: `[Clamp]` of Web IDL rounds, and `undefined` is no code. */
+/** Leaves out where Chromium deviates from the standards: `[Clamp]` of Web IDL rounds, and `undefined` is no code. */
 function standard(shape: unknown): Shape {
   const others = ['close 2999.66', 'close 4999.56', 'close undefined9,""2', 'close undefined9,"xxxxxxxxxxxxxxxxxxx126']
   return Object.fromEntries(Object.entries(shape as Shape).filter(([name]) => !others.includes(name)))
 }
 
-it('answers at once as the WebSocket of the browser does', async () => {
+it("webSocketOver() has the members, return values and exceptions of the browser's WebSocket", async () => {
   await using test = await start()
   const native = await test.page.evaluate(`(${shapeOf})(WebSocket, '${test.nativeUrl}')`)
   const ours = await test.page.evaluate(`(${shapeOf})(Sockets.webSocketOver(), '${test.nativeUrl}')`)
@@ -73,7 +73,7 @@ it('answers at once as the WebSocket of the browser does', async () => {
   expect(test.errors).toEqual([])
 })
 
-it.each(['websocket', 'sse', 'long-poll', 'poll'])('lives over %s as the WebSocket of the browser does', async (type) => {
+it.each(['websocket', 'sse', 'long-poll', 'poll'])("a socket over %s fires the browser socket's events", async (type) => {
   await using test = await start()
   const native = await test.page.evaluate(`(${lifeOf})(WebSocket, '${test.nativeUrl}')`)
   const transport = JSON.stringify({ type, ...(type === 'poll' && { intervalMs: 50 }) })
@@ -85,7 +85,7 @@ it.each(['websocket', 'sse', 'long-poll', 'poll'])('lives over %s as the WebSock
   expect(test.errors).toEqual([])
 })
 
-it.each(['websocket', 'sse', 'long-poll'])('is closed over %s when its page is unloaded', async (type) => {
+it.each(['websocket', 'sse', 'long-poll'])('a socket over %s is closed when its page is unloaded', async (type) => {
   await using test = await start()
   await test.page.evaluate(
     `new Promise((resolve) => {

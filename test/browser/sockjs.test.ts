@@ -34,7 +34,7 @@ const texts = [
   ...Array.from({ length: 200 }, (_, n) => `n${n}`),
 ]
 
-it.each(['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'])('SockJS in Chromium over %s', async (transport) => {
+it.each(['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'])('SockJS echoes texts over %s', async (transport) => {
   await using server = await startSockjs()
   await using opened = await openPage(browser, { script })
   const told = await opened.page.evaluate(`(${inPage})('${server.url}', ${JSON.stringify(transport)}, ${JSON.stringify(texts)})`)
@@ -42,7 +42,7 @@ it.each(['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'])('SockJS in
   expect(opened.errors).toEqual([])
 })
 
-/** Sends all texts, waits for their echoes, and is closed by itself. */
+/** Runs in the page: sends all texts, waits for their echoes, and closes the socket. */
 const inPage = `async (url, transport, texts) => {
   const socket = new Page.SockJS(url, null, { transports: [transport] })
   const data = []
@@ -52,7 +52,7 @@ const inPage = `async (url, transport, texts) => {
   return { end: await end, transport: socket.transport, data }
 }`
 
-it.each(['websocket', 'sse', 'long-poll'])('sockjs() in Chromium over %s', async (transport) => {
+it.each(['websocket', 'sse', 'long-poll'])('a client with sockjs() receives its echoes over %s', async (transport) => {
   await using server = await startSockjs()
   await using opened = await openPage(browser, { script })
   const data = await opened.page.evaluate(`(async () => {

@@ -6,13 +6,13 @@ import { logOf, SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** Browsers open six connections to an origin over HTTP/1.1, for all tabs together: whoever holds them all freezes the site. */
+/** Browsers open six HTTP/1.1 connections to an origin, for all tabs together: a client that holds all six blocks the site. */
 let browser: Browser
 useChromium((started) => {
   browser = started
 })
 
-it('leaves connections to the others: with eight tabs the eighth document and a plain fetch take less than a second', async () => {
+it('eight tabs leave connections free: each document, and a fetch of the eighth tab, takes less than a second', async () => {
   await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })
   await using opened = await openPage(browser, { origin: server.origin })
   const context = opened.page.context()
@@ -43,7 +43,7 @@ it('leaves connections to the others: with eight tabs the eighth document and a 
   server.publish('to all')
   for (const tab of tabs) await until(tab, ({ data }) => expect(data).toEqual(['to all']))
 
-  // A tab that goes gives its slot back, and a new one takes it.
+  // A tab that closes releases its slot, and a new tab takes it.
   await tabs[0]?.close()
   await vi.waitFor(() => expect(held()).toBe(3))
   const page = await context.newPage()

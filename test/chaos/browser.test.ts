@@ -10,16 +10,16 @@ import { seeded, seedOf } from '../support/seeded.ts'
 import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
 import { useEngine } from '../support/use-engine.ts'
 
-/** Real browsers, real servers, real sockets: what is numbered arrives once and in order, whatever is done to the network. */
+/** Real browsers, real servers, real sockets: numbered messages arrive once and in order, whatever is done to the network. */
 const firstSeed = seedOf(process.env)
 /** How many messages go each way, and over how long: more of it finds more. */
 const most: Volume = {
   count: Number(process.env['CHAOS_MESSAGES'] ?? 5_000),
   spreadMs: Number(process.env['CHAOS_MS'] ?? 20_000),
 }
-/** What the other engines do differently shows soon. */
+/** Fewer messages for the other engines, whose differences show soon. */
 const less: Volume = { count: Math.ceil(most.count / 5), spreadMs: most.spreadMs / 2 }
-/** Silence may last two minutes where much is under way (rule 7). */
+/** Silence may last two minutes if many bytes are in flight (rule 7). */
 const patienceMs = 150_000
 
 interface Volume {
@@ -30,7 +30,7 @@ interface Volume {
 const names = sessionTransports.map(({ type }) => type)
 type Run = readonly [name: string, speed: number, seed: number, on: readonly TransportName[]]
 const alone = names.map((name, index): Run => [`${name} alone`, 1, firstSeed + index, [name]])
-// Half a minute passes until a better way is tried again: the clocks of both halves go faster, so that it is tried often.
+// A better transport is tried again after 30 s: the clocks of both halves run faster, so that this happens often.
 const mixed: Run = ['all transports, forbidden and allowed again', 6, firstSeed + names.length, names]
 
 const parts: readonly (readonly [EngineName, Volume])[] = [
@@ -45,7 +45,7 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
     engine = started
   })
 
-  // They wait for the network more than they work.
+  // The runs wait for the network more than they compute.
   it.concurrent.each<Run>([...alone, mixed])(
     `[SP1][SP2][SP5] ${count} messages each way arrive once and in order: %s (clocks ×%d, seed %d)`,
     { timeout: 2 * spreadMs + patienceMs + 60_000 },
@@ -91,7 +91,7 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
       const elapsedMs = () => performance.now() - startedAt
       const reports = () => [side.up.report(count), ...story.reports]
       const isWhole = () => story.isSent && reports().every(({ lost }) => lost === 0)
-      // What has gone wrong does not become right.
+      // A fault that was found is final.
       const isWrong = () => reports().some(({ faults }) => faults.length > 0)
       while (!isWrong() && (elapsedMs() < spreadMs || (!isWhole() && elapsedMs() < spreadMs + patienceMs))) {
         await sleep(100)
@@ -107,9 +107,9 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
       expect(reports(), isWhole() ? `SEED=${firstSeed}` : details()).toEqual(wholeReports(lanes))
       expect([story.wrongs, errors, side.sessions.length, side.ends]).toEqual([[], [], sessions, []])
       expect(story.resumed.slice(1)).not.toContain(false)
-      // Without harm there is nothing to prove.
+      // Without faults the run proves nothing.
       expect(chaos.deeds.length).toBeGreaterThan(spreadMs / 5000)
-      // A poll that is cut is asked again, without a loss of the connection.
+      // A poll that is cut is repeated, without a loss of the connection.
       const isHeld = on.includes('websocket') || on.includes('sse')
       if (isHeld) expect(story.opened.length + story.moves.length).toBeGreaterThan(spreadMs / 5000)
       expect(Object.keys(story.brought).sort(), details()).toEqual([...on].sort())

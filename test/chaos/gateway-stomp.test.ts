@@ -15,10 +15,10 @@ const spreadMs = Number(process.env['CHAOS_MS'] ?? 20_000)
 const seed = seedOf(process.env)
 
 /**
- * A page with stompjs at three gateways without affinity, before a RabbitMQ: what it publishes comes back to it, while connections are cut,
- * transports are forbidden, and nodes die that do not have its backend; in the end the one dies that has it.
+ * A page with stompjs at three gateways without affinity, in front of a RabbitMQ: its messages come back to it, while
+ * connections are cut, transports are forbidden, and a node dies that is not the home of its session; in the end the home dies.
  */
-it(`[SP20] ${count} STOMP messages each way arrive once and in order, and the death of the home is one close (SEED=${seed})`, {
+it(`[SP20] ${count} STOMP messages each way arrive once and in order, and the home's death raises one close (SEED=${seed})`, {
   timeout: 4 * spreadMs + 120_000,
 }, async () => {
   const random = seeded(seed)

@@ -12,13 +12,13 @@ const seed = seedOf(process.env)
 const clients = Number(process.env['CHAOS_CLIENTS'] ?? 100)
 const messages = Number(process.env['CHAOS_CLIENT_MESSAGES'] ?? 100)
 const spreadMs = Number(process.env['CHAOS_MS'] ?? 15_000)
-/** Silence may last two minutes where much is under way (rule 7). */
+/** Silence may last two minutes if many bytes are in flight (rule 7). */
 const patienceMs = 150_000
 
 const traffic = makeTraffic()
 const names = sessionTransports.map(({ type }) => type)
 
-it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, while the network is harmed and one of two servers dies (SEED=${seed})`, {
+it(`[SP1][SP2][SP12] ${clients} clients at once, on one transport or on all, while the network fails and one of two servers dies (SEED=${seed})`, {
   timeout: 2 * spreadMs + patienceMs + 60_000,
 }, async () => {
   const random = seeded(seed)
@@ -65,7 +65,7 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
   const wanted = sides.map(({ lanes }) => wholeReports(lanes))
   const reports = () => sides.map(({ server }, index) => [server.up.report(messages), ...(running[index]?.report() ?? [])])
   const isWhole = () => reports().every((each) => each.every(({ lost }) => lost === 0))
-  // What has gone wrong does not become right.
+  // A fault that was found is final.
   const isWrong = () => reports().some((each) => each.some(({ faults }) => faults.length > 0))
   while (!isWhole() && !isWrong() && performance.now() < startedAt + spreadMs + patienceMs) await sleep(50)
   const wholeMs = performance.now() - startedAt
@@ -78,7 +78,7 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
   expect(sides.flatMap(({ server }) => (new Set(server.sessions).size === 1 ? [] : [server.sessions]))).toEqual([])
   expect(sides.flatMap(({ server }) => server.ends)).toEqual([])
   expect(watched.flatMap(({ reported }) => reported)).toEqual([])
-  // Without harm there is nothing to prove.
+  // Without faults the run proves nothing.
   const opened = watched.flatMap((each) => each.opened())
   expect(opened.length).toBeGreaterThan(2 * clients)
   expect(new Set(opened)).toEqual(new Set(names))

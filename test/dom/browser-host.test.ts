@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 describe("the page's signals", () => {
-  it('are listened to, and not any more: each listener that was added is removed', () => {
+  it('are listened to until stop(), which removes every listener that was added', () => {
     const spies = [globalThis, document].map((target) => ({
       added: vi.spyOn(target, 'addEventListener'),
       removed: vi.spyOn(target, 'removeEventListener'),
@@ -33,7 +33,7 @@ describe("the page's signals", () => {
     for (const { added, removed } of spies) expect(calls(removed)).toEqual(calls(added))
   })
 
-  it('are told as they are', () => {
+  it('are passed on with their types', () => {
     const signals: (PageSignal | Activation | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
@@ -59,21 +59,21 @@ describe("the page's signals", () => {
     ])
   })
 
-  it('no unload and no beforeunload, which would keep the page out of the back/forward cache', () => {
+  it('do not include unload or beforeunload, which would keep the page out of the back/forward cache', () => {
     const added = vi.spyOn(globalThis, 'addEventListener')
     browserHost.listen(() => {})()
     expect(added.mock.calls.map(([type]) => type).filter((type) => type.includes('unload'))).toEqual([])
   })
 
-  it('are nothing where there is no document', () => {
+  it('can be listened to where there is no document', () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('addEventListener', undefined)
     expect(() => browserHost.listen(() => {})()).not.toThrow()
   })
 })
 
-describe('what the page knows', () => {
-  it('online and hidden are asked when they are needed', () => {
+describe('the state of the page', () => {
+  it('is read whenever isOnline() or isHidden() is called', () => {
     const host = browserHost
     define(navigator, 'onLine', false)
     define(document, 'visibilityState', 'hidden')
@@ -83,26 +83,26 @@ describe('what the page knows', () => {
     expect([host.isOnline(), host.isHidden()]).toEqual([true, false])
   })
 
-  it('relative URLs resolve against the base of the page', () => {
+  it('includes the base URL of the document', () => {
     expect(browserHost.baseUrl).toBe(document.baseURI)
     expect(browserHost.isLive).toBe(true)
   })
 
-  it('without a page nothing is live, and it is online for all that is known', () => {
+  it('is not live, online and visible where there is no page', () => {
     for (const name of ['document', 'navigator', 'location', 'performance']) vi.stubGlobal(name, undefined)
     const host = browserHost
     expect([host.isLive, host.isOnline(), host.isHidden(), host.baseUrl]).toEqual([false, true, false, undefined])
     expect(host.roundTripMs(new URL('https://api.example'))).toBeUndefined()
   })
 
-  it('a worker is live', () => {
+  it('is live in a worker', () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('WorkerGlobalScope', class {})
     expect(browserHost.isLive).toBe(true)
   })
 })
 
-describe('the round trip', () => {
+describe('the round trip time', () => {
   const here = () => new URL(location.href === 'about:blank' ? 'https://app.example/' : location.href)
   const timing = (entry: object | undefined) =>
     vi.stubGlobal('performance', { getEntriesByType: (type: string) => (type === 'navigation' && entry ? [entry] : []) })
@@ -111,14 +111,14 @@ describe('the round trip', () => {
 
   it.each([
     ['is that of the TCP handshake', whole, 30],
-    ['without TLS too', { ...whole, secureConnectionStart: 0 }, 60],
-    ['on a reused connection that of the request', { ...whole, connectEnd: 10, secureConnectionStart: 0 }, 100],
+    ['is that of the TCP handshake without TLS', { ...whole, secureConnectionStart: 0 }, 60],
+    ['is that of the request on a reused connection', { ...whole, connectEnd: 10, secureConnectionStart: 0 }, 100],
   ])('%s', (_, entry, expected) => {
     timing(entry)
     expect(browserHost.roundTripMs(here())).toBe(expected)
   })
 
-  it('is unknown for another host, and where nothing was measured', () => {
+  it('is unknown for another host, and if nothing was measured', () => {
     timing(whole)
     expect(browserHost.roundTripMs(new URL('https://api.example'))).toBeUndefined()
     timing(undefined)
@@ -129,7 +129,7 @@ describe('the round trip', () => {
 })
 
 describe('storage', () => {
-  it('keeps, gives and forgets', () => {
+  it('stores, returns and removes a value', () => {
     const host = browserHost
     expect(host.recall('key')).toBeNull()
     host.remember('key', 'value')
@@ -138,7 +138,7 @@ describe('storage', () => {
     expect(localStorage.length).toBe(0)
   })
 
-  it('that is forbidden is no storage', () => {
+  it('that is forbidden behaves as if it were empty', () => {
     const forbidden = () => {
       throw new DOMException('no', 'SecurityError')
     }
@@ -151,7 +151,7 @@ describe('storage', () => {
 })
 
 describe('slots over all tabs', () => {
-  /** The part of Web Locks that is used. */
+  /** A fake of the part of Web Locks that is used. */
   function locksOf(taken: Set<string>) {
     return {
       request: (name: string, options: unknown, run: (lock: object | null) => Promise<void> | undefined) => {
@@ -163,7 +163,7 @@ describe('slots over all tabs', () => {
     }
   }
 
-  it('the first free one is taken and given back', async () => {
+  it('claim() takes the first free slot, and its result releases it', async () => {
     const taken = new Set(['a'])
     define(navigator, 'locks', locksOf(taken))
     const release = await browserHost.claim(['a', 'b', 'c'])
@@ -172,12 +172,12 @@ describe('slots over all tabs', () => {
     await vi.waitFor(() => expect([...taken]).toEqual(['a']))
   })
 
-  it('there is none when all are taken', async () => {
+  it('claim() resolves with null when all slots are taken', async () => {
     define(navigator, 'locks', locksOf(new Set(['a', 'b'])))
     expect(await browserHost.claim(['a', 'b'])).toBeNull()
   })
 
-  it('without locks, or the right to use them, there is nobody to share with', async () => {
+  it('claim() always grants a slot where locks are missing or forbidden', async () => {
     define(navigator, 'locks', undefined)
     expect(await browserHost.claim(['a'])).toBeTypeOf('function')
     define(navigator, 'locks', { request: () => Promise.reject(new DOMException('no', 'SecurityError')) })
@@ -187,7 +187,7 @@ describe('slots over all tabs', () => {
 })
 
 describe('the rest of the platform', () => {
-  it('a timer runs once and can be cancelled, and one far away does not run at once', () => {
+  it('a timer runs once and can be cancelled, and one with a very long delay does not run at once', () => {
     vi.useFakeTimers()
     const host = browserHost
     let runs = 0
@@ -203,7 +203,7 @@ describe('the rest of the platform', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it("an application's error is reported as such", () => {
+  it("an application's error goes to reportError(), or is thrown in a task of its own", () => {
     const reported = vi.fn()
     vi.stubGlobal('reportError', reported)
     browserHost.report('mistake')
@@ -220,7 +220,7 @@ describe('the rest of the platform', () => {
     expect([browserHost.fetch, browserHost.WebSocket]).toEqual([undefined, undefined])
   })
 
-  it('fetch is the one of the moment', async () => {
+  it('fetch is looked up at each call', async () => {
     const host = browserHost
     const later = vi.fn(() => Promise.resolve(new Response('x')))
     vi.stubGlobal('fetch', later)

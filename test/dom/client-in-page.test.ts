@@ -4,7 +4,7 @@ import { RealtimeClient } from '../../src/index.ts'
 afterEach(() => void vi.restoreAllMocks())
 
 describe('a client in a page', () => {
-  it('listens while it lives, and leaves no listener behind', async () => {
+  it('adds its page listeners when it connects, and removes all of them when it is closed', async () => {
     const balance = new Map<string, number>()
     for (const target of [globalThis, document]) {
       const count = (by: number) => (type: string, _: unknown, isCapturing?: unknown) => {

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
-/** What a page at this origin does to the options of its client: there is no WebSocket here but that of `ws`. */
+/** The client options of a page at this origin; the only WebSocket here is that of `ws`. */
 function pageAt(origin: string) {
   return { transports: ['websocket'] as const, host: { ...nodeHost, baseUrl: `${origin}/` } }
 }

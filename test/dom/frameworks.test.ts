@@ -61,7 +61,7 @@ describe('React', () => {
 })
 
 describe('Vue', () => {
-  it('leaves a client in reactive data as it is', async () => {
+  it('does not make a client in reactive data reactive', async () => {
     const client = clientOf()
     const data = reactive({ client, state: client.state })
     expect(data.client).toBe(client)
@@ -79,7 +79,7 @@ describe('Vue', () => {
     await data.client.close()
   })
 
-  it('in a Pinia store, too', async () => {
+  it('keeps a client in a Pinia store usable', async () => {
     const client = clientOf()
     setActivePinia(createPinia())
     const useStore = defineStore('realtime', {
@@ -95,14 +95,14 @@ describe('Vue', () => {
   })
 })
 
-describe('what else copies or prints a client', () => {
-  it('JSON has the report, without what is secret', () => {
+describe('a client', () => {
+  it('is serialized to JSON as its report', () => {
     const client = clientOf()
     expect(JSON.parse(JSON.stringify({ client }))).toEqual({ client: client.report() })
     expect(client.report()).toMatchObject({ status: 'idle', attempts: [] })
   })
 
-  it('a state can be cloned', async () => {
+  it('has a state that can be cloned, and serialized to JSON', async () => {
     const client = clientOf()
     const connection = await server.nextConnection()
     connection.lose()

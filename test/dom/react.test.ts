@@ -9,10 +9,10 @@ import { RequestError } from '../../src/wire/request-error.ts'
 import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
 import { loadReact, type ReactKit, type ReactVersion } from '../support/react-versions.ts'
 
-/** What the server's `onSubscribe` would be given. */
+/** The params that the server's `onSubscribe` would receive. */
 const paramsOf = ({ options }: FakeTopic): unknown => (options as { params: () => unknown }).params()
 
-/** What reads a topic behind a boundary, which waits for 100 ms. */
+/** A component in a Suspense boundary that suspends for 100 ms, and then reads a topic. */
 function suspended({ React, hooks }: ReactKit, client: unknown): ReactElement {
   const { Suspense, createElement } = React
   let isThere = false
@@ -49,7 +49,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
   })
 
   const pass = (ms: number) => kit.act(() => vi.advanceTimersByTimeAsync(ms).then(() => {}))
-  /** What a component made of a function, which renders nothing but the text that it returns. */
+  /** Creates elements of a component that renders only the text that the function returns. */
   const component = (run: () => unknown) => {
     const Test = () => kit.React.createElement('i', null, String(run()))
     return () => kit.React.createElement(Test)
@@ -82,7 +82,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
   }
 
   describe('RealtimeProvider', () => {
-    it('makes one connection in StrictMode, for what is sent before it, and closes it when it is unmounted', async () => {
+    it('opens one connection in StrictMode, sends what was queued before it, and closes it on unmount', async () => {
       const received: unknown[] = []
       server.close()
       let connections = 0
@@ -106,14 +106,14 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       )
       await pass(50)
       expect([connections, server.connections.length]).toEqual([1, 1])
-      // An effect runs twice in StrictMode, and so does what it does.
+      // StrictMode runs an effect twice, so that the message is sent twice.
       expect(received).toEqual(['from an effect', 'from an effect'])
       await view.unmount()
       await pass(6000)
       expect([connections, server.connections.length]).toEqual([1, 0])
     })
 
-    it('keeps its client while it renders, calls the newest prepare(), and has another for another URL', async () => {
+    it('keeps its client across renders, calls the latest prepare(), and creates another client for another URL', async () => {
       const clients = new Set<unknown>()
       const child = element(() => clients.add(kit.hooks.useRealtime()).size)
       const prepared: string[] = []
@@ -133,7 +133,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(server.connections.filter(({ isOpen }) => isOpen)).toHaveLength(1)
     })
 
-    it("leaves an application's own client as it is", async () => {
+    it('does not close a client that the application passes to it', async () => {
       const { client } = ownClient()
       const view = await mount(
         provided(
@@ -148,7 +148,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(client.state.status).toBe('open')
     })
 
-    it('says what is missing', async () => {
+    it('throws errors that name the missing provider or the invalid option', async () => {
       const complaint = (tree: ReactElement) => {
         try {
           return kit.server.renderToString(tree)
@@ -168,7 +168,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       )
     })
 
-    it('dials nothing on a server, leaves no timer, and goes on in the page', async () => {
+    it('dials nothing and leaves no timer on a server, and connects when the page hydrates', async () => {
       const child = element(() => {
         const { status, retryInMs, state } = kit.hooks.useConnection()
         const messages = kit.hooks.useMessages(undefined, { initial: [{ data: 'kept' } as never] })
@@ -190,7 +190,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(server.connections).toHaveLength(1)
     })
 
-    it('may wait in a Suspense boundary, and subscribes once it is mounted', async () => {
+    it('lets a component suspend, which subscribes once it is mounted', async () => {
       const { client, topics } = ownClient()
       const view = await mount(strict(suspended(kit, client)))
       expect([view.container.textContent, topics.length]).toEqual(['soon', 0])
@@ -199,8 +199,8 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(topics.filter(({ isOver }) => !isOver)).toHaveLength(2)
     })
 
-    it('is streamed by a server', async () => {
-      // With renderers of its own: two that render one context in turn are reported.
+    it('can be streamed by a server, without a subscription', async () => {
+      // A separate copy of React, since React warns about two renderers of one context.
       const onServer = await loadReact(version)
       const { client, topics } = ownClient()
       const sink = new PassThrough()
@@ -237,7 +237,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       return { seen, statuses, last: () => seen.at(-1) as ConnectionView }
     }
 
-    it('shows no loss that is over soon', async () => {
+    it('does not show a loss that is over within two seconds', async () => {
       const { statuses, last } = await watched()
       expect(statuses()).toEqual(['connecting', 'online'])
       await kit.act(async () => server.connections[0]?.lose())
@@ -249,7 +249,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(statuses()).toEqual(['connecting', 'online'])
     })
 
-    it('shows one that lasts, why, and when the next attempt is made, once a second', async () => {
+    it('shows a longer loss with its diagnosis, and counts down to the next attempt once a second', async () => {
       const { seen, statuses, last } = await watched()
       server.refuse({ status: 503 })
       await kit.act(async () => server.connections[0]?.lose())
@@ -257,7 +257,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect([last().status, last().diagnosis, last().retryInMs]).toEqual(['online', null, null])
       await pass(20)
       expect([last().status, last().diagnosis?.cause]).toEqual(['reconnecting', expect.any(String)])
-      // What happens in one act() is rendered at its end, so the time passes in many.
+      // React renders at the end of an act(), so the time passes in many of them.
       for (let step = 0; step < 200; step += 1) await pass(100)
       const shown = new Set(seen.map(({ retryInMs }) => retryInMs))
       const longest = Math.max(...[...shown].map(Number))
@@ -274,7 +274,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(seen.length - quiet).toBeLessThan(4)
     })
 
-    it('shows every loss at once where the delay is 0', async () => {
+    it('shows every loss at once if delayMs is 0', async () => {
       const { statuses } = await watched({ delayMs: 0 })
       await kit.act(async () => server.connections[0]?.lose())
       await pass(1)
@@ -283,7 +283,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
   })
 
   describe('useTopic', () => {
-    it('subscribes once, whatever renders, and unsubscribes when nobody is left', async () => {
+    it('subscribes once across renders, and unsubscribes when the topic changes', async () => {
       const { client, topics } = ownClient()
       let used: UsedTopic | undefined
       let [topic, params, since]: [string | null, unknown, { last: number } | undefined] = [null, undefined, undefined]
@@ -320,7 +320,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       await expect(used?.publish('x')).rejects.toThrow('useTopic(): there is no topic to publish to.')
     })
 
-    it('publishes before it is mounted, over the subscription that follows', async () => {
+    it('can publish before it is mounted, over the subscription that follows', async () => {
       const { client, topics } = ownClient()
       const { useEffect } = kit.React
       const Child = ({ publish }: { publish: UsedTopic['publish'] }) => {
@@ -334,7 +334,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
   })
 
   describe('useMessages', () => {
-    it('has the newest of a topic, in a list that changes when one comes and then alone', async () => {
+    it('returns the latest messages of a topic, in a list that changes only when one is received', async () => {
       const { client, topics } = ownClient()
       const lists: (readonly TopicMessage<unknown>[])[] = []
       const initial = [{ type: 'message', data: 0, offset: 40, topic: 'news' }] as const
@@ -357,7 +357,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(topics[0]?.isOver).toBe(true)
     })
 
-    it('has those of the client where no topic is named', async () => {
+    it('returns the messages of the client if no topic is named', async () => {
       const view = await mount(
         ofUrl(
           element(() =>
@@ -378,7 +378,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
     })
   })
 
-  it('usePresence has the members, whether they are known, and why not', async () => {
+  it('usePresence returns the members, whether they are known, and the error if they are not', async () => {
     const { client, topics } = ownClient()
     const views: PresenceView[] = []
     const show = component(() => views.push(kit.hooks.usePresence('room:1')))
@@ -438,7 +438,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(used()).toMatchObject({ isPending: false, data: undefined, error: null })
     })
 
-    it('aborts what is under way when it is unmounted, and what its caller aborts', async () => {
+    it('aborts pending requests when it is unmounted, and those that the caller aborts', async () => {
       const { requests, used, view } = await requesting()
       const controller = new AbortController()
       let first: Promise<unknown> | undefined
@@ -456,7 +456,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
     })
   })
 
-  it('useRealtimeEvent calls the newest listener, until it is unmounted', async () => {
+  it('useRealtimeEvent calls the latest listener, until it is unmounted', async () => {
     const { client } = ownClient()
     const heard: string[] = []
     let name = ''

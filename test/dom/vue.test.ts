@@ -42,7 +42,7 @@ afterEach(async () => {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 const url = 'https://api.example/realtime'
 
-/** A component of what `setup` returns, which renders that as a text. */
+/** A component that renders the text of the function that `setup` returns. */
 const component = (setup: () => () => unknown) =>
   defineComponent({
     setup() {
@@ -77,7 +77,7 @@ function ownClient() {
 }
 
 describe('provideRealtime', () => {
-  it('makes one connection, for what is sent before it, and closes it with the component', async () => {
+  it('opens one connection, sends what was queued before it, and closes it on unmount', async () => {
     const view = mount(
       component(() => {
         const client = useRealtime<string, string>()
@@ -94,7 +94,7 @@ describe('provideRealtime', () => {
     expect([connections, server.connections.length]).toEqual([1, 0])
   })
 
-  it("leaves an application's own client as it is, and an app may provide one", async () => {
+  it('does not close a client that the application passes to it, and app.provide() can provide one', async () => {
     const { own } = ownClient()
     const seen: boolean[] = []
     const child = component(() => {
@@ -109,7 +109,7 @@ describe('provideRealtime', () => {
     expect([seen, own.state.status]).toEqual([[true, true], 'open'])
   })
 
-  it('is known in the component that provides it', () => {
+  it('makes its client available in the same component', () => {
     const both = createApp({
       setup: () => {
         const same = provideRealtime(url, server.options) === useRealtime()
@@ -122,7 +122,7 @@ describe('provideRealtime', () => {
     both.unmount()
   })
 
-  it('says what is missing', () => {
+  it('throws an error outside setup, as useRealtime() does without a provided client', () => {
     expect(() => provideRealtime(url)).toThrow(
       'provideRealtime(): call it in setup; elsewhere write app.provide(realtimeKey, client).',
     )
@@ -134,7 +134,7 @@ describe('provideRealtime', () => {
     expect(String(errors[0])).toBe('Error: useRealtime(): no client is provided; call provideRealtime() in a component above.')
   })
 
-  it('dials nothing on a server, leaves no timer and no listener, and goes on in the page', async () => {
+  it('dials nothing and adds no listener on a server, and connects when the page hydrates', async () => {
     const { own } = ownClient()
     const listening = vi.spyOn(own, 'on')
     const child = component(() => {
@@ -167,7 +167,7 @@ describe('provideRealtime', () => {
   })
 })
 
-it('useConnection shows no short loss, and counts down in a long one', async () => {
+it('useConnection does not show a short loss, and counts down to the next attempt in a long one', async () => {
   const seen: string[] = []
   const view = mount(
     component(() => {
@@ -196,7 +196,7 @@ it('useConnection shows no short loss, and counts down in a long one', async () 
   expect(view.container.textContent).toBe('online,,')
 })
 
-it('useTopic follows a ref, and publishes from the first moment', async () => {
+it('useTopic follows a ref, and can publish during setup', async () => {
   const { own, topics } = ownClient()
   const name = ref<string | null>('news')
   const token = ref(1)
@@ -233,7 +233,7 @@ it('useTopic follows a ref, and publishes from the first moment', async () => {
   expect([used?.state.value, used?.topic.value, topics[1]?.isOver]).toEqual(['idle', null, true])
 })
 
-it('useMessages and usePresence have lists that change with what comes, and end with the component', async () => {
+it('useMessages and usePresence return lists that change with what is received, and unsubscribe on unmount', async () => {
   const { own, topics } = ownClient()
   let messages: Readonly<ShallowRef<readonly TopicMessage<unknown>[]>> | undefined
   let presence: ReturnType<typeof usePresence> | undefined
@@ -257,7 +257,7 @@ it('useMessages and usePresence have lists that change with what comes, and end 
   expect(topics.map(({ isOver }) => isOver)).toEqual([true, true])
 })
 
-it('useRequest shows the reply or the error, and aborts with the component', async () => {
+it('useRequest shows the reply or the error, and aborts its requests on unmount', async () => {
   const { own, requests } = ownClient()
   let used: ReturnType<typeof useRequest> | undefined
   const view = mount(
@@ -284,7 +284,7 @@ it('useRequest shows the reply or the error, and aborts with the component', asy
   expect(requests[2]?.signal.aborted).toBe(true)
 })
 
-it('a scope without a component begins at once, and ends with itself', async () => {
+it('composables in a scope without a component start at once, and end with the scope', async () => {
   const { own, topics } = ownClient()
   const app = createApp({}).provide(realtimeKey, own)
   const scope = effectScope()

@@ -4,18 +4,18 @@ import type { Request } from './request.ts'
 
 export const html = '<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>'
 
-/** What a server of that deployment says so that the page that asks may read the answer. */
+/** The CORS headers by which a server of this deployment lets the requesting page read its answer. */
 export function corsFor({ deployment }: Pick<Site, 'deployment'>, { origin }: Pick<Request, 'origin'>): string {
   if (!deployments[deployment].hasCors) return ''
   return `Access-Control-Allow-Origin: ${origin || '*'}\r\nAccess-Control-Allow-Credentials: true\r\nTiming-Allow-Origin: *\r\n`
 }
 
-/** What a page that may read such an answer sees, as a cause. */
+/** The cause that a page which may read this answer would see. */
 export function seenOf(status: number): string {
   return status < 300 ? 'http.not_realtime' : `http.${status}`
 }
 
-/** A whole answer as text; `fields` are whole lines. */
+/** A complete answer as text; `fields` are header lines. */
 export function answerOf(status: number, fields: string, body = '', contentType = 'text/plain'): string {
   const type = body ? `Content-Type: ${contentType}\r\n` : ''
   const length = status === 204 ? '' : `Content-Length: ${body.length}\r\n`

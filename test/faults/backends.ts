@@ -7,7 +7,7 @@ import { serveOwnPage } from './pages.ts'
 
 export type StartedBackend = Backend & AsyncDisposable
 
-/** No attachment of a session is silent for longer. */
+/** The longest silence of an attachment of a session. */
 const heartbeatMs = 2000
 const eventEveryMs = 500
 const pollHeldMs = 300
@@ -18,9 +18,9 @@ const plainPaths: Readonly<Record<FaultTransport, string>> = { websocket: '/sock
 export interface BackendOptions {
   readonly mode: Mode
   readonly deployment: Deployment
-  /** Of the pages. */
+  /** The origins of the pages. */
   readonly origins: readonly string[]
-  /** The built file, for pages of the endpoint's own origin. */
+  /** The built script file, for pages of the endpoint's own origin. */
   readonly script: string
 }
 
@@ -29,7 +29,7 @@ export function startBackend(options: BackendOptions): Promise<StartedBackend> {
   return options.mode === 'plain' ? startPlain(options) : startSession(options)
 }
 
-/** An ordinary server, which knows nothing of us. */
+/** An ordinary server, without steadfast. */
 async function startPlain({ deployment, script }: BackendOptions): Promise<StartedBackend> {
   const { hasCors, isSameOrigin } = deployments[deployment]
   const http = createServer((request, response) => {
@@ -50,7 +50,7 @@ async function startPlain({ deployment, script }: BackendOptions): Promise<Start
   return started(http, (transport) => plainPaths[transport])
 }
 
-/** What the page of any origin may know. */
+/** CORS headers that allow every origin. */
 function allow({ headers }: IncomingMessage, response: ServerResponse): void {
   response.setHeader('Access-Control-Allow-Origin', headers.origin ?? '*')
   response.setHeader('Access-Control-Allow-Credentials', 'true')

@@ -8,25 +8,25 @@ import { launchWebKit } from '../support/webkit.ts'
 import type { Certificates } from './certificates.ts'
 import type { LabPage } from './fault.ts'
 
-/** An engine that believes the lab's certificates, as far as it can be made to. */
+/** A browser that trusts the lab's certificates, as far as it can be configured to. */
 export interface LabBrowser extends AsyncDisposable {
-  /** How many pages at once, and how many clients in each: what they share must not become scarce. */
+  /** How many pages at once, and how many clients in each: few enough for the connection limits that they share. */
   readonly pages: number
   readonly clientsPerPage: number
-  /** How many clients a page may have had: some engines slow down who has often failed. */
+  /** How many clients a page may have over its life, since some engines throttle pages with many failures. */
   readonly clientsInAll: number
-  /** Whether it opens a page over https. */
+  /** Whether it can open pages over https. */
   readonly canBeSecure: boolean
   open(url: string, options: { readonly isSecure: boolean }): Promise<LabPage>
 }
 
 export interface Surroundings {
   readonly certificates: Certificates
-  /** Of a proxy on 127.0.0.1 for names; addresses on loopback are reached without it. */
+  /** The port of a proxy on 127.0.0.1 for host names; loopback addresses are reached without it. */
   readonly proxyPort: number
 }
 
-/** Names that no proxy is asked for. */
+/** The top-level domain for which no proxy is used. */
 const unproxied = 'invalid'
 
 export function launchBrowser(name: EngineName, surroundings: Surroundings): Promise<LabBrowser> {
@@ -34,7 +34,7 @@ export function launchBrowser(name: EngineName, surroundings: Surroundings): Pro
   return name === 'firefox' ? firefox(surroundings) : webkit()
 }
 
-/** It finds its authorities in the home of its user. */
+/** Chromium reads certificate authorities from the home folder of its user. */
 async function chromium({ certificates, proxyPort }: Surroundings): Promise<LabBrowser> {
   const home = await mkdtemp(join(tmpdir(), 'steadfast-home-'))
   await certificates.trustIn(join(home, '.pki/nssdb'))
@@ -43,7 +43,7 @@ async function chromium({ certificates, proxyPort }: Surroundings): Promise<LabB
     args: [`--proxy-server=http://127.0.0.1:${proxyPort}`, `--proxy-bypass-list=*.${unproxied}`],
   })
   return {
-    // It makes a page wait whose WebSockets have often failed, for longer each time.
+    // Chromium delays the WebSockets of a page whose WebSockets have often failed, for longer each time.
     ...{ pages: 5, clientsPerPage: 2, clientsInAll: 2, canBeSecure: true },
     open: (url, { isSecure }) => openInChromium(browser, url, { ignoreHTTPSErrors: isSecure }),
     async [Symbol.asyncDispose]() {
@@ -53,7 +53,7 @@ async function chromium({ certificates, proxyPort }: Surroundings): Promise<LabB
   }
 }
 
-/** It finds them in its profile. */
+/** Firefox reads certificate authorities from its profile. */
 async function firefox({ certificates, proxyPort }: Surroundings): Promise<LabBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'steadfast-profile-'))
   const isTrusted = await certificates.trustIn(profile)
@@ -78,12 +78,12 @@ async function firefox({ certificates, proxyPort }: Surroundings): Promise<LabBr
   }
 }
 
-/** It believes nobody but the system's authorities, or everybody. */
+/** WebKit accepts certificates of the system's authorities only, or all certificates. */
 async function webkit(): Promise<LabBrowser> {
   const engine = await launchWebKit()
   let credulous: Promise<Engine> | undefined
   return {
-    // All connections of a session's pages are few, and its driver takes one command at a time.
+    // Its pages share few connections, and its driver executes one command at a time.
     ...{ pages: 4, clientsPerPage: 2, clientsInAll: 60, canBeSecure: true },
     async open(url, { isSecure }) {
       if (isSecure) credulous ??= launchWebKit({ acceptInsecureCerts: true })
@@ -96,7 +96,7 @@ async function webkit(): Promise<LabBrowser> {
   }
 }
 
-/** One command after the other. */
+/** Serializes the commands to the driver. */
 function inTurn(page: EnginePage): EnginePage {
   let last: Promise<unknown> = Promise.resolve()
   return {

@@ -12,12 +12,12 @@ export interface KeyPair {
   readonly cert: Buffer
 }
 
-/** An authority of the lab's own, which exists while the lab does. */
+/** A temporary certificate authority of the lab. */
 export interface Certificates extends AsyncDisposable {
   readonly folder: string
-  /** A certificate that is good for this address, unless told otherwise. */
+  /** Issues a certificate that is valid for this address, unless the options say otherwise. */
   issue(ip: string, options?: { readonly days?: number; readonly by?: 'ours' | 'nobody' }): Promise<KeyPair>
-  /** Makes a database of NSS in this folder trust it; says whether there is the tool for that. */
+  /** Makes the NSS database in this folder trust the authority; resolves with whether the tool for that is installed. */
   trustIn(folder: string): Promise<boolean>
 }
 

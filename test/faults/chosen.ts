@@ -1,7 +1,7 @@
 import { sets } from './catalogue/index.ts'
 import type { Deployment, FaultSet } from './fault.ts'
 
-/** A dozen of each deployment, one of each kind, for the engines that are not tried with all. */
+/** A dozen faults per deployment, one of each kind, for the engines that do not run all faults. */
 const names: Readonly<Record<Deployment, string>> = {
   cors: `
     tcp_refused tls_expired bad_accept strip_upgrade lp_502 h_403 close_4001 bad_utf8 open_fin sse_trunc_chunked lp_401 csp_block`,

@@ -1,15 +1,15 @@
 import type { EngineName, EnginePage } from '../support/engines.ts'
 import type { Certificates } from './certificates.ts'
 
-/** `plain`: an ordinary server. `session`: a `RealtimeServer`, behind which the fault stands. */
+/** `plain`: an ordinary server. `session`: a `RealtimeServer`. The fault is in front of it. */
 export type Mode = 'plain' | 'session'
 
 export const modes: readonly Mode[] = ['plain', 'session']
 
 /**
- * How page, server and network stand to each other. `cors`: the server is of another origin and lets the page read its answers.
- * `same-origin`: both are of one origin. `no-cors`: another origin, and the server sends no CORS headers. `boxes`: a session of
- * one origin, with a proxy, a firewall, a portal or a service worker between.
+ * The arrangement of page, server and network. `cors`: the server has another origin and lets the page read its answers.
+ * `same-origin`: both have the same origin. `no-cors`: another origin, and the server sends no CORS headers. `boxes`: a session
+ * of the same origin, with a proxy, a firewall, a portal or a service worker in between.
  */
 export type Deployment = 'cors' | 'same-origin' | 'no-cors' | 'boxes'
 
@@ -50,79 +50,79 @@ export type FaultGroup =
 export type FaultTransport = 'websocket' | 'sse' | 'long-poll'
 
 /**
- * `bare`: nothing forbidden. `csp`: it may connect to its own origin only, or nowhere where the endpoint is of its origin.
- * `csp-report`: the same policy, report-only. `csp-path`: it may connect to the endpoint's paths only. `secure`: it came over https.
+ * `bare`: no policy. `csp`: the page may connect to its own origin only, or nowhere if that is the endpoint's origin.
+ * `csp-report`: the same policy, report-only. `csp-path`: connections to the endpoint's paths only. `secure`: over https.
  */
 export type PageKind = 'bare' | 'csp' | 'csp-report' | 'csp-path' | 'secure'
 
-/** One thing that goes wrong, and what it truly is. */
+/** A fault with its true cause. */
 export interface Fault {
   readonly name: string
   readonly group: FaultGroup
   readonly transport: FaultTransport
-  /** Where it makes sense. Default: in both. */
+  /** The modes in which it makes sense. Default: both. */
   readonly modes?: readonly Mode[]
-  /** The cause that a client which knew everything would tell. */
+  /** The cause that an omniscient client would report. */
   readonly expected: string | Readonly<Record<Mode, string>>
   /**
-   * What a page that may read it sees of an answer that came from elsewhere than the server, as a cause. A client that tells this,
-   * with the true cause among its candidates, tells as much as there is to see.
+   * The cause that a readable answer from elsewhere than the server suggests to a page. A client that reports it, with the true
+   * cause among its candidates, reports as much as can be seen.
    */
   readonly seen?: string
-  /** It strikes connections that are open, so that failures to connect, which may follow, say nothing of it. */
+  /** Whether it affects open connections, so that later failures to connect do not count. */
   readonly isAfterOpen?: boolean
-  /** What a client in plain mode is told, as plain data; in a session the server sets it. */
+  /** Options of a client in plain mode, as plain data; in a session the server determines them. */
   readonly inPlain?: {
     readonly options?: Readonly<Record<string, unknown>>
-    /** Of the transport. */
+    /** Options of the transport. */
     readonly settings?: Readonly<Record<string, unknown>>
   }
-  /** Engines in which the connection simply works, so that there is nothing to tell; by mode where that differs. */
+  /** Engines in which the connection works nevertheless, so that there is nothing to report; by mode if that differs. */
   readonly tolerated?: readonly EngineName[] | Readonly<Partial<Record<Mode, readonly EngineName[]>>>
-  /** Engines in which the lab cannot make it, with the reason. */
+  /** Engines in which the lab cannot produce the fault, with the reason. */
   readonly notIn?: Readonly<Partial<Record<EngineName, string>>>
   /** The page in which the client runs. Default: `bare` */
   readonly page?: PageKind
-  /** Nothing else may happen in its page, because it strikes the page or its network. */
+  /** Whether it needs a page of its own, because it affects the page or its network. */
   readonly isAlone?: boolean
-  /** How long it may take until everything was told, in milliseconds. Default: 12,000 */
+  /** How long the client may take to report everything, in milliseconds. Default: 12,000 */
   readonly patienceMs?: number
   /** How long after the first failure the answers to the client's questions may come, in milliseconds. Default: 5,500 */
   readonly questionsMs?: number
   start(site: Site): Promise<Served>
 }
 
-/** Where one fault is made, for one mode and engine. */
+/** The environment of one fault, for one mode and engine. */
 export interface Site {
   readonly mode: Mode
   readonly deployment: Deployment
-  /** An address of its own on loopback: what an engine remembers of one host must not disturb another fault. */
+  /** A loopback address of its own, so that what an engine remembers of one host does not affect another fault. */
   readonly ip: string
-  /** The server that works. */
+  /** The working server. */
   readonly backend: Backend
   readonly certificates: Certificates
 }
 
-/** A server that works, on 127.0.0.1. */
+/** A working server on 127.0.0.1. */
 export interface Backend {
   readonly port: number
   pathOf(transport: FaultTransport): string
 }
 
-/** A fault that waits for its client. */
+/** A fault that is ready for its client. */
 export interface Served extends AsyncDisposable {
   readonly url: string
-  /** In the page, before the client is made: requests that it holds itself. */
+  /** URLs that the page requests and keeps open before the client is created. */
   readonly heldUrls?: readonly string[]
-  /** Once the page has been loaded, where it is of the endpoint's origin: from now on the fault strikes. */
+  /** Called once the page of the endpoint's origin has been loaded: the fault takes effect from now on. */
   arm?(): Promise<void>
-  /** Before the client is made. */
+  /** Called before the client is created. */
   before?(page: LabPage): Promise<void>
-  /** Once the client is open. */
+  /** Called once the client is open. */
   act?(page: LabPage): Promise<void>
 }
 
-/** What a fault may do with its page. */
+/** The page of a fault, with the actions that some engines support. */
 export interface LabPage extends EnginePage {
   setOffline?(isOffline: boolean): Promise<void>
 }

@@ -16,9 +16,9 @@ async function canRun(engine: EngineName): Promise<boolean> {
   return (await isEquippedWith(engineEquipment[engine])) && (await isEquippedWith('openssl'))
 }
 
-describe('the client tells what went wrong', () => {
+describe('the client diagnoses the faults of the lab', () => {
   for (const engine of ['chromium', 'firefox', 'webkit'] as const) {
-    // Only one engine is tried with all.
+    // Only Chromium runs all faults.
     const tried = engine === 'chromium' ? sets : chosen
 
     describe(`in ${engine}`, () => {
@@ -35,7 +35,7 @@ describe('the client tells what went wrong', () => {
 
       for (const { deployment, faults } of tried) {
         for (const mode of deployments[deployment].modes) {
-          it(`${deployment}, ${mode}, of ${faults.length} faults`, () => {
+          it(`${deployment}, ${mode}: enough of ${faults.length} faults, and none wrongly as certain`, () => {
             const told = results.filter((each) => each.deployment === deployment && each.mode === mode)
             const table = tableOf(told)
             const [score] = scoresOf(told)

@@ -4,8 +4,8 @@ import type { EngineName } from '../support/engines.ts'
 import type { Result } from './lab.ts'
 
 /**
- * Writes what the client knew of each fault, so that its judgement can be tested without a browser. What was recorded of deployments
- * that were not tried now stays.
+ * Writes the evidence that the client had of each fault, so that its diagnosis can be tested without a browser. Recordings of
+ * deployments that did not run now are kept.
  */
 export async function record(folder: string, engine: EngineName, results: readonly Result[]): Promise<void> {
   const lines = results.flatMap(({ deployment, fault, mode, expected, seen, told }) =>
@@ -19,7 +19,7 @@ export async function record(folder: string, engine: EngineName, results: readon
   await writeFile(path, `[\n${[...kept, ...lines].join(',\n')}\n]\n`)
 }
 
-/** Hosts, ports and fractions of milliseconds differ from run to run and say nothing. */
+/** Replaces what differs from run to run without a meaning: hosts, ports and fractions of milliseconds. */
 function stable(value: unknown): unknown {
   if (typeof value === 'number') return Math.round(value)
   if (typeof value === 'string') return withoutHosts(value)

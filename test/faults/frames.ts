@@ -1,4 +1,4 @@
-/** The bytes of WebSocket frames (RFC 6455 §5.2), right ones and wrong ones. */
+/** The bytes of valid and invalid WebSocket frames (RFC 6455 §5.2). */
 
 interface FrameOptions {
   readonly opcode?: number
@@ -13,7 +13,7 @@ export const text = 1
 const close = 8
 const finalBit = 0x80
 
-/** A frame as a server sends it, of fewer than 126 bytes or of up to 64 KiB. */
+/** A frame of a server, with up to 64 KiB of payload. */
 export function frame({
   opcode = text,
   payload = 'x',
@@ -34,12 +34,12 @@ export function closeFrame(code: number, reason: Buffer | string = ''): Buffer {
   return frame({ opcode: close, payload: Buffer.concat([start, Buffer.from(reason)]) })
 }
 
-/** A Close frame whose payload is given whole, so that it may lack the code or half of it. */
+/** A Close frame with this payload, which may lack the code or half of it. */
 export function bareCloseFrame(payload: Buffer = Buffer.alloc(0)): Buffer {
   return frame({ opcode: close, payload })
 }
 
-/** The beginning of a frame that says it has so many bytes. */
+/** The header of a frame that claims this length. */
 export function frameHead(length: bigint): Buffer {
   const head = Buffer.alloc(10)
   head[0] = finalBit | text

@@ -5,18 +5,18 @@ import { deployments, type FaultTransport, type Served, type Site } from './faul
 import { Passage, type Rule } from './passage.ts'
 import { isAttaching } from './request.ts'
 
-/** Something that listens on an address of its own. */
+/** A server that listens on an address of its own. */
 export interface Listening extends AsyncDisposable {
   readonly port: number
-  /** Without a slash at its end. */
+  /** The origin, without a trailing slash. */
   readonly origin: string
-  /** Ends the connections that there are, and listens on. */
+  /** Ends the open connections, and keeps listening. */
   disconnect?(): void
   /** See `Served`. */
   arm?(): Promise<void>
 }
 
-/** Listens there, and forgets no connection when it ends. */
+/** Listens on this address; its disposal destroys all connections. */
 export async function listen(server: Server, ip: string, scheme: 'http' | 'https' = 'http', port = 0): Promise<Listening> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -41,8 +41,8 @@ export async function listen(server: Server, ip: string, scheme: 'http' | 'https
 }
 
 /**
- * A front that strikes what the rule says and passes everything else to the server. Where the page is of its origin, it passes
- * everything until the page has been loaded.
+ * A front that applies the fault to the requests that the rule selects, and passes all others to the server. If it serves the
+ * page too, it passes everything until the page has been loaded.
  */
 export async function startFront({ ip, backend, deployment }: Site, rule: Rule): Promise<Listening> {
   const { isSameOrigin } = deployments[deployment]
@@ -54,13 +54,13 @@ export async function startFront({ ip, backend, deployment }: Site, rule: Rule):
   const listening = await listen(passages, ip)
   const arm = async () => {
     isArmed = true
-    // Connections that the page was loaded over would carry the next requests too.
+    // Otherwise the next requests would use the connections over which the page was loaded.
     listening.disconnect?.()
   }
   return { ...listening, ...(isSameOrigin && { arm }) }
 }
 
-/** The URL of a transport's endpoint there. */
+/** The endpoint of a transport behind this front. */
 export function servedAt({ backend }: Site, transport: FaultTransport, listening: Listening): Served {
   return {
     url: listening.origin + backend.pathOf(transport),
@@ -69,13 +69,13 @@ export function servedAt({ backend }: Site, transport: FaultTransport, listening
   }
 }
 
-/** Strikes only what the transport connects by. */
+/** Applies a fault to the dials of the transport only. */
 export async function strikeAttaching(site: Site, transport: FaultTransport, strike: Rule['strike']): Promise<Served> {
   const catches: Rule['catches'] = (request) => isAttaching(request, transport, site.mode)
   return servedAt(site, transport, await startFront(site, { catches, strike }))
 }
 
-/** Strikes every request, whatever it asks for. */
+/** Applies a fault to every request. */
 export async function strikeAll(site: Site, transport: FaultTransport, strike: Rule['strike']): Promise<Served> {
   return servedAt(site, transport, await startFront(site, { catches: () => true, strike }))
 }

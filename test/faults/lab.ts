@@ -25,25 +25,25 @@ import { ownPageOf, startPageServers } from './pages.ts'
 import { startProxy } from './proxy.ts'
 import { type Judged, markOf } from './score.ts'
 
-/** What one client told of one fault. */
+/** What one client reported of one fault. */
 export interface Result extends Judged {
-  /** The client's last word. */
+  /** The client's last diagnosis. */
   readonly told: Told | null
   readonly all: readonly Told[]
 }
 
 export interface LabOptions {
   readonly engine: EngineName
-  /** The built file that a script tag loads. */
+  /** The built script file. */
   readonly script: string
   readonly sets: readonly FaultSet[]
   readonly modes: readonly Mode[]
 }
 
 const usualPatienceMs = 12_000
-/** How long the follow-up questions may take, and a little. */
+/** The time limit of the follow-up questions, with a margin. */
 const usualQuestionsMs = 5500
-/** What the page itself may need beyond that. */
+/** The additional time that the page itself may need. */
 const graceMs = 5000
 const askEveryMs = 150
 
@@ -53,7 +53,7 @@ interface Run {
   readonly mode: Mode
 }
 
-/** Makes every fault in one engine, many at once, and tells what the client made of each. */
+/** Runs every fault in one engine, many at once, and resolves with the client's diagnoses. */
 export async function runLab({ engine, script, sets, modes }: LabOptions): Promise<readonly Result[]> {
   if (!existsSync(script)) throw new Error(`MISSING: ${script}; run \`npm run build\` first`)
   await using lab = await Lab.start(engine, script, sets)
@@ -65,7 +65,7 @@ export async function runLab({ engine, script, sets, modes }: LabOptions): Promi
     ),
   )
   const results = await lab.run(runs)
-  // A busy machine may be slower than a client is patient. What was told as certain stands.
+  // On a busy machine a client may time out before the fault takes effect. Diagnoses given as certain are not repeated.
   const missed = results.filter((result) => !markOf(result).isParent && result.told?.certainty !== 'certain')
   const again = await lab.run(runs.filter((run) => missed.some((result) => isOf(result, run))))
   return results.map((result) => again.find((each) => isSame(each, result)) ?? result)
@@ -79,7 +79,7 @@ function isSame(one: Result, other: Pick<Result, 'deployment' | 'fault' | 'mode'
   return one.deployment === other.deployment && one.fault === other.fault && one.mode === other.mode
 }
 
-/** A backend's name in the lab. */
+/** The key of a backend in the lab. */
 function keyOf(deployment: Deployment, mode: Mode): string {
   return `${deployment} ${mode}`
 }
@@ -89,7 +89,7 @@ class Lab implements AsyncDisposable {
   readonly #certificates: Certificates
   readonly #backends: ReadonlyMap<string, StartedBackend>
   readonly #pool: PagePool
-  /** What was started, the last first to end. */
+  /** Everything that was started; the last is ended first. */
   readonly #started: readonly AsyncDisposable[]
   #sites = 0
 
@@ -115,7 +115,7 @@ class Lab implements AsyncDisposable {
     }
     try {
       const certificates = keep(await makeCertificates())
-      // Nothing happens to the copy while the lab runs, though somebody may build.
+      // A build during the lab does not change the copy.
       const copy = join(certificates.folder, 'steadfast.min.js')
       await copyFile(script, copy)
       const pageServers = keep(await startPageServers(copy, certificates))
@@ -135,7 +135,7 @@ class Lab implements AsyncDisposable {
     }
   }
 
-  /** The slow ones first, so that they do not come last. */
+  /** Runs the slow faults first, so that the lab does not have to wait for them at the end. */
   async run(asked: readonly Run[]): Promise<readonly Result[]> {
     const runs = asked.filter(({ fault }) => this.#pool.canHave(kindOf(fault)))
     const waiting = [...runs].sort((a, b) => patienceOf(b.fault) - patienceOf(a.fault))
@@ -143,7 +143,7 @@ class Lab implements AsyncDisposable {
     const lanes = Array.from({ length: this.#pool.places }, async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) results.set(next, await this.#one(next))
     })
-    // Where one fails, the others must have ended before anything is taken from under them.
+    // If one lane fails, the others must end before anything that they use is closed.
     const ends = await Promise.allSettled(lanes.map((lane) => lane.finally(() => waiting.splice(0))))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     return runs.flatMap((run) => results.get(run) ?? [])
@@ -155,7 +155,7 @@ class Lab implements AsyncDisposable {
     if (!backend) throw new Error(`there is no server for ${keyOf(deployment, mode)}`)
     const site = {
       ...{ deployment, mode, backend, certificates: this.#certificates },
-      // From 127.0.0.2 on.
+      // Addresses from 127.0.0.2 on.
       ip: `127.0.${Math.floor((this.#sites + 1) / 250)}.${((this.#sites + 1) % 250) + 1}`,
     }
     await using served = await fault.start(site)
@@ -174,7 +174,7 @@ class Lab implements AsyncDisposable {
   }
 }
 
-/** All are ended, whatever the others say to it. */
+/** Ends all of them, even if some of them fail to end. */
 async function end(started: readonly AsyncDisposable[]): Promise<void> {
   const errors: unknown[] = []
   for (const each of started) await Promise.resolve(each[Symbol.asyncDispose]()).catch((error) => errors.push(error))
@@ -189,7 +189,7 @@ function patienceOf({ patienceMs = usualPatienceMs }: Fault): number {
   return patienceMs
 }
 
-/** Makes the client in the page and waits until nothing more is to be expected of it. */
+/** Creates the client in the page, and waits until it has nothing more to report. */
 async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, id: string): Promise<Story> {
   const { settings = {}, options = {} } = (mode === 'plain' && fault.inPlain) || {}
   await served.before?.(page)
@@ -204,7 +204,7 @@ async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, 
   let hasActed = !served.act
   for (;;) {
     const story: Story = JSON.parse(await page.evaluate(storyOf, id))
-    // Something may hold the page, so that its clock stands still.
+    // Also limited here, since a frozen page cannot enforce its own limit.
     if (story.isSettled || performance.now() > until) return story
     if (story.isOpen && !hasActed) {
       hasActed = true

@@ -13,13 +13,13 @@ export interface Wishes {
   readonly deployments: readonly Deployment[]
   readonly modes: readonly Mode[]
   readonly script: string
-  /** Where to write fixtures, if at all. */
+  /** The folder to write fixtures into, if any. */
   readonly fixtures?: string
-  /** Where to write everything that was told, if at all. */
+  /** The file to write all diagnoses into, if any. */
   readonly json?: string
 }
 
-/** Runs the faults in one engine after the other, and tells how that went. */
+/** Runs the faults in one engine after the other, and prints the results. */
 export async function main({ engines, only, deployments, modes, script, fixtures, json }: Wishes): Promise<void> {
   const names = sets.flatMap(({ faults }) => faults.map(({ name }) => name))
   const unknown = only.filter((name) => !names.includes(name))

@@ -4,12 +4,12 @@ import type { LabPage, PageKind } from './fault.ts'
 interface Shared {
   readonly kind: PageKind
   readonly page: Promise<LabPage>
-  /** Clients that are in it now, and that ever were. */
+  /** Clients that use it now, and all that ever did. */
   clients: number
   clientsInAll: number
 }
 
-/** Pages that several clients share, so that not each has to pay for one; worn out, they are replaced. */
+/** Pages that several clients share, to save the cost of a page per client; after `clientsInAll` clients they are replaced. */
 export class PagePool implements AsyncDisposable {
   readonly #browser: LabBrowser
   readonly #urlOf: (kind: PageKind) => string
@@ -20,7 +20,7 @@ export class PagePool implements AsyncDisposable {
     this.#urlOf = urlOf
   }
 
-  /** How many clients there may be at once. */
+  /** How many clients can run at once. */
   get places(): number {
     return this.#browser.pages * this.#browser.clientsPerPage
   }
@@ -29,7 +29,7 @@ export class PagePool implements AsyncDisposable {
     return kind !== 'secure' || this.#browser.canBeSecure
   }
 
-  /** Runs in a page of that kind, with nobody else in it where that is asked for. */
+  /** Runs a function in a page of this kind, if required without other clients in it. */
   async use<Result>(kind: PageKind, isAlone: boolean, run: (page: LabPage) => Promise<Result>): Promise<Result> {
     const { clientsPerPage, clientsInAll } = this.#browser
     const isFree = (shared: Shared) =>
@@ -45,7 +45,7 @@ export class PagePool implements AsyncDisposable {
     }
   }
 
-  /** Runs in a page of its own at that address. */
+  /** Runs a function in a page of its own at this URL. */
   async useAt<Result>(url: string, run: (page: LabPage) => Promise<Result>): Promise<Result> {
     await using page = await this.#openAt(url, false)
     return await run(page)
@@ -62,7 +62,7 @@ export class PagePool implements AsyncDisposable {
     return this.#openAt(this.#urlOf(kind), kind === 'secure')
   }
 
-  /** A driver may stumble over a page that closes meanwhile. */
+  /** Opens a page, with retries, since a driver may fail when another page closes meanwhile. */
   async #openAt(url: string, isSecure: boolean, tries = 3): Promise<LabPage> {
     try {
       return await this.#browser.open(url, { isSecure })
@@ -74,7 +74,7 @@ export class PagePool implements AsyncDisposable {
 
   async #close(shared: Shared): Promise<void> {
     this.#pages.delete(shared)
-    // One that never came up has been told already.
+    // A page that failed to open has been reported already.
     const page = await shared.page.catch(() => null)
     await page?.[Symbol.asyncDispose]()
   }

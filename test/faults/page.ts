@@ -1,11 +1,11 @@
 /**
- * What runs in the page. Each function is given to `evaluate` and stands alone: it sees nothing of this file but types.
+ * The code that runs in the page. Each function is passed to `evaluate`, so it uses nothing from this file but types.
  */
 import type * as Package from '../../src/everything.ts'
 import type { Diagnosis, TransportSettings } from '../../src/index.ts'
 import type { FaultTransport } from './fault.ts'
 
-/** One client to be made, as plain data. */
+/** The description of one client, as plain data. */
 export interface Order {
   readonly id: string
   readonly url: string
@@ -13,22 +13,22 @@ export interface Order {
   readonly settings: Readonly<Record<string, unknown>>
   readonly options: Readonly<Record<string, unknown>>
   readonly isSession: boolean
-  /** Only failures of open connections say something. */
+  /** Whether only failures of open connections count. */
   readonly isAfterOpen: boolean
   readonly patienceMs: number
   readonly questionsMs: number
-  /** Streams that the page holds by itself. */
+  /** URLs that the page requests and keeps open itself. */
   readonly heldUrls: readonly string[]
 }
 
-/** Something that the client told. */
+/** One diagnosis of the client. */
 export interface Told extends Pick<Diagnosis, 'cause' | 'candidates' | 'certainty' | 'verdict' | 'message' | 'remedy'> {
   readonly type: 'error' | 'diagnosis'
   readonly atMs: number
   readonly evidence: Readonly<Record<string, unknown>>
 }
 
-/** What came of an order. */
+/** The progress of an order. */
 export interface Story {
   readonly isOpen: boolean
   readonly isSettled: boolean
@@ -36,7 +36,7 @@ export interface Story {
   readonly all: readonly Told[]
 }
 
-/** Makes the client and does not wait for it; `storyOf` tells how it went. */
+/** Creates the client without waiting for it; `storyOf` returns its progress. */
 export async function begin(order: Order): Promise<void> {
   const scope = globalThis as unknown as { Steadfast: typeof Package; stories?: Record<string, () => Story> }
   const { transport, isAfterOpen, isSession, patienceMs, questionsMs } = order
@@ -78,12 +78,12 @@ export async function begin(order: Order): Promise<void> {
     check()
   }
 
-  /** What says something of the fault. */
+  /** The diagnoses that concern the fault. */
   function telling(): Told[] {
     return all.filter(({ evidence }) => evidence['transport'] === transport && (!isAfterOpen || evidence['phase'] === 'open'))
   }
 
-  /** The last word; what was certain is not taken back by what is not. */
+  /** The last diagnosis, or the last certain one if there is one. */
   function told(): Told | undefined {
     const said = telling()
     return said.findLast(({ certainty }) => certainty === 'certain') ?? said.at(-1)
@@ -101,21 +101,21 @@ export async function begin(order: Order): Promise<void> {
     const now = performance.now()
     if (now - since > patienceMs) return true
     if (now - latestAt < quietMs || !told()) return false
-    // What is to be told of may have begun with the loss of a connection.
+    // The fault may have started with the loss of an open connection.
     const errors = telling().filter(({ type, evidence }) => type === 'error' && (isAfterOpen || evidence['phase'] !== 'open'))
     const { kind, phase } = errors[0]?.evidence ?? {}
-    // Of what ended while it was open nobody is asked anything.
+    // A connection that ended while it was open prompts no follow-up questions, unless it was silent.
     const isAsked = phase !== 'open' || kind === 'silent'
     const hasRefined = telling().some(({ type }) => type === 'diagnosis')
     if (errors.length > 1 && hasRefined) return true
-    // On its return a session may be told how it ended.
+    // When it reconnects, a session may learn from the server how the previous connection ended.
     if (isAfterOpen && isSession && !isAsked) return now - reopenedAt > 3000
     if (!isAsked) return errors.length > 1 && now - firstErrorAt > 1500
     return errors.length > 2 && now - firstErrorAt > questionsMs
   }
 }
 
-/** How it went so far, as JSON: a driver may not carry what is in it twice. */
+/** The progress so far as JSON, since some drivers do not transfer an object that is referenced twice. */
 export function storyOf(id: string): string {
   const { stories } = globalThis as unknown as { stories: Record<string, () => Story> }
   const story = stories[id]

@@ -8,12 +8,12 @@ import { type Listening, listen } from './front.ts'
 const pageIp = '127.0.0.1'
 const separateKinds = ['bare', 'csp', 'csp-report'] as const
 
-/** The script, and what the page may connect to. */
+/** A Content-Security-Policy that allows the script, and connections to these sources. */
 function policy(...connectSources: readonly string[]): string {
   return `default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src 'self'; connect-src ${connectSources.join(' ')}`
 }
 
-/** Where the pages come from, by kind. None of them is any endpoint's origin. */
+/** The servers of the pages, by kind. None of them has the origin of an endpoint. */
 export type PageServers = Readonly<Record<Exclude<PageKind, 'csp-path'>, Listening>> & AsyncDisposable
 
 export async function startPageServers(script: string, certificates: Certificates): Promise<PageServers> {
@@ -32,15 +32,15 @@ export async function startPageServers(script: string, certificates: Certificate
   }
 }
 
-/** Where a page of the endpoint's own origin is. */
+/** The URL of a page of the endpoint's own origin. */
 export function ownPageOf(endpoint: string, kind: PageKind): string {
   return new URL(`/?page=${kind}`, endpoint).href
 }
 
-/** Serves a page of the endpoint's own origin, and a service worker for it; returns whether that was asked for. */
+/** Serves a page of the endpoint's own origin, and a service worker for it; returns whether the request was for one of them. */
 export function serveOwnPage(script: string, request: IncomingMessage, response: ServerResponse): boolean {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://endpoint.test')
-  // What comes later must not come over a connection that was there before the fault.
+  // Later requests must not use a connection from before the fault.
   response.setHeader('Connection', 'close')
   if (pathname === '/service-worker.js') {
     response.setHeader('Content-Type', 'text/javascript').end(serviceWorker(Number(searchParams.get('status'))))
@@ -60,7 +60,7 @@ function restrictions(kind: PageKind, allowed: string, host = ''): PageOptions {
   return kind === 'csp-path' ? { csp: policy(...paths) } : {}
 }
 
-/** It shows its offline page for whatever the page asks for. */
+/** The source of a service worker that answers every request of the page with an offline page. */
 function serviceWorker(status: number): string {
   return `addEventListener('install', () => skipWaiting())
 addEventListener('activate', (event) => event.waitUntil(clients.claim()))

@@ -1,26 +1,26 @@
 import { connect, type Socket } from 'node:net'
 import { type Request, readRequest, withField } from './request.ts'
 
-/** How long a connection has been open when it is struck. */
+/** How long a connection is open before the fault affects it. */
 export const openForMs = 450
 
 const headEnd = '\r\n\r\n'
 const closeOpcode = 8
 
-/** Which requests are struck, and how; all others pass untouched. */
+/** The requests that are affected, and how; all others pass unchanged. */
 export interface Rule {
-  /** Of another server on 127.0.0.1, to which everything passes. Default: the deployment's own */
+  /** The port on 127.0.0.1 to which everything else passes. Default: that of the deployment's server */
   readonly port?: number
-  /** Told of every connection; whether that was all. */
+  /** Called with every connection; returns whether it has dealt with it. */
   readonly accept?: (client: Socket) => boolean
   readonly catches: (request: Request) => boolean
   readonly strike: (passage: Passage) => void
 }
 
 /**
- * One connection through a front: request by request it is passed to the server, or struck.
+ * One connection through a front: each request is passed to the server, or the fault is applied to it.
  *
- * The server is dialled with the first request that passes, so that it never hears of what is struck before.
+ * The server is dialled with the first request that passes, so that it never sees faulty requests before that.
  */
 export class Passage {
   request: Request = { method: '', path: '', head: '', body: '', isUpgrade: false, origin: '' }
@@ -41,11 +41,11 @@ export class Passage {
     this.#rule = rule
     client.on('data', (bytes: Buffer) => this.#fromClient(bytes))
     client.on('end', () => {
-      // Where nobody will answer the FIN, the connection is over with it.
+      // If nothing will answer the FIN, it ends the connection.
       if (this.#isSevered || !this.#server) client.destroy()
       else this.#server.end()
     })
-    client.on('error', () => {}) // 'close' follows and says so
+    client.on('error', () => {}) // 'close' follows
     client.on('close', (hasFailed) => {
       for (const timer of this.#timers) clearTimeout(timer)
       if (hasFailed && !this.#isSevered) this.#server?.resetAndDestroy()
@@ -53,12 +53,12 @@ export class Passage {
     })
   }
 
-  /** To the server, as it is or with another head. */
+  /** Passes the request to the server, unchanged or with another head. */
   pass(head: string = this.request.head): void {
     this.#toServer(Buffer.from(head + this.request.body, 'latin1'))
   }
 
-  /** In place of the server. */
+  /** Answers the request in place of the server. */
   answer(text: string): void {
     this.#isSevered = true
     this.client.end(text, 'latin1')
@@ -70,14 +70,14 @@ export class Passage {
     this.client.resetAndDestroy()
   }
 
-  /** FIN, towards both. */
+  /** Sends FIN to both sides. */
   finish(): void {
     this.#isSevered = true
     this.#server?.destroy()
     this.client.end()
   }
 
-  /** Nothing passes any more, in neither direction, while both connections stay. */
+  /** Nothing passes any more in either direction, while both connections stay open. */
   sever(): void {
     this.#isSevered = true
     this.#server?.on('close', () => this.client.destroy())
@@ -95,7 +95,7 @@ export class Passage {
     this.#timers.add(timer)
   }
 
-  /** Passes the request, and of its answer what comes of these two. */
+  /** Passes the request, and its answer to these two callbacks. */
   passAnswer(onHead: (head: string) => void, onBody: (bytes: Buffer) => void, head?: string): void {
     let read = ''
     this.#takeDown = (bytes) => {
@@ -109,7 +109,7 @@ export class Passage {
     this.pass(head)
   }
 
-  /** The head of the answer is changed on its way back; what follows is not. */
+  /** Passes the request, and its answer with a changed head. */
   passChanged(change: (head: string) => string): void {
     this.passAnswer(
       (head) => this.toClient(change(head)),
@@ -117,7 +117,7 @@ export class Passage {
     )
   }
 
-  /** The connection opens as it should, and is struck a little later. */
+  /** Passes the request and its answer; a little later applies the fault. */
   passThen(strike: () => void): void {
     this.passChanged((head) => {
       this.later(openForMs, strike)
@@ -125,12 +125,12 @@ export class Passage {
     })
   }
 
-  /** The same with the answer's body without its chunks. HTTP/1.0 knows none. */
+  /** Like `passAnswer`, with a body without chunked framing, which HTTP/1.0 does not have. */
   passUnframed(onHead: (head: string) => void, onBody: (bytes: Buffer) => void): void {
     this.passAnswer(onHead, onBody, withField(this.request.head.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n'), 'Connection', 'close'))
   }
 
-  /** A Close frame as a server says it: no frame follows, and when the client has said its own, FIN does. */
+  /** Closes like a server: sends a Close frame, no frame after it, and FIN when the client has sent its own Close frame. */
   closeAsServer(frame: Buffer): void {
     this.#takeDown = () => {}
     this.#takeUp = (bytes) => {

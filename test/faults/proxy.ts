@@ -2,14 +2,14 @@ import { createServer, type Socket } from 'node:net'
 import { answerOf } from './answers.ts'
 import { type Listening, listen } from './front.ts'
 
-/** Names under it are known to nobody but the proxy. */
+/** The domain whose names only the proxy knows. */
 export const proxiedDomain = 'beyond.test'
 
 export type ProxyManner = '403' | '502' | '407' | 'rst' | 'hang'
 
 /**
- * The browser's proxy, which lets nobody through. The name that is asked for says how it refuses, so that one proxy serves all
- * faults: a browser has but one.
+ * The browser's proxy, which refuses every connection. The requested host name says how, so that one proxy serves all faults: a
+ * browser has only one proxy.
  */
 export function startProxy(): Promise<Listening> {
   const proxy = createServer({ noDelay: true }, (client: Socket) => {

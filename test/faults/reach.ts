@@ -1,12 +1,12 @@
 import type { EngineName } from '../support/engines.ts'
 import type { Deployment, Mode } from './fault.ts'
 
-/** What the client must find out of the faults of one deployment, at least. */
+/** The minimum that the client must diagnose of the faults of one deployment. */
 export interface Reach {
   /** Shares, from 0 to 1. */
   readonly parent: number
   readonly exact: number
-  /** How many may be wrong. */
+  /** How many diagnoses may be wrong. */
   readonly wrong: number
 }
 
@@ -17,8 +17,8 @@ function reach(parent: number, exact: number, wrong: number): Reach {
 }
 
 const plain: Readonly<Record<Exclude<Deployment, 'boxes'>, Engines>> = {
-  // Where a WebSocket fails, a box that answers without CORS headers looks like a server that sends none.
-  // How many are exact depends there on the time that a round trip takes.
+  // When a WebSocket fails, a box that answers without CORS headers looks like a server that sends none. The share of exact
+  // diagnoses then depends on the round-trip time.
   cors: { chromium: reach(0.92, 0.6, 0), firefox: reach(0.9, 0.53, 0), webkit: reach(0.89, 0.46, 0) },
   'same-origin': { chromium: reach(0.96, 0.38, 1), firefox: reach(0.96, 0.38, 0), webkit: reach(0.96, 0.38, 0) },
   'no-cors': { chromium: reach(0.65, 0.15, 1), firefox: reach(0.65, 0.13, 0), webkit: reach(0.65, 0.15, 0) },
@@ -29,12 +29,12 @@ const session: Readonly<Record<'cors' | 'boxes', Engines>> = {
   boxes: { chromium: reach(0.98, 0.75, 1), firefox: reach(0.98, 0.8, 0), webkit: reach(0.98, 0.82, 0) },
 }
 
-/** Of all faults of a deployment, in one engine. Nothing may be told as certain that is not true. */
+/** The minimum over all faults of a deployment in one engine. No wrong diagnosis may be certain. */
 export function reachOf(engine: EngineName, deployment: Deployment, mode: Mode): Reach {
   const engines =
     mode === 'plain' && deployment !== 'boxes' ? plain[deployment] : session[deployment === 'boxes' ? 'boxes' : 'cors']
   return engines[engine]
 }
 
-/** Of the chosen ones: each at least by its parent. */
+/** The minimum over the chosen faults: at least the family of each. */
 export const reachOfChosen: Reach = reach(1, 0, 0)

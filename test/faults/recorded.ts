@@ -7,7 +7,7 @@ import type { EngineName } from '../support/engines.ts'
 import type { Deployment, Mode } from './fault.ts'
 import { type Judged, markOf, type Score, scoresOf } from './score.ts'
 
-/** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
+/** The evidence of a fault in a browser, as recorded by `npm run test:faults -- --record`. */
 interface Recording {
   readonly deployment: Deployment
   readonly fault: string
@@ -30,7 +30,7 @@ function recordings(): readonly (Recording & { readonly engine: EngineName })[] 
   })
 }
 
-/** What is made of each recorded fault today, without a browser. */
+/** The current diagnoses of the recorded evidence, without a browser. */
 export function rejudged(): readonly Judged[] {
   return recordings().map(({ evidence, ...recording }) => ({ ...recording, told: diagnose(evidence) }))
 }

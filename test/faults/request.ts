@@ -1,10 +1,10 @@
 import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { FaultTransport, Mode } from './fault.ts'
 
-/** A request of a browser, whole. */
+/** A complete request of a browser. */
 export interface Request {
   readonly method: string
-  /** With its query. */
+  /** The path with its query. */
   readonly path: string
   /** Everything up to the body. */
   readonly head: string
@@ -15,7 +15,7 @@ export interface Request {
 
 const headEnd = '\r\n\r\n'
 
-/** Reads the first request of these bytes (as latin1) and says what is left; `null` while it is not whole. */
+/** Parses the first request of these bytes (as latin1) and returns the rest; `null` while it is incomplete. */
 export function readRequest(bytes: string): { readonly request: Request; readonly rest: string } | null {
   const end = bytes.indexOf(headEnd)
   if (end < 0) return null
@@ -33,18 +33,18 @@ export function readRequest(bytes: string): { readonly request: Request; readonl
   return { request, rest: bytes.slice(bodyAt + length) }
 }
 
-/** A header field of a head; '' where it is not there. */
+/** The value of a header field; '' if it is missing. */
 export function fieldOf(head: string, name: string): string {
   return new RegExp(`^${name}: *(.*?) *$`, 'im').exec(head)?.[1] ?? ''
 }
 
-/** The head with another value in this field, or without it, or with it added. */
+/** The head with this field set, or removed if `null`. */
 export function withField(head: string, name: string, value: string | null): string {
   const without = head.replace(new RegExp(`^${name}:.*\r\n`, 'gim'), '')
   return value === null ? without : without.replace(/\r\n$/, `${name}: ${value}\r\n\r\n`)
 }
 
-/** Whether a request is what the transport connects by, and not a question, a preflight or something that is sent. */
+/** Whether a request is the dial of this transport, and not a follow-up question, a preflight or a POST of messages. */
 export function isAttaching({ isUpgrade, method, path, body }: Request, transport: FaultTransport, mode: Mode): boolean {
   if (transport === 'websocket') return isUpgrade
   if (mode === 'plain') return method === 'GET'

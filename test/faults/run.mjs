@@ -18,7 +18,7 @@ const { values } = parseArgs({
     /** Names of faults. */
     only: { type: 'string', default: '' },
     record: { type: 'boolean', default: false },
-    /** Writes everything that was told into this file. */
+    /** The file to write all diagnoses into. */
     json: { type: 'string' },
   },
 })

@@ -3,7 +3,7 @@ import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { EngineName } from '../support/engines.ts'
 import type { Deployment, Mode } from './fault.ts'
 
-/** What was told of a fault; `null`: nothing. */
+/** The diagnosis of a fault; `told` is `null` without one. */
 export interface Judged {
   readonly deployment: Deployment
   readonly fault: string
@@ -16,17 +16,17 @@ export interface Judged {
   readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
 }
 
-/** How near a client came to the truth. */
+/** How close a diagnosis is to the truth. */
 export interface Mark {
-  /** It told the cause itself. */
+  /** It named the cause itself. */
   readonly isExact: boolean
   /** The cause is at least among its candidates. */
   readonly isRight: boolean
-  /** It told the cause, its family, or a cause of the same family; or what a page sees, and the cause as a candidate. */
+  /** It named the cause, its family, or a cause of that family; or `seen`, with the cause among its candidates. */
   readonly isParent: boolean
   /** Neither the cause nor its family, and the cause is not among the candidates. */
   readonly isWrong: boolean
-  /** It was certain of something else. */
+  /** It named another cause as certain. */
   readonly isCertainWrong: boolean
 }
 
@@ -40,7 +40,7 @@ export interface Score {
   readonly exact: number
   readonly right: number
   readonly wrong: number
-  /** How many. */
+  /** Number of faults. */
   readonly wrongCount: number
   readonly certainWrong: number
 }
@@ -59,7 +59,7 @@ export function markOf({ told, expected, seen }: Pick<Judged, 'told' | 'expected
   }
 }
 
-/** The shares of each deployment, mode and engine, in the order in which they come. */
+/** The scores by deployment, mode and engine, in the order of the results. */
 export function scoresOf(results: readonly Judged[]): readonly Score[] {
   const groups = new Map<string, Judged[]>()
   for (const result of results) {

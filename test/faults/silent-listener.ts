@@ -4,17 +4,17 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Listening } from './front.ts'
 
-/** More than fit into the queue of a listener with a backlog of 1. */
+/** More connections than fit into the queue of a listener with a backlog of 1. */
 const knocks = 4
 
-/** Listens, never accepts, and runs without a file of its own: a bundle has none beside it. */
+/** Listens and never accepts. It is a string, since the bundled lab has no script files beside it. */
 const program = `const server = require('node:net').createServer()
 server.listen({ host: process.argv[1], port: 0, backlog: 1 }, () => {
   require('node:fs').writeSync(1, server.address().port + '\\n')
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 })`
 
-/** An address where the kernel drops whoever knocks, as a firewall would: the queue of a process that sleeps is full. */
+/** An address where the kernel drops SYNs, as a firewall would: the accept queue of a stopped process is full. */
 export async function startSilentListener(ip: string): Promise<Listening> {
   const child = spawn(process.execPath, ['-e', program, ip], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -1,7 +1,7 @@
 import type { Result } from './lab.ts'
 import { markOf, scoresOf } from './score.ts'
 
-/** Each result on a line, and the counts below. `=` exact, `~` its family or among the candidates, `!` wrong. */
+/** A line per result, and the counts below. `=` exact, `~` the right family or among the candidates, `!` wrong. */
 export function tableOf(results: readonly Result[]): string {
   const rows = results.map((result) => {
     const { deployment, fault, mode, engine, expected, told } = result

@@ -5,7 +5,7 @@ import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { nodeHost } from '../support/watched-client.ts'
 import type { FleetLog } from './processes.ts'
 
-/** Messages of one life that a client did not get, though it got one before and one after them and was told of no gap between. */
+/** Messages of one life that a client did not get, though it got one before and one after, and no gap was reported between. */
 interface Hole {
   readonly life: string
   readonly from: number
@@ -20,7 +20,7 @@ export class FleetClient {
   readonly holes: Hole[] = []
   isClosing = false
   sent = 0
-  /** How often it was told that it missed something, or that its session was lost. */
+  /** How many gaps and lost sessions were reported to it. */
   marks = 0
   readonly #last = new Map<string, { readonly n: number; readonly marks: number }>()
   readonly #positions = new Map<string, number>()
@@ -49,7 +49,7 @@ export class FleetClient {
     })
   }
 
-  /** Sends a message every `everyMs`, until the signal says that it is enough. */
+  /** Sends a message every `everyMs`, until the signal is aborted. */
   async send(everyMs: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.sent += 1
@@ -58,7 +58,7 @@ export class FleetClient {
     }
   }
 
-  /** What was acknowledged by the log, and went missing without a word. */
+  /** Publications that the log acknowledged and that are missing without a reported gap. */
   missing(log: FleetLog): string[] {
     const acknowledged = new Set(log.lines('published').map(({ life, words }) => `${life} ${words[0]}`))
     return this.holes.flatMap(({ life, from, to }) => {
@@ -67,12 +67,12 @@ export class FleetClient {
     })
   }
 
-  /** Whether it has had a message of this life with this number, or a later one. */
+  /** Whether it has received a message of this life with this number, or a later one. */
   hasReached(life: string, n: number): boolean {
     return (this.#last.get(life)?.n ?? 0) >= n
   }
 
-  /** The lives of which it has not had the last message, with what it had. */
+  /** The lives of which it has not received the last message, with the last one that it has received. */
   lacks(alive: readonly (readonly [life: string, n: number])[]): string {
     const behind = alive.filter(([life, n]) => !this.hasReached(life, n))
     return behind.map(([life, n]) => `${this.#last.get(life)?.n ?? 'nothing'} of ${n} of ${life}`).join(', ')
@@ -93,7 +93,7 @@ export class FleetClient {
     if (Number(offset) <= (this.#positions.get(stream) ?? 0)) this.faults.push(`${id} came behind ${this.#positions.get(stream)}`)
     this.#positions.set(stream, Number(offset))
     const [first = '', second = ''] = data.split(' ')
-    // The order of echoes is held by their ids.
+    // The order of echoes is checked by their ids.
     if (topic === '') return
     const n = Number(second)
     const last = this.#last.get(first)

@@ -19,7 +19,7 @@ const backWithinMs = 10_000
 const stopsWithinMs = 15_000
 const names = sessionTransports.map(({ type }) => type)
 
-/** What happens to a node, whatever its stores are. */
+/** The faults of nodes, whatever the stores are. */
 function faultsOf(fleet: Fleet): Fault[] {
   const one = (random: () => number) => Math.floor(random() * fleet.ports.length)
   return [
@@ -53,7 +53,7 @@ const stores: readonly (readonly [name: string, start: () => Promise<FleetStore>
 ]
 
 it.for(stores)(
-  `[SP2][SP3][SP4][SP12] three processes over %s, ${clientCount} clients, while nodes and stores fail (SEED=${seed})`,
+  `[SP2][SP3][SP4][SP12] three processes over %s serve ${clientCount} clients while nodes and stores fail (SEED=${seed})`,
   {
     timeout: faultsMs + 120_000,
   },
@@ -75,7 +75,7 @@ it.for(stores)(
     }
     const faults = [...faultsOf(fleet), ...store.faults]
     const bag = faults.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
-    // Each once, in an order of the seed, and then as it comes.
+    // Each fault once, in an order drawn from the seed, and then at random.
     const first = [...faults].sort(() => random() - 0.5)
     await sleep(3000)
     while (performance.now() - startedAt < faultsMs) {
@@ -98,11 +98,11 @@ it.for(stores)(
     )
     const backMs = performance.now() - calmAt
     note('flushed')
-    // Whatever was published until now arrives.
+    // Everything published until now must arrive.
     const ends = fleet.log
       .lines('published')
       .reduce((latest, { life, words }) => latest.set(life, Number(words[0])), new Map<string, number>())
-    // What a process published that was killed may be among what a client was told to have missed.
+    // Publications of a killed process may be among the messages whose loss was reported to a client.
     const alive = fleet.living().map((life) => [life, ends.get(life) ?? 0] as const)
     const incomplete = () => clients.filter((each) => !alive.every(([life, n]) => each.hasReached(life, n)))
     while (incomplete().length > 0 && performance.now() - calmAt < 2 * backWithinMs) await sleep(100)
@@ -133,7 +133,7 @@ it.for(stores)(
       `${clients.reduce((sum, { marks }) => sum + marks, 0)} gaps and lost sessions told of, ${story.length / 2} faults in ${seconds(faultsMs)}`,
       `back after ${seconds(backMs)} (SEED=${seed})`,
     ])
-    // The clients stay: a deployment does not wait for them.
+    // The clients stay connected: a deployment does not wait for them.
     expect(await fleet.stop(stopsWithinMs), 'nodes that were stopped').toEqual([])
     await Promise.all(clients.map((each) => each.close()))
   },

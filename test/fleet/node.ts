@@ -1,5 +1,5 @@
-// One node of a fleet, in a process of its own: a RealtimeServer over the stores that it is given. What it has handled and published is in
-// a file, written before anything else happens, so that it is known of a process that was killed.
+// One node of a fleet, in a process of its own: a RealtimeServer over the stores that it is given. It writes what it has
+// handled and published to a file at once, so that this is known of a killed process too.
 import { appendFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import * as kafka from '@platformatic/kafka'
@@ -55,11 +55,11 @@ const publishing = setInterval(() => {
     () => {},
   )
 }, publishEveryMs)
-// Nobody is left who would stop it.
+// The parent is gone, and nothing else would stop this process.
 const orphaned = () => process.exit(0)
 process.on('disconnect', orphaned)
 
-/** Stops as a deployment does, and ends by itself: nothing may be left that keeps a process alive. */
+/** Stops as in a deployment, and exits by itself: nothing may be left that keeps the process alive. */
 process.on('message', async () => {
   clearInterval(publishing)
   await realtime.close({ drainMs: 2000 })

@@ -9,7 +9,7 @@ import type { FleetNodeOptions } from './node.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** What the lives of all nodes have written down, line by line. */
+/** The lines that the processes (lives) of all nodes have written to their files. */
 export interface FleetLog {
   /** The lines of one kind, of each life, as words without the kind. */
   lines(kind: string): readonly { readonly life: string; readonly words: readonly string[] }[]
@@ -24,10 +24,10 @@ export interface Fleet extends AsyncDisposable {
   /** As `kill -9`. */
   kill(node: number): Promise<void>
   start(node: number): Promise<void>
-  /** Stops all of them as a deployment does. Resolves with how those ended that did not end by themselves within so many milliseconds. */
+  /** Stops all nodes as a deployment does. Resolves with the ends of those that did not exit with 0 within `withinMs`. */
   stop(withinMs: number): Promise<readonly string[]>
   signal(node: number, signal: 'SIGSTOP' | 'SIGCONT'): void
-  /** Processes that ended although nobody killed them. */
+  /** Processes that ended without having been killed. */
   readonly deaths: readonly string[]
 }
 

@@ -5,7 +5,7 @@ import { type RedisPair, startRedisPair } from '../support/redis-pair.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import type { StorePlace } from './node.ts'
 
-/** What happens to a store, and how often it is chosen. */
+/** A fault of a store or a node, and how often it is chosen. */
 export interface Fault {
   readonly weight: number
   readonly name: string
@@ -73,7 +73,7 @@ function faultsOfPair(redis: RedisPair): Fault[] {
       async happen(random) {
         redis.forwarder.silence(true)
         await sleep(500 + random() * 4000)
-        // TCP loses nothing in the midst of a stream: what was silent stays so, and new connections pass.
+        // TCP loses nothing within a stream: silent connections stay silent, and new ones pass.
         redis.forwarder.silence('of before')
       },
     },

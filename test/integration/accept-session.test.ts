@@ -35,7 +35,7 @@ async function start(accept: Accept, options: RealtimeServerOptions = {}, more: 
   }
 }
 
-/** An answer that is given later. */
+/** A promise that the test resolves later. */
 function asked<Answer>(): { readonly promise: Promise<Answer>; resolve(answer: Answer): void } {
   let give: (answer: Answer) => void = () => {}
   const promise = new Promise<Answer>((resolve) => {
@@ -47,7 +47,7 @@ function asked<Answer>(): { readonly promise: Promise<Answer>; resolve(answer: A
 const aborted = ({ offers }: Bench) => offers.map(({ signal }) => signal.aborted)
 
 describe('acceptSession', () => {
-  it('is asked once for a new session, with what the client offers, and chooses its subprotocol', async () => {
+  it("is called once for a new session, with the client's offer, and chooses its subprotocol", async () => {
     await using bench = await start(({ protocols }) => protocols.find((each) => each === 'b'), {
       authenticate: () => ({ id: 'ann' }),
     })
@@ -59,7 +59,7 @@ describe('acceptSession', () => {
       ...{ id: hello.session, principal: { id: 'ann' }, protocols: ['a', 'b'], isSocket: true, auth: { token: 1 } },
     })
     expect(offer?.request.url).toBe('/realtime?room=7')
-    // Neither another attachment of the session nor a POST makes a new one.
+    // Neither another attachment of the session nor a POST creates a session.
     await new RawStream(bench.url, { ...hello, k: 2, turn: 2, cursor: `0.0~${socket.open.epoch}` }).opened()
     await rawSend(bench.url, { ...hello, k: 2, send: true }, 'm1:one')
     await rawPost(bench.url, { session: randomSession(), send: true, protocols: [] })
@@ -68,7 +68,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([false])
   })
 
-  it('is asked for clients of other kinds too, over HTTP too', async () => {
+  it('is also called for clients that are not sockets, and over HTTP', async () => {
     await using bench = await start(() => null)
     const plain = await new RawSocket(bench.url, { session: randomSession(), turn: 1 }).opened()
     expect(plain.open).not.toHaveProperty('protocol')
@@ -80,7 +80,7 @@ describe('acceptSession', () => {
     ])
   })
 
-  it('two attachments that come before it has answered are one question', async () => {
+  it('is called once for two attachments of a session that arrive before it has resolved', async () => {
     const { promise, resolve } = asked<null>()
     await using bench = await start(() => promise)
     const hello = { session: randomSession(), turn: 1, protocols: [] }
@@ -95,7 +95,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([false])
   })
 
-  it('refuses with the code, the reason and the pause that it names', async () => {
+  it('refuses the client with the code, reason and retryAfterMs that it returns', async () => {
     await using bench = await start(() => ({ code: 4429, reason: 'too many of you', retryAfterMs: 1234 }))
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: ['a'] })
     expect(await socket.over()).toEqual({ code: 4429, reason: 'too many of you', retryAfterMs: 1234 })
@@ -108,7 +108,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([true, true])
   })
 
-  it('null for a client that offers subprotocols refuses it with 4410', async () => {
+  it('refuses a client that offers subprotocols with 4410 when it chooses none', async () => {
     await using bench = await start(() => undefined)
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: ['a'] })
     expect(await socket.over()).toEqual({ code: 4410, reason: 'none of the offered subprotocols is supported' })
@@ -123,7 +123,7 @@ describe('acceptSession', () => {
     ['a reason that is too long', { code: 4403, reason: 'é'.repeat(62) }, 'a reason of at most 123 bytes'],
     ['a pause of two days', { code: 4503, retryAfterMs: 172_800_000 }, 'from 0 to 86,400,000'],
   ]
-  it.each(wrong)('%s is reported, and the client is refused with 4500', async (_, answer, message) => {
+  it.each(wrong)('reports an invalid answer (%s) and refuses the client with 4500', async (_, answer, message) => {
     await using bench = await start(() => answer as SessionAnswer)
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: ['a'] })
     expect(await socket.over()).toEqual({ code: 4500, reason: 'internal error' })
@@ -131,7 +131,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([true])
   })
 
-  it.each(['throws', 'rejects'])('one that %s is reported, and the client is refused with 4500', async (how) => {
+  it.each(['throws', 'rejects'])('reports the error and refuses the client with 4500 when it %s', async (how) => {
     await using bench = await start(() => {
       const error = new Error('mine')
       if (how === 'throws') throw error
@@ -143,7 +143,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([true])
   })
 
-  it('what comes after authenticateTimeoutMs is discarded', async () => {
+  it('refuses the client with 4500 after authenticateTimeoutMs and ignores a later answer', async () => {
     const { promise, resolve } = asked<null>()
     await using bench = await start(() => promise, { limits: { authenticateTimeoutMs: 100 } })
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: [] })
@@ -155,7 +155,7 @@ describe('acceptSession', () => {
     expect(bench.sessions).toEqual([])
   })
 
-  it('the signal is aborted where another node was first, and its session is the one', async () => {
+  it('has its signal aborted when another node creates the session first', async () => {
     const answers = [asked<string>(), asked<string>()]
     await using bench = await start(() => answers[bench.offers.length - 1]?.promise as Promise<string>, {}, { count: 2 })
     const hello = { session: randomSession(), turn: 1, protocols: ['a', 'b'] }
@@ -172,7 +172,7 @@ describe('acceptSession', () => {
     expect(bench.sessions).toHaveLength(1)
   })
 
-  it('the signal is aborted when the server stops meanwhile', async () => {
+  it('has its signal aborted when the server closes before it has resolved', async () => {
     await using bench = await start(() => new Promise<null>(() => {}))
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: [] })
     await until(() => bench.offers.length === 1)
@@ -182,7 +182,7 @@ describe('acceptSession', () => {
     expect(bench.servers.errors).toEqual([])
   })
 
-  it('the signal is aborted where the store fails', async () => {
+  it('has its signal aborted when the store fails to write the session', async () => {
     await using bench = await start(() => null)
     const { sessions } = bench.servers.store
     const write = vi.spyOn(sessions, 'write').mockRejectedValueOnce(new Error('no store'))
@@ -192,7 +192,7 @@ describe('acceptSession', () => {
     expect(aborted(bench)).toEqual([true])
   })
 
-  it('has no place beside selectProtocol', async () => {
+  it('cannot be combined with selectProtocol', async () => {
     await expect(start(() => null, { selectProtocol: () => null })).rejects.toThrow(
       'selectProtocol cannot be combined with acceptSession',
     )

@@ -4,7 +4,7 @@ import { betterSse } from '../../src/protocols/index.ts'
 import { type BetterSseServer, startBetterSse } from '../support/better-sse-server.ts'
 import { nodeHost, publishSlowly, watchClient } from '../support/watched-client.ts'
 
-/** A server by better-sse, which nobody here wrote. */
+/** A server that uses better-sse, a library by other authors. */
 let server: BetterSseServer
 beforeEach(async () => {
   server = await startBetterSse({ retryMs: 100, keepAliveMs: 50 })
@@ -13,7 +13,7 @@ afterEach(() => server.close())
 
 const options = { protocol: betterSse(), retry: { minDelayMs: 20, maxDelayMs: 20 } }
 
-it('brings its events with their names and ids, as text or decoded', async () => {
+it('receives the events of better-sse with their names and ids, as text or decoded', async () => {
   await using watched = watchClient(server.url, { ...options, transports: ['sse'] })
   await using decoded = watchClient(server.url, { ...options, transports: ['sse'], codec: json() })
   await watched.nth('open')
@@ -48,12 +48,12 @@ it.each(['other', 'same'])(
     await vi.waitFor(() => expect(watched.data.at(-1)).toBe('200'), 5000)
     expect(watched.data.map(Number)).toEqual(all)
     expect(watched.of('open').map(({ resumed }) => resumed)).toEqual([false, ...Array(5).fill(true)])
-    // Its `retry:` is a floor for every wait.
+    // The `retry:` of the server is the minimum of every reconnect delay.
     expect(watched.of('close').every(({ retry }) => (retry?.delayMs ?? 0) >= 100)).toBe(true)
   },
 )
 
-it('is found behind the whole ranking, since it speaks event streams only', async () => {
+it('falls back to SSE with the default transports, since better-sse serves event streams only', async () => {
   await using watched = watchClient(server.url, options)
   expect((await watched.nth('open')).transport).toBe('sse')
   await vi.waitFor(() => expect(server.connections()).toBe(1))
@@ -62,7 +62,7 @@ it('is found behind the whole ranking, since it speaks event streams only', asyn
   expect(watched.data).toEqual(['"hello"'])
 })
 
-it('is let go of by close()', async () => {
+it('close() ends the connection to the better-sse server', async () => {
   const client = new RealtimeClient(server.url, { ...options, transports: ['sse'], host: nodeHost })
   await vi.waitFor(() => expect(server.connections()).toBe(1))
   await client.close()

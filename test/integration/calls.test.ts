@@ -11,7 +11,7 @@ const names: readonly TransportName[] = sessionTransports.map(({ type }) => type
 describe.each(names)('[SP21] over %s', (type) => {
   const options = { transports: [transportOf(type)] }
 
-  it('a request gets the reply of the handler, texts and bytes', async () => {
+  it('request() resolves with the reply of onRequest, as text or bytes', async () => {
     await using rig = await startRig({
       options: {
         onRequest: (_, { data }) => (typeof data === 'string' ? `re: ${data}` : new Uint8Array(data).map((byte) => byte + 1)),
@@ -25,11 +25,11 @@ describe.each(names)('[SP21] over %s', (type) => {
   })
 
   it.each([
-    ['a text', 'x'.repeat(2 ** 20)],
+    ['text', 'x'.repeat(2 ** 20)],
     ['control characters', '\x01'.repeat(2 ** 20)],
-    ['quotation marks and pairs of surrogates', '"😀'.repeat(2 ** 17)],
+    ['quotation marks and surrogate pairs', '"😀'.repeat(2 ** 17)],
     ['bytes', Uint8Array.from({ length: 2 ** 20 }, (_, index) => index % 256).buffer],
-  ])('a request and its reply may be as large as a message: %s', async (_, data) => {
+  ])('a request and its reply may be as large as the largest message: %s', async (_, data) => {
     await using rig = await startRig({ options: { onRequest: (_, message) => message.data } })
     await using watched = rig.watch(options)
     watched.client.onrequest = (request) => request.data
@@ -42,7 +42,7 @@ describe.each(names)('[SP21] over %s', (type) => {
     expect(watched.of('error')).toEqual([])
   })
 
-  it('requests are handled once and answered once, through cuts and on three servers', async () => {
+  it('requests are handled once and answered once across reconnects and three servers', async () => {
     const handled: string[] = []
     await using rig = await startRig({
       count: 3,
@@ -67,7 +67,7 @@ describe.each(names)('[SP21] over %s', (type) => {
     expect(rig.servers.errors).toEqual([])
   })
 
-  it('the server asks the client, on any node', async () => {
+  it('a server on any node can send a request to the client', async () => {
     await using rig = await startRig({ count: 2 })
     await using watched = rig.watch(options)
     watched.client.onrequest = ({ data }) => `page: ${data}`
@@ -80,7 +80,7 @@ describe.each(names)('[SP21] over %s', (type) => {
     expect(rig.servers.errors).toEqual([])
   })
 
-  it('a request whose handler outlives the session is closed, also where the client learns of it later', async () => {
+  it("a request rejects with 'closed' if its handler outlives the session, even if the client is offline then", async () => {
     let handled = () => {}
     const isHandled = new Promise<void>((resolve) => {
       handled = resolve
@@ -107,7 +107,7 @@ describe.each(names)('[SP21] over %s', (type) => {
   })
 })
 
-it('[SP21] a thrown RequestError reaches the client, another error only as "internal"', async () => {
+it('[SP21] a RequestError thrown by onRequest reaches the client, any other error only as "internal"', async () => {
   await using rig = await startRig({
     options: {
       onRequest(_, { data }) {
@@ -131,7 +131,7 @@ it('[SP21] a thrown RequestError reaches the client, another error only as "inte
   expect(rig.servers.errors).toEqual([new Error('the password is 1234')])
 })
 
-it('[SP21] over poll an answer does not wait for the next interval', async () => {
+it('[SP21] over poll a reply arrives without waiting for the next poll interval', async () => {
   await using rig = await startRig({
     options: {
       async onRequest(_, { data }) {
@@ -149,7 +149,7 @@ it('[SP21] over poll an answer does not wait for the next interval', async () =>
   expect(topic.state).toBe('subscribed')
 })
 
-it('[SP21] a request that is larger than a message may be is undelivered, and so is a reply of the page', async () => {
+it("[SP21] a request, or a reply of the client, larger than maxMessageBytes rejects with 'undelivered'", async () => {
   await using rig = await startRig({ options: { onRequest: (_, { data }) => data, limits: { maxMessageBytes: 1000 } } })
   await using watched = rig.watch()
   expect(await watched.client.request('x'.repeat(1000))).toHaveLength(1000)
@@ -161,7 +161,7 @@ it('[SP21] a request that is larger than a message may be is undelivered, and so
   await expect(handle?.request('1001')).rejects.toMatchObject({ code: 'undelivered' })
 })
 
-it('[SP21] the RequestError of another entry of the package is one as well, on both sides', async () => {
+it('[SP21] a RequestError from another entry point of the package is recognised on both sides', async () => {
   vi.resetModules()
   const other = await import('../../src/session/index.ts')
   expect(other.RequestError).not.toBe(ServerError)
@@ -188,7 +188,7 @@ it('[SP21] the RequestError of another entry of the package is one as well, on b
   expect(rig.servers.errors).toEqual([])
 })
 
-it('[SP21] options that are none are refused at once, and say what to give instead', async () => {
+it('[SP21] invalid options of request() and subscribe() throw an error that states what is expected', async () => {
   await using rig = await startRig()
   await using watched = rig.watch()
   await watched.nth('open')
@@ -204,7 +204,7 @@ it('[SP21] options that are none are refused at once, and say what to give inste
   expect(() => handle?.request('x', null as never)).toThrow(/takes options as an object/)
 })
 
-it('[SP21] without onRequest the answer is "unhandled", and without onrequest of the page as well', async () => {
+it('[SP21] a request rejects with "unhandled" if the server has no onRequest or the client no onrequest', async () => {
   await using rig = await startRig()
   await using watched = rig.watch()
   await expect(watched.client.request('x')).rejects.toMatchObject({ code: 'unhandled' })
@@ -213,7 +213,7 @@ it('[SP21] without onRequest the answer is "unhandled", and without onrequest of
   await expect(handle?.request('x')).rejects.toMatchObject({ code: 'unhandled' })
 })
 
-it('[SP21] a slow request does not hold up what follows it', async () => {
+it('[SP21] a slow request does not delay the requests and messages after it', async () => {
   const seen: string[] = []
   await using rig = await startRig({
     options: {
@@ -235,7 +235,7 @@ it('[SP21] a slow request does not hold up what follows it', async () => {
   await watched.client.flushed()
 })
 
-it('[SP21] aborting rejects with the reason, and aborts the signal of the handler on whichever node it runs', async () => {
+it("[SP21] aborting or timing out a request rejects it and aborts its handler's signal on any node", async () => {
   const aborted: unknown[] = []
   await using rig = await startRig({
     count: 3,
@@ -259,7 +259,7 @@ it('[SP21] aborting rejects with the reason, and aborts the signal of the handle
   await vi.waitFor(() => expect(aborted).toHaveLength(2), 3000)
 })
 
-it('[SP21] flushed() tells for which messages onMessage has thrown', async () => {
+it('[SP21] flushed() resolves with the messages for which onMessage has thrown', async () => {
   await using rig = await startRig({
     options: {
       onMessage(_, { data }) {
@@ -280,7 +280,7 @@ it('[SP21] flushed() tells for which messages onMessage has thrown', async () =>
   expect((await watched.client.flushed()).refused).toEqual([])
 })
 
-it('[SP21] a client that is closed rejects what has no reply; in plain mode requests are refused at once', async () => {
+it('[SP21] close() rejects pending and later requests; a client in plain mode rejects every request', async () => {
   await using rig = await startRig({ options: { onRequest: () => new Promise(() => {}) } })
   await using watched = rig.watch()
   const request = watched.client.request('x')
@@ -294,7 +294,7 @@ it('[SP21] a client that is closed rejects what has no reply; in plain mode requ
   expect(() => plain.client.subscribe('z')).toThrow(/session\(\)/)
 })
 
-it('[SP21] requests and replies go through the codec of both sides', async () => {
+it('[SP21] requests and replies are encoded and decoded by the codecs of client and server', async () => {
   await using rig = await startRig({
     options: { codec: json(), onRequest: (_: unknown, { data }: { data: unknown }) => ({ got: data }) } as never,
   })
@@ -304,7 +304,7 @@ it('[SP21] requests and replies go through the codec of both sides', async () =>
   await client.close()
 })
 
-it('[SP21] a request of the server that nobody waits for ends no process', async () => {
+it('[SP21] a server request whose result is not awaited causes no unhandled rejection', async () => {
   await using rig = await startRig()
   await using watched = rig.watch()
   await watched.nth('open')

@@ -6,7 +6,7 @@ import { want } from '../support/equipment.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { nodeHost, publishSlowly, type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** Centrifugo itself, and a proxy before it that cuts connections. */
+/** A real Centrifugo, and a proxy in front of it that cuts connections. */
 let server: Centrifugo
 let proxy: FaultProxy
 beforeEach(async (context) => {
@@ -34,7 +34,7 @@ const values = ({ data }: WatchedClient) => data.map((message) => JSON.parse(Str
 const upTo = (count: number, from = 1) => Array.from({ length: count }, (_, index) => from + index)
 
 describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
-  it('brings what is published to its channels, with the channel as topic', async () => {
+  it('receives what is published to its channels, with the channel as topic', async () => {
     await using watched = watch(optionsOf(type, { channels: ['news', 'weather'] }))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('news')).toBe(1))
@@ -48,7 +48,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     ])
   })
 
-  it('resumes after each of many cuts, without loss or repetition, in each channel', async () => {
+  it('resumes each channel after each of five cuts, without loss or repetition', async () => {
     await using watched = watch(optionsOf(type, { channels: ['news', 'weather'] }))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('weather')).toBe(1))
@@ -69,7 +69,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect(watched.of('open').map(({ resumed }) => resumed)).toEqual([false, ...Array(5).fill(true)])
   })
 
-  it('misses nothing that is published before its first message', async () => {
+  it('receives a message published while it is offline, even if it has received none before', async () => {
     await using watched = watch(optionsOf(type))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('news')).toBe(1))
@@ -81,7 +81,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect(values(watched)).toEqual([1])
   })
 
-  it('goes on after a restart of the server, which has lost its history', async () => {
+  it('reports a gap and keeps receiving after Centrifugo restarts without its history', async () => {
     await using watched = watch(optionsOf(type))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('news')).toBe(1))
@@ -97,11 +97,11 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     await server.publish('news', 5)
     await watched.nth('message', 5)
     expect(values(watched)).toEqual(upTo(5))
-    // The history began anew: what was published before it did may have been missed.
+    // The history starts empty after the restart: messages published before that may have been missed.
     expect(watched.of('gap')).toMatchObject([{ topic: 'news', after: null, resumesAt: 1 }])
   })
 
-  it('ends where the token is wrong', async () => {
+  it('stops for good when the token is invalid', async () => {
     const prepare = async () => ({ query: { cf_connect: '{"token":"wrong"}' } })
     await using watched = watch({ ...optionsOf(type), prepare })
     const { diagnosis } = await watched.nth('close')
@@ -109,7 +109,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect(diagnosis?.message).toBe('The client stopped: invalid token (3500).')
   })
 
-  it('comes back after a disconnect that is not final, with a fresh token', async () => {
+  it('reconnects with a fresh token after a disconnect whose code is not terminal', async () => {
     await using watched = watch(optionsOf(type))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('news')).toBe(1))
@@ -120,7 +120,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect(values(watched)).toEqual([1])
   })
 
-  it('ends after a disconnect that is final', async () => {
+  it('stops for good after a disconnect with a terminal code', async () => {
     await using watched = watch(optionsOf(type))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('news')).toBe(1))
@@ -128,7 +128,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect((await watched.nth('close')).diagnosis?.message).toBe('The client stopped: go away (4501).')
   })
 
-  it('follows the subscriptions that the server makes', async () => {
+  it('follows subscriptions and unsubscriptions that the server makes', async () => {
     await using watched = watch(optionsOf(type, {}))
     await watched.nth('open')
     await vi.waitFor(async () => {
@@ -145,7 +145,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     expect(values(watched)).toEqual([1, 3])
   })
 
-  it('brings what channels without a history publish, without ids', async () => {
+  it('receives messages of channels without a history, without ids', async () => {
     await using watched = watch(optionsOf(type, { channels: ['brief:x'], recovery: false }))
     await watched.nth('open')
     await vi.waitFor(async () => expect(await subscribers('brief:x')).toBe(1))
@@ -155,7 +155,7 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
   })
 })
 
-it('is refused with a status, where Centrifugo is set up to say one, and asks for a fresh token', async () => {
+it('diagnoses the HTTP status that Centrifugo is configured to refuse with, and retries 401 with a fresh token', async () => {
   await using strict = await startCentrifugo({ 3500: 401 })
   const tokens = ['wrong', strict.token()]
   const prepare = async () => ({ query: { cf_connect: JSON.stringify({ token: tokens.shift() ?? 'none' }) } })
@@ -166,7 +166,7 @@ it('is refused with a status, where Centrifugo is set up to say one, and asks fo
   expect(await refused.nth('close')).toMatchObject({ diagnosis: { cause: 'http.401', verdict: 'stop' } })
 })
 
-it('falls back from WebSocket to SSE and moves up again, without loss or repetition', async () => {
+it('falls back from WebSocket to SSE and returns to WebSocket, without loss or repetition', async () => {
   const start = performance.now()
   const now = () => start + (performance.now() - start) * 20
   const after = (ms: number, run: () => void) => {

@@ -4,7 +4,7 @@ import type { PrepareAttempt, RealtimeOptions, Transport, TransportSettings } fr
 import { type ReferenceServer, startReferenceServer } from '../support/reference-server.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The second half of the contract: how each transport says no, and how it ends. */
+/** The second half of the contract: how each transport reports a refusal, and how the connection ends. */
 const transports = [
   { type: 'websocket' },
   { type: 'sse' },
@@ -26,14 +26,14 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     return watchClient(server.url, { transports: [settings], retry: { minDelayMs: 20, maxDelayMs: 20 }, ...options })
   }
 
-  it.each([401, 403, 404, 429, 500, 503])('comes through a passing %i, and says what it was', async (status) => {
+  it.each([401, 403, 404, 429, 500, 503])('connects after a temporary %i, and reports its cause', async (status) => {
     server.publish('prime')
     server.answer(type, { status, times: 1 })
     await using watched = watch({ judge: () => 'retry' })
     const { diagnosis, retry } = await watched.nth('error')
     expect(diagnosis).toMatchObject({
       cause: isSocket ? 'net.unreachable' : `http.${status}`,
-      // A proxy or a firewall says 403 and 503 as often as a server does.
+      // A proxy or a firewall answers 403 and 503 as often as a server does.
       certainty: isSocket ? 'possible' : [403, 503].includes(status) ? 'likely' : 'certain',
       verdict: 'retry',
       evidence: { transport: type, phase: 'connect', kind: isSocket ? 'closed' : 'answered' },
@@ -43,7 +43,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(watched.of('close')).toEqual([]) // it was never open
   })
 
-  it('never takes a web page for a message', async () => {
+  it('never delivers a web page as a message', async () => {
     server.answer(type, { status: 200, body: '<h1>Log in</h1>' })
     await using watched = watch()
     await watched.nth('error', 3)
@@ -51,7 +51,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect([watched.data, watched.opened(), watched.of('close')]).toEqual([[], [], []])
   })
 
-  it('says what waits cannot be delivered when it is closed while refused', async () => {
+  it('close() returns the unsent messages and stops retrying while the server refuses every attempt', async () => {
     server.answer(type, { status: 500 })
     await using watched = watch()
     watched.client.send('one')
@@ -62,7 +62,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(server.requests).toHaveLength(requests)
   })
 
-  it('is over when the application has it so, whoever ended the connection', async () => {
+  it("closes for good after a lost connection when the application's judge() returns 'stop'", async () => {
     server.publish('prime')
     await using watched = watch({ judge: () => 'stop' })
     await watched.nth('message')
@@ -73,7 +73,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(watched.client.state).toMatchObject({ status: 'closed', code: 1006 })
   })
 
-  it('gives up when the retries are used up', async () => {
+  it('closes for good after maxAttempts retries', async () => {
     server.answer(type, { status: 500 })
     await using watched = watch({ probe: false, retry: { minDelayMs: 5, maxDelayMs: 5, maxAttempts: 2 } })
     expect(await watched.nth('close')).toMatchObject({ final: true, code: isSocket ? 1006 : 4500 })
@@ -81,7 +81,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   })
 
   if (isSocket) {
-    it.each([1000, 1001, 1011, 4000])("takes the server's close %i for a reason to come back", async (code) => {
+    it.each([1000, 1001, 1011, 4000])('reconnects after the server closes with %i', async (code) => {
       await using watched = watch()
       await watched.nth('open')
       server.hangUp({ code, reason: 'because' })
@@ -90,7 +90,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
       await watched.nth('open', 2)
     })
 
-    it.each([1008, 4401, 4403])('takes the close %i for a refusal of the credentials', async (code) => {
+    it.each([1008, 4401, 4403])('treats close code %i as rejected credentials and closes for good', async (code) => {
       server.closeOnOpen(code, 'who are you')
       await using watched = watch()
       expect(await watched.nth('close')).toMatchObject({ code, reason: 'who are you', final: true })
@@ -98,7 +98,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
       expect(server.requests).toHaveLength(1)
     })
 
-    it('asks prepare() once more after such a close, then stops', async () => {
+    it('calls prepare() once more with isRefresh after a close with 4401, then closes for good', async () => {
       server.closeOnOpen(4401)
       const refreshes: boolean[] = []
       await using watched = watch({ prepare: ({ isRefresh }) => void refreshes.push(isRefresh) })
@@ -108,7 +108,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     return
   }
 
-  it.each([401, 403])('stops at %i', async (status) => {
+  it.each([401, 403])('closes for good after a %i, without a retry', async (status) => {
     server.answer(type, { status })
     await using watched = watch()
     expect(await watched.nth('close')).toMatchObject({ code: 4000 + status, final: true, retry: null })
@@ -116,7 +116,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(server.requests).toHaveLength(1)
   })
 
-  it('asks prepare() for fresh credentials at a 401, once in an outage, and goes on', async () => {
+  it('asks prepare() for fresh credentials after a 401, at most once per outage, and reconnects', async () => {
     server.publish('prime')
     const asked: PrepareAttempt['isRefresh'][] = []
     await using watched = watch({
@@ -129,14 +129,14 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     await watched.nth('message')
     expect(asked).toEqual([false, true])
     server.answer(type, { status: 401 })
-    server.hangUp() // a request that is held is answered, and hears it with its next
+    server.hangUp() // a held request is answered normally; the request after it gets the 401
     expect(await watched.nth('close', 1, 8000)).toMatchObject({ code: type === 'sse' ? 1005 : 4401 })
     await vi.waitFor(() => expect(watched.client.state).toMatchObject({ status: 'closed', code: 4401 }), 8000)
     expect(asked.length).toBeLessThanOrEqual(4)
   })
 
   it.each([undefined, '<h1>Not found</h1>'])(
-    'goes on at a 404, which may be that of a deploy (with the page %s)',
+    'keeps retrying a 404, which may come from a deployment in progress (with the page %s)',
     async (body) => {
       server.answer(type, { status: 404, ...(body && { body }) })
       await using watched = watch()
@@ -148,7 +148,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     },
   )
 
-  it.each([429, 503])('keeps the Retry-After of a %i', async (status) => {
+  it.each([429, 503])('waits for the Retry-After of a %i before the next attempt', async (status) => {
     server.publish('prime')
     server.answer(type, { status, retryAfter: 1, times: 1 })
     await using watched = watch()
@@ -160,7 +160,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   })
 })
 
-it("dials an application's own transport by the same rules", async () => {
+it("dials an application's own transport, resumes with its cursor and closes it", async () => {
   const calls: string[] = []
   let lose = () => {}
   const pigeon: Transport = {

@@ -5,7 +5,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ReferenceServer, type ReferenceServerOptions, startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost, numbered, publishSlowly, type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** What a user may rely on whatever carries the connection: the same tests for all four transports. */
+/** What a user may rely on with any transport: the same tests run over all four. */
 const transports = [
   { type: 'websocket' },
   { type: 'sse' },
@@ -29,7 +29,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   beforeEach(() => start())
   afterEach(() => server.close())
 
-  it('raises the same events in the same order and shape', async () => {
+  it('emits the same events in the same order and shape as every other transport', async () => {
     server.publish('hello')
     await using watched = watch()
     await watched.nth('message')
@@ -57,7 +57,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ])
   })
 
-  it('carries text, and bytes where the transport can', async () => {
+  it('delivers text, and bytes unless it is SSE, and sends text, bytes and blobs', async () => {
     const bytes = Uint8Array.of(7, 0, 255)
     const text = 'one line, zwei Wörter, 三, 🙂\nand another'
     server.publish(text)
@@ -69,14 +69,14 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
 
     const shared = new Uint8Array([0, 1, 2, 3])
     for (const each of [text, shared.subarray(1, 3), shared.buffer, new Blob(['blob'])]) watched.client.send(each)
-    shared.fill(9) // what has been given to send() is the client's
+    shared.fill(9) // send() has copied the bytes, so later changes must not be sent
     await vi.waitFor(() => expect(server.received).toHaveLength(4))
     const expected = [text, Buffer.from([1, 2]), Buffer.from([0, 1, 2, 3]), 'blob'].map((each) => Buffer.from(each))
     expect(server.received.map(({ data }) => Buffer.from(data))).toEqual(expected)
     expect(server.received.every(({ via }) => via === (isSocket ? 'websocket' : 'post'))).toBe(true)
   })
 
-  it('keeps the order of 200 messages both ways, the first sent before it is open', async () => {
+  it('keeps the order of 200 messages in both directions, the first 100 sent before it opens', async () => {
     await using watched = watch()
     for (const message of numbered(100)) watched.client.send(message)
     expect(watched.client.state.status).toBe('idle')
@@ -90,7 +90,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(server.received.map(({ data }) => data)).toEqual(numbered(200))
   })
 
-  it('says by flushed() when all is handed over', async () => {
+  it('flushed() resolves once all messages are sent, and rejects if the client is closed before', async () => {
     server.publish('prime')
     await using watched = watch()
     for (const message of numbered(5)) watched.client.send(message)
@@ -108,7 +108,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     await server.start()
   })
 
-  it('closes: what waits is sent or given back, and nothing is left', async () => {
+  it('close() sends or returns every queued message and leaves no connection or request', async () => {
     server.publish('prime')
     await using watched = watch()
     await watched.nth('open')
@@ -126,7 +126,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(watched.of('error')).toEqual([])
   })
 
-  it('connects again after close(), and dials nothing when closed at once', async () => {
+  it('sends no request when closed at once, and connects when connect() follows', async () => {
     await using watched = watch()
     await watched.client.close()
     await sleep(50)
@@ -137,7 +137,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(watched.data).toEqual(['again'])
   })
 
-  it("comes back after the server's crash, and says when", async () => {
+  it('reconnects after a server crash, and reports when it will retry', async () => {
     await using watched = watch({ retry: { minDelayMs: 300, maxDelayMs: 300 } })
     server.publish('before')
     await watched.nth('message')
@@ -153,7 +153,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(watched.of('open')[1]?.attempt).toBeGreaterThan(0)
   })
 
-  it('lets prepare() add a query to every attempt, and headers where a browser can', async () => {
+  it('adds the query of prepare() to every attempt, and its headers unless it is a WebSocket', async () => {
     await start({ token: 'fresh' })
     server.publish('prime')
     const calls: Omit<PrepareAttempt, 'signal'>[] = []
@@ -178,7 +178,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(last).toBe(String(calls.length))
   })
 
-  it('takes a throw of prepare() for a failed attempt', async () => {
+  it('treats an error thrown by prepare() as a failed attempt and retries', async () => {
     server.publish('prime')
     let calls = 0
     await using watched = watch({
@@ -194,7 +194,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ])
   })
 
-  it('passes credentials on to every fetch', async () => {
+  it('passes the credentials option to every fetch', async () => {
     server.publish('prime')
     for (const credentials of [undefined, 'include', 'omit'] as const) {
       const seen: unknown[] = []
@@ -211,10 +211,10 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     }
   })
 
-  // A plain WebSocket has no cursor: what was said while it was away is the server's to repeat.
+  // A plain WebSocket has no cursor: messages sent while it was disconnected are not replayed.
   if (isSocket) return
 
-  it('goes on where it was after each of many losses, without loss or repetition', async () => {
+  it('resumes at its cursor after each of many lost connections, without loss or repetition', async () => {
     await using proxy: FaultProxy = await startFaultProxy({ target: { port: server.port } })
     await using watched = watch({}, `${proxy.url}/events`)
     const publishing = publishSlowly(server.publish, numbered(300), 4)

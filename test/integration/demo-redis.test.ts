@@ -10,18 +10,18 @@ import { type Demo, refusedDemo, startDemo } from '../support/demo.ts'
 import { want } from '../support/equipment.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The demo over Redis: two node processes behind its round-robin proxy, of which each may be killed at any moment. */
+/** The demo with `--redis`: two node processes behind its round-robin proxy, each of which may be killed at any moment. */
 
 vi.setConfig({ testTimeout: 120_000 })
 
 const transports = ['websocket', 'sse', 'long-poll', 'poll'] as const
 
-interface Sight {
+interface NodesView {
   readonly nodes: readonly { readonly name: string; readonly state: string; readonly pid: number | null }[]
   readonly carrier: string | null
 }
 
-async function nodesOf({ origin }: Demo, visitor: string): Promise<Sight> {
+async function nodesOf({ origin }: Demo, visitor: string): Promise<NodesView> {
   return (await fetch(`${origin}/nodes?visitor=${visitor}`)).json()
 }
 
@@ -49,7 +49,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** The client of the page, with one transport. */
+/** A client like that of the demo page, with one transport. */
 function sessionOf({ origin }: Demo, type: (typeof transports)[number], visitor: string = type): WatchedClient {
   const transport = type === 'poll' ? ({ type, intervalMs: 200 } as const) : type
   const url = `${origin}/realtime?visitor=${visitor}&via=${type}`
@@ -58,19 +58,19 @@ function sessionOf({ origin }: Demo, type: (typeof transports)[number], visitor:
 
 const numbersFrom = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index)
 
-/** A Redis of the demo's own keeps nothing in a folder that others use: this one has to be empty when the demo has ended. */
+/** A `TMPDIR` for the demo, whose Redis must leave no file in it when the demo has ended. */
 function temporaryFolder(): { readonly path: string; readonly [Symbol.dispose]: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'demo-redis-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-it.concurrent('loses, repeats and reorders nothing over any transport while its nodes are killed, and ends with all it started', async (context) => {
+it.concurrent('loses and repeats no message while its nodes are killed, and leaves no process on exit', async (context) => {
   await want(context, 'redis-server')
   using folder = temporaryFolder()
   await using demo = await startDemo(0, { parameters: ['--redis'], env: { TMPDIR: folder.path } })
   const clients = transports.map((type) => sessionOf(demo, type))
   const enough = new AbortController()
-  // So many that a node which is killed is in the midst of handling some.
+  // Enough messages that a node is handling some of them when it is killed.
   const sending = clients.map(async ({ client }, index) => {
     for (let no = 1; ; no += 1) {
       if (enough.signal.aborted) return no - 1
@@ -79,7 +79,7 @@ it.concurrent('loses, repeats and reorders nothing over any transport while its 
     }
   })
   await Promise.all(clients.map((each) => each.nth('open')))
-  // Nobody has a node of their own: what polls is answered by both.
+  // The proxy has no affinity: the polls of one client are answered by both nodes.
   const seen = new Set<string | null>()
   await vi.waitFor(async () => {
     seen.add((await nodesOf(demo, 'poll')).carrier)
@@ -96,7 +96,7 @@ it.concurrent('loses, repeats and reorders nothing over any transport while its 
   await vi.waitFor(async () => expect(await nodesOf(demo, 'websocket')).toMatchObject({ carrier: other }), 10_000)
   await vi.waitFor(async () => expect(await statesOf(demo)).toEqual(['alive', 'alive']), 20_000)
   for (const pid of await processesOf(demo)) processes.add(pid)
-  // With both of them away there is nothing but what Redis keeps.
+  // With both nodes down, the sessions exist in Redis only.
   expect([await kill(demo, 'sse'), await kill(demo, 'sse')].sort()).toEqual(['A', 'B'])
   expect([await statesOf(demo), await kill(demo, 'sse')]).toEqual([['down', 'down'], null])
   await sleep(1000)
@@ -121,7 +121,7 @@ it.concurrent('loses, repeats and reorders nothing over any transport while its 
   await Promise.all(clients.map(({ client }) => client.close()))
 
   for (const pid of await processesOf(demo)) processes.add(pid)
-  // Two nodes, Redis, and what came in the place of the nodes that were killed.
+  // Two nodes, Redis, and the three nodes that replaced those killed.
   expect(processes.size).toBe(6)
   demo.program.kill('SIGTERM')
   expect(await once(demo.program, 'exit', { signal: AbortSignal.timeout(5000) })).toEqual([0, null])
@@ -130,7 +130,7 @@ it.concurrent('loses, repeats and reorders nothing over any transport while its 
   expect(demo.complaints()).toBe('')
 })
 
-it.concurrent('does to connections what it does without Redis, and comes back from a restart of both nodes', async (context) => {
+it.concurrent('injects the same faults as without Redis, and recovers from a restart of both nodes', async (context) => {
   await want(context, 'redis-server')
   await using demo = await startDemo(0, { parameters: ['--redis'] })
   const set = (visitor: string, query: string) => fetch(`${demo.origin}/harm?visitor=${visitor}&${query}`, { method: 'POST' })
@@ -156,7 +156,7 @@ it.concurrent('does to connections what it does without Redis, and comes back fr
   expect(await refusalOf(demo, 'refused')).toContain('Unexpected server response: 403')
   expect(await ended.nth('close')).toMatchObject({ code: 4402, reason: 'the trial is over', final: true })
   await vi.waitFor(() => expect(torn.causes()).toContain('stream.truncated'), 10_000)
-  // What has gone silent is replaced beside it, without a loss.
+  // The silenced WebSocket is replaced by a second one before it closes, without loss.
   await vi.waitFor(() => expect(echoesOf(silent).map(({ last }) => last)).toEqual([1, 2]), 20_000)
   expect(silent.of('close')).toEqual([])
   expect(silent.client.state).not.toEqual(silencedAt)
@@ -177,14 +177,14 @@ it.concurrent('does to connections what it does without Redis, and comes back fr
   expect(now.filter((pid) => before.includes(pid))).toEqual(before.slice(-1))
 })
 
-/** How a WebSocket of this visitor comes to nothing. */
+/** The error with which a WebSocket of this visitor fails to open. */
 async function refusalOf({ origin }: Demo, visitor: string): Promise<string> {
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/realtime?visitor=${visitor}`, ['steadfast.v1'])
   const [error] = await once(socket, 'error', { signal: AbortSignal.timeout(5000) })
   return String(error)
 }
 
-it('leaves nothing behind when it is killed itself', async (context) => {
+it('leaves no process and no file behind when it is killed', async (context) => {
   await want(context, 'redis-server')
   using folder = temporaryFolder()
   await using demo = await startDemo(0, { parameters: ['--redis'], env: { TMPDIR: folder.path } })
@@ -194,7 +194,7 @@ it('leaves nothing behind when it is killed itself', async (context) => {
   await vi.waitFor(() => expect([processes.filter(isRunning), readdirSync(folder.path)]).toEqual([[], []]), 5000)
 })
 
-it('ends, and says why, when its Redis has ended', async (context) => {
+it('exits with an error message when its Redis has exited', async (context) => {
   await want(context, 'redis-server')
   using folder = temporaryFolder()
   await using demo = await startDemo(0, { parameters: ['--redis'], env: { TMPDIR: folder.path } })
@@ -206,7 +206,7 @@ it('ends, and says why, when its Redis has ended', async (context) => {
   expect(readdirSync(folder.path)).toEqual([])
 })
 
-it('says what to install where there is no Redis or an old one, and which parameters there are', async () => {
+it('exits with instructions when redis-server is missing or too old, or a parameter is unknown', async () => {
   using folder = temporaryFolder()
   const without = await refusedDemo({ parameters: ['--redis'], env: { PATH: folder.path, TMPDIR: folder.path } })
   expect(without.code).toBe(1)
@@ -225,7 +225,7 @@ it('says what to install where there is no Redis or an old one, and which parame
   })
 })
 
-it('kills no node where there are none', async () => {
+it('answers the kill fault with 400 when it runs without --redis', async () => {
   await using demo = await startDemo()
   expect(await nodesOf(demo, 'a')).toEqual({ nodes: [], carrier: null })
   const answer = await fetch(`${demo.origin}/harm?visitor=a&fault=kill`, { method: 'POST' })

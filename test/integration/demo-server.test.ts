@@ -12,8 +12,8 @@ import { startDemo } from '../support/demo.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
 /**
- * The demo's server by itself: what each transport gives in plain mode and in a session, and that harm is done to whom it is
- * meant for. Where it is restarted nobody else may start one, who might be given its port.
+ * The demo's server without its page: what each transport delivers in plain mode and in a session, and that a fault hits only
+ * the visitor it is set for. Tests that restart the server do not run concurrently: another demo might be given its port.
  */
 
 interface Message {
@@ -31,7 +31,7 @@ async function ask(origin: string, query: string, headers: Record<string, string
   return { response, messages, cursor: response.headers.get('etag') ?? '' }
 }
 
-/** Reads an event stream until it has brought so many messages. */
+/** Reads an event stream until it has delivered `count` messages, and returns their ids. */
 async function readStream(origin: string, cursor: string, count: number): Promise<string[]> {
   const controller = new AbortController()
   const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(5000)])
@@ -65,7 +65,7 @@ function idsFrom(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i)
 }
 
-it.concurrent('gives one feed with one cursor over all four transports', async () => {
+it.concurrent('serves one feed with one cursor over all four transports', async () => {
   await using demo = await startDemo()
   await sleep(1500)
   const [first] = await readStream(demo.origin, '2', 1)
@@ -86,14 +86,14 @@ it.concurrent('gives one feed with one cursor over all four transports', async (
   expect(await readStream(demo.origin, String(next + 3), 3)).toEqual(idsFrom(next + 4, 3).map(String))
 })
 
-it.concurrent('begins anew for a cursor that it does not know', async () => {
+it.concurrent('replaces an unknown cursor with the current one', async () => {
   await using demo = await startDemo()
   await sleep(500)
   const { messages, cursor } = await ask(demo.origin, 'mode=poll&last_event_id=999999')
   expect(cursor).toBe(`"${messages.at(-1)?.id}"`)
 })
 
-it.concurrent('takes chat messages by POST and by frame, and refuses nonsense', async () => {
+it.concurrent('accepts chat messages by POST and WebSocket frame, and rejects invalid ones', async () => {
   await using demo = await startDemo()
   const post = async (body: string) => (await fetch(`${demo.origin}/live`, { method: 'POST', body })).status
   const started = Date.now()
@@ -115,7 +115,7 @@ it.concurrent('takes chat messages by POST and by frame, and refuses nonsense', 
   expect((await fetch(`${demo.origin}/live`, { method: 'DELETE' })).status).toBe(405)
 })
 
-it('does harm to one visitor only, over a restart too, until it is healed', async () => {
+it('injects faults for one visitor only, also across a restart, until they are healed', async () => {
   await using demo = await startDemo()
   await harm(demo.origin, 'visitor=a&fault=refuse-websocket&on=true')
   await expect(readSocket(demo.origin, 'visitor=a', 1)).rejects.toThrow('403')
@@ -139,7 +139,7 @@ it('does harm to one visitor only, over a restart too, until it is healed', asyn
   expect(await readSocket(demo.origin, 'visitor=a', 1)).toHaveLength(1)
 })
 
-/** The client of the page, as far as the server is concerned, with one transport. */
+/** A client that the server cannot tell from that of the page, with one transport. */
 function sessionOf(origin: string, visitor: string, type: 'websocket' | 'sse' | 'long-poll' | 'poll') {
   const url = `${origin}/realtime?visitor=${visitor}&via=${type}`
   const transport = type === 'poll' ? ({ type, intervalMs: 100 } as const) : type
@@ -151,7 +151,7 @@ function messagesOf({ data }: WatchedClient) {
   return { feed: messages.filter(({ kind }) => kind !== 'echo'), echoes: messages.filter(({ kind }) => kind === 'echo') }
 }
 
-it('numbers both ways in a session, over each transport and over a restart', async () => {
+it('numbers the messages of a session in both directions, over each transport and across a restart', async () => {
   await using demo = await startDemo()
   await using socket = sessionOf(demo.origin, 'a', 'websocket')
   await using stream = sessionOf(demo.origin, 'b', 'sse')
@@ -183,7 +183,7 @@ it('numbers both ways in a session, over each transport and over a restart', asy
   }
 })
 
-it.concurrent('does harm to the transport of a session that it is meant for, and loses nothing by it', async () => {
+it.concurrent("blocks only the named transport of a visitor's sessions, without losing a message", async () => {
   await using demo = await startDemo()
   await using socket = sessionOf(demo.origin, 'a', 'websocket')
   await using stream = sessionOf(demo.origin, 'a', 'sse')
@@ -199,7 +199,7 @@ it.concurrent('does harm to the transport of a session that it is meant for, and
   expect(stream.of('open').map(({ resumed }) => resumed)).toEqual([false, true])
 })
 
-it.concurrent('counts what is lost, what comes twice and what comes late', () => {
+it.concurrent('counts lost, repeated and late messages', () => {
   const countOf = (...numbers: number[]) => tallyOf(numbers.reduce(counted, uncounted))
   expect(countOf(7, 8, 9)).toEqual({ count: 3, lost: 0, repeated: 0, astray: 0 })
   expect(countOf(1, 2, 5)).toEqual({ count: 3, lost: 2, repeated: 0, astray: 0 })
@@ -209,7 +209,7 @@ it.concurrent('counts what is lost, what comes twice and what comes late', () =>
   expect(tallyOf(again, again)).toEqual({ count: 4, lost: 0, repeated: 0, astray: 0 })
 })
 
-it.concurrent('ends what is running when harm is set, and resets a WebSocket soon after it opened', async () => {
+it.concurrent('kills an open WebSocket when the fault is set, later ones after they open, or never opens them', async () => {
   await using demo = await startDemo()
   const dial = () => new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`).on('error', () => {})
   const socket = dial()
@@ -231,14 +231,14 @@ it.concurrent('ends what is running when harm is set, and resets a WebSocket soo
   swallowed.terminate()
 })
 
-/** How a WebSocket of visitor a comes to nothing. */
+/** The error with which a WebSocket of visitor a fails. */
 async function refusalOf(origin: string, path = '/live') {
   const socket = new WebSocket(`${origin.replace('http', 'ws')}${path}?visitor=a`)
   const [error] = await once(socket, 'error', { signal: AbortSignal.timeout(5000) })
   return String(error)
 }
 
-it.concurrent('does to a WebSocket what proxies do', async () => {
+it.concurrent('injects the WebSocket faults of proxies: no upgrade, a damaged handshake, a damaged frame', async () => {
   await using demo = await startDemo()
   const set = (fault: string, on = true) => harm(demo.origin, `visitor=a&fault=${fault}&on=${on}`)
   await set('strip-upgrade')
@@ -253,7 +253,7 @@ it.concurrent('does to a WebSocket what proxies do', async () => {
   expect(await refusalOf(demo.origin)).toContain('RSV')
 })
 
-it.concurrent('tells what it saw of an attempt while the transport is struck, and not while everything is', async () => {
+it.concurrent('answers the diagnose request under transport faults, but not under faults that hit every request', async () => {
   await using demo = await startDemo()
   await harm(demo.origin, 'visitor=a&fault=strip-upgrade&on=true')
   await harm(demo.origin, 'visitor=a&fault=block-sse&on=true')
@@ -276,7 +276,7 @@ it.concurrent('tells what it saw of an attempt while the transport is struck, an
   await expect(fetch(question)).rejects.toThrow('fetch failed')
 })
 
-it.concurrent('holds event streams back, and cuts them in the middle of an event', async () => {
+it.concurrent('buffers event streams, and cuts them in the middle of an event', async () => {
   await using demo = await startDemo()
   const stream = async () => {
     const response = await fetch(`${demo.origin}/live?visitor=a`, { headers: { Accept: 'text/event-stream' } })
@@ -308,7 +308,7 @@ it.concurrent('holds event streams back, and cuts them in the middle of an event
   expect(await running.end).toBe('broke')
 })
 
-it.concurrent('lets what is open say nothing any more, and what is opened then speak', async () => {
+it.concurrent('silences connections that are open when the fault is set, but not later ones', async () => {
   await using demo = await startDemo()
   const url = `${demo.origin.replace('http', 'ws')}/live?visitor=a`
   const socket = new WebSocket(url)
@@ -325,7 +325,7 @@ it.concurrent('lets what is open say nothing any more, and what is opened then s
   socket.terminate()
 })
 
-it.concurrent('ends a connection for good with a code of its own, or a status where there are no codes', async () => {
+it.concurrent('ends a connection for good with close code 4402, or with status 402 over plain HTTP', async () => {
   await using demo = await startDemo()
   const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`)
   await once(socket, 'open')
@@ -345,7 +345,7 @@ it.concurrent('ends a connection for good with a code of its own, or a status wh
   }
 })
 
-it.concurrent('refuses what it is not asked for by its own page', async () => {
+it.concurrent('refuses unknown faults, private files and cross-site requests', async () => {
   await using demo = await startDemo()
   const status = async (path: string, init: RequestInit = {}) => (await fetch(demo.origin + path, init)).status
   expect(await status('/harm?visitor=a&fault=earthquake', { method: 'POST' })).toBe(400)
@@ -353,7 +353,7 @@ it.concurrent('refuses what it is not asked for by its own page', async () => {
   expect(await status('/server.mjs')).toBe(404)
   expect(await status('/..%2fserver.mjs')).toBe(404)
   expect(await status('//')).toBe(404)
-  // A browser sets this header itself; Node's fetch lets nobody set it, so the bytes are written by hand.
+  // A browser sets Sec-Fetch-Site itself; Node's fetch does not let callers set it, so the request is written to a socket.
   const socket = connect(Number(new URL(demo.origin).port), '127.0.0.1')
   socket.write(
     'POST /harm?visitor=a&fault=restart HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n',
@@ -364,14 +364,14 @@ it.concurrent('refuses what it is not asked for by its own page', async () => {
 })
 
 it.concurrent.each([
-  ['with the opener of the desktop', '#!/bin/sh\necho "$1" >"$OPENED"\n'],
-  ['and says so where that fails', '#!/bin/sh\nexit 3\n'],
-  ['and says so where there is none', ''],
+  ["with the desktop's opener", '#!/bin/sh\necho "$1" >"$OPENED"\n'],
+  ['or prints the URL when the opener fails', '#!/bin/sh\nexit 3\n'],
+  ['or prints the URL when there is no opener', ''],
 ])('opens the browser, %s', async (_name, opener) => {
   const folder = mkdtempSync(join(tmpdir(), 'demo-open-'))
   const opened = join(folder, 'opened')
   if (opener) for (const name of ['xdg-open', 'open']) writeFileSync(join(folder, name), opener, { mode: 0o755 })
-  // `sh` is named by its whole path, so nothing else has to be found.
+  // The scripts name `sh` by its full path, so nothing else has to be in PATH.
   await using demo = await startDemo(0, { parameters: ['--open'], env: { PATH: folder, OPENED: opened } })
   if (opener.includes('OPENED')) {
     await vi.waitFor(() => expect(readFileSync(opened, 'utf8')).toBe(`${demo.origin}/\n`), 5000)
@@ -386,7 +386,7 @@ it.concurrent.each([
   rmSync(folder, { recursive: true })
 })
 
-it('takes the next port when its own is taken, and goes at once when it is told to', async () => {
+it('listens on another port when its own is taken, and exits at once on SIGTERM', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const address = other.address()

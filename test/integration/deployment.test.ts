@@ -7,7 +7,7 @@ import { snippetsOf } from '../support/readme.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** The snippets of docs/DEPLOYMENT.md that are no proxy's; those are run by test/proxies. */
+/** Tests the snippets of docs/DEPLOYMENT.md other than the proxy configurations, which test/proxies runs. */
 async function everyTransportEchoes({ origins: [origin] }: SessionServers): Promise<void> {
   for (const type of ['websocket', 'sse', 'long-poll', 'poll'] as const) {
     const transports = [type === 'poll' ? ({ type, intervalMs: 50 } as const) : type]
@@ -18,7 +18,7 @@ async function everyTransportEchoes({ origins: [origin] }: SessionServers): Prom
   }
 }
 
-it('every block is run, or says that it is not', () => {
+it('every snippet is run by a test, or its section says that it is not tested', () => {
   const run = [...proxyNames, 'node-server', 'express-raw']
   const notRun = ['kubernetes']
   expect([...snippetsOf(deployment).keys()].sort()).toEqual([...run, ...notRun].sort())
@@ -28,7 +28,7 @@ it('every block is run, or says that it is not', () => {
   }
 })
 
-it('node-server', async () => {
+it('node-server echoes over every transport, and closes sessions with 4503 on SIGTERM', async () => {
   const signals = new EventEmitter()
   await using servers = await startSessionServers(deploymentSnippet('node-server'), { process: signals })
   const [origin = ''] = servers.origins
@@ -39,14 +39,14 @@ it('node-server', async () => {
   await using page = watchClient(`${origin}/realtime`, { protocol: session(), transports: ['websocket'] })
   await page.nth('open')
   signals.emit('SIGTERM')
-  // Nothing runs that it has to wait for, so it may be gone already.
+  // The server has nothing to drain, so it may have stopped listening already.
   expect([503, 'gone']).toContain(await health().catch(() => 'gone'))
   const { code, retry } = await page.nth('close')
   expect([code, retry]).toEqual([4503, expect.objectContaining({ attempt: 1 })])
   await vi.waitFor(() => expect(fetch(`${origin}/healthz`)).rejects.toThrow(), { timeout: 10_000 })
 })
 
-it('express-raw', async () => {
+it('express-raw echoes over every transport', async () => {
   await using servers = await startSessionServers(deploymentSnippet('express-raw'))
   await everyTransportEchoes(servers)
   expect(servers.errors).toEqual([])

@@ -9,7 +9,7 @@ import { listenOnLoopback } from '../support/loopback.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 import { nodeHost, numbered, publishSlowly, watchClient } from '../support/watched-client.ts'
 
-/** The reference server of the protocol, and a proxy before it that cuts connections. */
+/** The reference server of the Durable Streams protocol, and a proxy in front of it that cuts connections. */
 let server: DurableStreams
 let proxy: FaultProxy
 let stream: string
@@ -35,7 +35,7 @@ const values = (messages: readonly Payload[]) => messages.map((message) => JSON.
 describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
   const options = optionsOf(type)
 
-  it('brings what there is and then what comes, each value as a message', async () => {
+  it('delivers the stored values and then the appended ones, each as one message', async () => {
     await server.append('s', '[{"n":1},[2],"3"]')
     await using watched = watchClient(stream, options)
     await watched.nth('message', 3)
@@ -46,7 +46,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(watched.causes()).toEqual([])
   })
 
-  it('begins with what comes from now on, where it is told to, and goes on from there', async () => {
+  it("delivers only the values appended after it connects when the offset is 'now'", async () => {
     await server.append('s', '[1,2]')
     await using watched = watchClient(stream, optionsOf(type, { offset: 'now' }))
     await watched.nth('open')
@@ -57,7 +57,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(values(watched.data)).toEqual([3])
   })
 
-  it(`resumes after each of many cuts, at any place, without loss or repetition, with SEED=${seed}`, async () => {
+  it(`resumes after cuts at random moments, without loss or repetition, with SEED=${seed}`, async () => {
     const random = seeded(seed)
     await using watched = watchClient(stream, options)
     const all = Array.from({ length: 120 }, (_, n) => n + 1)
@@ -77,7 +77,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(watched.of('open').length).toBeGreaterThan(type === 'sse' ? 2 : 0)
   })
 
-  it('can be begun behind any message, by its id', async () => {
+  it('starts after any message whose id is given as the offset', async () => {
     await server.append('s', '[1,2,3]')
     await server.append('s', '[4,5]')
     await using first = watchClient(stream, options)
@@ -101,7 +101,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(values(watched.data)).toEqual([1, 2, 3])
   })
 
-  it('is over when the stream is closed, once everything was read', async () => {
+  it('closes for good when the stream is closed and every value has been read', async () => {
     await server.append('s', '[1,2]')
     await using watched = watchClient(stream, options)
     await watched.nth('message')
@@ -117,7 +117,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(values(late.data)).toEqual([1, 2, 3])
   })
 
-  it('appends what is sent, one value for each message', async () => {
+  it('appends every sent message as one value', async () => {
     await using watched = watchClient(stream, options)
     await watched.nth('open')
     for (const message of ['{"a":1}', '[1,2]', '"text"']) watched.client.send(message)
@@ -126,14 +126,14 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
     expect(values(watched.data)).toEqual([{ a: 1 }, [1, 2], 'text', [[]]])
   })
 
-  it('gives back what the server refuses', async () => {
+  it('returns a message that the server rejects as undelivered', async () => {
     await using watched = watchClient(stream, options)
     await watched.nth('open')
     watched.client.send('no JSON')
     expect(await watched.nth('error')).toMatchObject({ diagnosis: { cause: 'http.400' }, undelivered: ['no JSON'] })
   })
 
-  it('brings text and bytes as they were appended', async () => {
+  it('delivers text and bytes unchanged from streams of their content types', async () => {
     const bytes = Uint8Array.from({ length: 300 }, (_, n) => n % 256)
     const text = await server.create('text', 'text/plain')
     await server.create('bytes', 'application/octet-stream')
@@ -156,7 +156,7 @@ it.each([
   [401, 'stop'],
   [403, 'stop'],
   [404, 'fallback'],
-] as const)('is refused with %s', async (status, verdict) => {
+] as const)('diagnoses a refusal with HTTP status %s, and its verdict', async (status, verdict) => {
   const refusing = createServer((_, response) => response.writeHead(status).end())
   const port = await listenOnLoopback(refusing)
   await using watched = watchClient(`http://127.0.0.1:${port}/s`, optionsOf('sse'))
@@ -167,7 +167,7 @@ it.each([
 it.each([
   ['durableStreams()', durableStreams()],
   ['centrifugo()', centrifugo()],
-])('%s: what cannot be read costs no connection, and is told', async (_, protocol) => {
+])('%s reports unreadable events as errors and stays open', async (_, protocol) => {
   const events = [
     'null',
     '{',
@@ -190,7 +190,7 @@ it.each([
   garbage.close()
 })
 
-it('moves from long-poll up to SSE while messages come, without loss or repetition', async () => {
+it('switches from long-poll to SSE while messages arrive, without loss or repetition', async () => {
   const { protocol, retry } = optionsOf('sse')
   const start = performance.now()
   const now = () => start + (performance.now() - start) * 20
@@ -205,7 +205,7 @@ it('moves from long-poll up to SSE while messages come, without loss or repetiti
   expect(watched.opened()).toEqual(['long-poll'])
   const count = 300
   const publishing = publishSlowly((value) => server.append('s', JSON.stringify([value, value])), numbered(count), 10)
-  // A slow way up, so that much comes by the old way while the new one is being dialled.
+  // A slow SSE connection, so that many messages arrive by long-poll while SSE is still being dialled.
   await proxy.set({ type: 'delay', ms: 40, only: 'event-stream' })
   await publishing
   await watched.nth('message', 2 * count)

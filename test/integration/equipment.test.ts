@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { findChromium } from '../support/chromium.ts'
 import { everything, hasWindows, isEquippedWith, missing, want } from '../support/equipment.ts'
 
-/** A machine that has nothing but Node and npm, and the sum that `.ci/run` ends with. */
+/** What tests do on a machine that has only Node and npm, and the summary line that `.ci/run` prints last. */
 const folder = mkdtempSync(join(tmpdir(), 'bare-machine-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 afterEach(() => vi.unstubAllEnvs())
@@ -21,14 +21,14 @@ describe('on a bare machine', () => {
     vi.stubEnv('CI', undefined)
   })
 
-  it('a test that wants something is skipped with the line that installs it', async () => {
+  it('a test that wants missing software is skipped with the command that installs it', async () => {
     const skip = vi.fn()
     await want({ skip } as never, 'nginx')
     expect(skip).toHaveBeenCalledWith('wants nginx: apt-get install nginx libnginx-mod-nchan')
     expect(readFileSync(join(folder, 'lacks'), 'utf8')).toBe('want nginx: apt-get install nginx libnginx-mod-nchan\n')
   })
 
-  it('everything that tests can want is missing, but for what npm has', async () => {
+  it('everything that tests can want is missing, except what comes with npm', async () => {
     vi.stubEnv('STEADFAST_CHROMIUM', 'none')
     vi.stubEnv('PATH', dirname(process.execPath))
     for (const what of everything) {
@@ -37,20 +37,20 @@ describe('on a bare machine', () => {
     }
   })
 
-  it('under CI it is run all the same, so that it fails', async () => {
+  it('under CI a test that wants missing software is not skipped', async () => {
     vi.stubEnv('CI', 'true')
     const skip = vi.fn()
     await want({ skip } as never, 'nginx')
     expect([await isEquippedWith('nginx'), skip.mock.calls]).toEqual([true, []])
   })
 
-  it('the browser is that of npm, which has no windows', { timeout: 180_000 }, async () => {
+  it('the browser is the Chromium of an npm package, which has no windows', { timeout: 180_000 }, async () => {
     expect(hasWindows(await findChromium())).toBe(false)
     expect(await isEquippedWith('a Chromium with windows')).toBe(false)
     expect(hasWindows({ executablePath: '/usr/bin/chromium', env: {} })).toBe(true)
   })
 
-  it('what has been installed is found', async () => {
+  it('a test that wants software is run once that is installed', async () => {
     for (const path of ['usr/sbin/nginx', 'usr/lib/nginx/modules/ngx_nchan_module.so']) {
       mkdirSync(dirname(join(folder, path)), { recursive: true })
       writeFileSync(join(folder, path), '')
@@ -65,7 +65,7 @@ const starts =
   /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster|startKafka|startSpring)\b[^}]*} from/
 const asksFirst = /\b(want|useChromium|useEngine|useRedis\w*|useKafka|useSpring)\(/
 
-it('each file that starts a program of the machine asks first whether it is there', () => {
+it('every test file that starts an external program first checks that it is installed', () => {
   const tests = resolve(import.meta.dirname, '..')
   const files = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'))
   const starting = files.filter((name) => starts.test(readFileSync(join(tests, name), 'utf8')))
@@ -73,7 +73,7 @@ it('each file that starts a program of the machine asks first whether it is ther
   expect(starting.filter((name) => !asksFirst.test(readFileSync(join(tests, name), 'utf8')))).toEqual([])
 })
 
-/** Pages, a proxy with TLS before it, a firewall. */
+/** Test files, each with a piece of software that it wants. */
 const wanting = [
   ['browser/nchan', 'a Chromium'],
   ['proxies/http2', 'a Chromium'],
@@ -82,7 +82,7 @@ const wanting = [
 ] as const
 
 describe('npm test', () => {
-  /** Runs these files on a machine that has Node alone, and no browser for which npm has one. */
+  /** Runs these test files as if the machine had only Node, and not even the Chromium of an npm package. */
   async function runBare(CI: string, names: readonly string[]) {
     const [outputFile, lacks] = [join(folder, `results-${CI}.json`), join(folder, `lacks-${CI}`)]
     const root = resolve(import.meta.dirname, '../..')
@@ -109,7 +109,7 @@ describe('npm test', () => {
     return { ran, ...results, lacks: existsSync(lacks) ? readFileSync(lacks, 'utf8') : '' }
   }
 
-  it('on a bare machine skips what wants something, and says what', { timeout: 120_000 }, async () => {
+  it('on a bare machine skips tests that want software, and records what they want', { timeout: 120_000 }, async () => {
     const { ran, numFailedTests, lacks } = await runBare(
       'false',
       wanting.map(([name]) => name),
@@ -118,7 +118,7 @@ describe('npm test', () => {
     for (const [, what] of wanting) expect(lacks).toContain(`want ${what}: apt-get install `)
   })
 
-  it('under CI fails there', { timeout: 120_000 }, async () => {
+  it('on a bare machine fails under CI', { timeout: 120_000 }, async () => {
     const { ran, numPassedTests, lacks } = await runBare('true', ['browser/tabs'])
     expect([ran, numPassedTests, lacks]).toEqual([false, 0, ''])
   })

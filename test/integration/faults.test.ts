@@ -5,7 +5,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ReferenceServer, type ReferenceServerOptions, startReferenceServer } from '../support/reference-server.ts'
 import { numbered, publishSlowly, type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The whole client with its whole ranking against a real server behind a proxy that does harm. */
+/** The whole client with all four transports against a real server behind a proxy that injects faults. */
 const ranking = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
 
 let server: ReferenceServer
@@ -29,7 +29,7 @@ function watch(options: RealtimeOptions = {}): WatchedClient {
   return watchClient(`${proxy.url}/events`, { transports: ranking, ...options })
 }
 
-/** Publishes until the client has heard something new, since it may still be dialling. */
+/** Publishes until the client has received a new message, since it may still be dialling. */
 async function hears(watched: WatchedClient, timeout = 5000): Promise<void> {
   const before = watched.data.length
   await vi.waitFor(
@@ -41,8 +41,8 @@ async function hears(watched: WatchedClient, timeout = 5000): Promise<void> {
   )
 }
 
-describe('a way that is slow or gone', () => {
-  it('costs two round trips over a WebSocket, and nothing else is dialled', async () => {
+describe('a client whose server is slow or unreachable', () => {
+  it('opens a WebSocket after two round trips, and dials nothing else', async () => {
     await proxy.set({ type: 'delay', ms: 50 })
     await using watched = watch()
     const { transport, elapsedMs } = await watched.nth('open')
@@ -53,7 +53,7 @@ describe('a way that is slow or gone', () => {
     expect(proxy.dials().map(({ kind }) => kind)).toEqual(['websocket'])
   })
 
-  it('is found again after a server that refuses for 3 s, without a storm', async () => {
+  it('reconnects after the server has refused connections for 3 s, without a retry storm', async () => {
     await using watched = watch()
     await watched.nth('open')
     await proxy.set({ type: 'refuse' })
@@ -70,7 +70,7 @@ describe('a way that is slow or gone', () => {
     expect(watched.of('close')).toMatchObject([{ code: 1006, final: false }])
   })
 
-  it('is given up when it accepts and hangs, and taken when it answers', async () => {
+  it('times out while the server accepts and hangs, and connects when it answers again', async () => {
     await proxy.set({ type: 'hang' })
     await using watched = watch({ connectTimeoutMs: 700, raceAfterMs: 100, retry: { minDelayMs: 100 } })
     const { diagnosis } = await watched.nth('error')
@@ -81,7 +81,7 @@ describe('a way that is slow or gone', () => {
     await hears(watched)
   })
 
-  it('is cut: nine losses by RST and the client is back on WebSocket nine times', async () => {
+  it('reconnects over WebSocket after each of nine connections lost by RST', async () => {
     await using watched = watch({ retry: { minDelayMs: 200 }, provingMs: 100 })
     for (let loss = 1; loss <= 9; loss += 1) {
       await watched.nth('open', loss)
@@ -95,7 +95,7 @@ describe('a way that is slow or gone', () => {
     expect(watched.causes()).toEqual(Array(9).fill('conn.dropped'))
   })
 
-  it('is reset at every accept, and then not', async () => {
+  it('keeps retrying while every connection is reset on accept, and opens a WebSocket afterwards', async () => {
     await proxy.set({ type: 'reset' })
     await using watched = watch({ retry: { minDelayMs: 100, maxDelayMs: 100 } })
     await watched.nth('error', 8)
@@ -106,8 +106,8 @@ describe('a way that is slow or gone', () => {
   })
 })
 
-describe('a box that dislikes WebSockets', () => {
-  it.each([400, 403, 426, 502])('refuses the upgrade with %i: SSE at once', async (status) => {
+describe('a client behind a middlebox that breaks WebSockets', () => {
+  it.each([400, 403, 426, 502])('falls back to SSE at once when the upgrade is refused with %i', async (status) => {
     await proxy.set({ type: 'refuse-upgrade', status })
     await using watched = watch()
     const startedAt = performance.now()
@@ -118,7 +118,7 @@ describe('a box that dislikes WebSockets', () => {
     expect(proxy.dials('websocket')).toHaveLength(1)
   })
 
-  it('swallows the upgrade: SSE by the race', async () => {
+  it('falls back to SSE by racing when the upgrade is never answered', async () => {
     await proxy.set({ type: 'swallow-upgrade' })
     await using watched = watch()
     const startedAt = performance.now()
@@ -131,7 +131,7 @@ describe('a box that dislikes WebSockets', () => {
     expect(watched.opened()).toEqual(['sse'])
   })
 
-  it('lets the handshake through and kills after 150 ms, every time: SSE after two dials, and it stays', async () => {
+  it('stays on SSE after at most three WebSocket dials when each is killed 150 ms after the handshake', async () => {
     await proxy.set({ type: 'kill-after-open', ms: 150, only: 'websocket' })
     await using watched = watch({ provingMs: 1000 })
     await vi.waitFor(() => expect(watched.opened()).toContain('sse'), 3000)
@@ -141,7 +141,7 @@ describe('a box that dislikes WebSockets', () => {
     expect(watched.data).toEqual(numbered(100))
   })
 
-  it('does so with SSE too: long-poll, though the server is quiet', async () => {
+  it('stays on long-poll when WebSocket and SSE are killed soon after they open, with an idle server', async () => {
     await proxy.set(
       { type: 'kill-after-open', ms: 150, only: 'websocket' },
       { type: 'kill-after-open', ms: 50, only: 'event-stream' },
@@ -154,7 +154,7 @@ describe('a box that dislikes WebSockets', () => {
     expect([proxy.dials('websocket').length, proxy.dials('event-stream').length].every((dials) => dials <= 4)).toBe(true)
   })
 
-  it('does so and there is nothing else: no storm', async () => {
+  it('starts no retry storm when WebSockets are killed after they open and HTTP transports fail', async () => {
     await proxy.set({ type: 'kill-after-open', ms: 150, only: 'websocket' })
     server.answer(['sse', 'long-poll', 'poll'], { status: 500 })
     await using watched = watch()
@@ -164,20 +164,20 @@ describe('a box that dislikes WebSockets', () => {
     expect(proxy.dials('websocket').length).toBeLessThanOrEqual(8)
   })
 
-  it('opens and passes nothing: a heartbeat finds out, and SSE carries on', async () => {
+  it('falls back to SSE when the heartbeat finds that an open WebSocket passes no frames', async () => {
     await proxy.set({ type: 'swallow-frames', only: 'websocket' })
     await using watched = watch({ heartbeat: { message: 'beat', reply: 'beat', intervalMs: 300, timeoutMs: 200 } })
     await vi.waitFor(() => expect(watched.opened()).toContain('sse'), 6000)
     expect(watched.causes()).toContain('conn.silent')
     expect(proxy.dials('websocket').length).toBeLessThanOrEqual(3)
     await hears(watched)
-    await sleep(700) // longer than silence is tolerated: comments are a sign of life
+    await sleep(700) // longer than silence is tolerated: comments in the stream count as traffic
     expect(watched.client.state).toMatchObject({ status: 'open', transport: 'sse' })
   })
 })
 
-describe('a connection without a path', () => {
-  it('is found by the heartbeat and replaced', async () => {
+describe('a half-open connection', () => {
+  it('is detected by the heartbeat and replaced', async () => {
     await using watched = watch({
       heartbeat: { message: 'beat', reply: 'beat', intervalMs: 200, timeoutMs: 200 },
       retry: { minDelayMs: 100 },
@@ -185,7 +185,7 @@ describe('a connection without a path', () => {
     await watched.nth('open')
     await sleep(700)
     expect(server.received.filter(({ data }) => data === 'beat').length).toBeGreaterThanOrEqual(2)
-    expect([watched.data, watched.opened()]).toEqual([[], ['websocket']]) // answers to heartbeats are nobody's business
+    expect([watched.data, watched.opened()]).toEqual([[], ['websocket']]) // heartbeat replies are not delivered
     await proxy.set({ type: 'half-open' })
     const cutAt = performance.now()
     expect(await watched.nth('close')).toMatchObject({ code: 1006, diagnosis: { cause: 'conn.silent' } })
@@ -195,7 +195,7 @@ describe('a connection without a path', () => {
     await hears(watched)
   })
 
-  it('is found by the silence of a stream that never was silent', async () => {
+  it('is detected when an event stream that carried comments falls silent', async () => {
     await using watched = watch({
       transports: ['sse'],
       heartbeat: { intervalMs: 300, timeoutMs: 300 },
@@ -210,8 +210,8 @@ describe('a connection without a path', () => {
   })
 })
 
-describe('a proxy that buffers', () => {
-  it('the head of SSE as well: long-poll by the race', async () => {
+describe('a client behind a proxy that buffers', () => {
+  it('head and body of SSE falls back to long-poll by racing', async () => {
     await start({ from: 'oldest' })
     await proxy.set({ type: 'refuse-upgrade', status: 403 }, { type: 'buffer', only: 'event-stream' })
     await using watched = watch()
@@ -221,7 +221,7 @@ describe('a proxy that buffers', () => {
     expect(new Set(watched.of('message').map(({ transport }) => transport))).toEqual(new Set(['long-poll']))
   })
 
-  it('the body of SSE alone: a heartbeat finds out, and long-poll carries on', async () => {
+  it('only the body of SSE falls back to long-poll by the heartbeat', async () => {
     await start({ from: 'oldest' })
     await proxy.set({ type: 'refuse-upgrade', status: 403 }, { type: 'swallow-frames', only: 'event-stream' })
     await using watched = watch({ heartbeat: { intervalMs: 300, timeoutMs: 300 }, retry: { minDelayMs: 50 } })

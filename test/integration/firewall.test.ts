@@ -8,7 +8,7 @@ import { RealtimeServers } from '../support/realtime-servers.ts'
 import { sessionTransports, type TransportName } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** What rules against attacks look for. */
+/** Texts that firewall rules take for attacks. */
 const texts = [
   'hello',
   'hello <script>alert(1)</script>',
@@ -34,7 +34,7 @@ const firewalls: readonly [FirewallName, number][] = [
   ['nginx', 1],
 ]
 
-describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia level %i', (name, level) => {
+describe.each(firewalls)('ModSecurity in %s with the OWASP Core Rule Set, paranoia level %i', (name, level) => {
   beforeEach((context) => want(context, `ModSecurity in ${name}`))
 
   it.each(sessionTransports.map(({ type }) => type))('lets %s pass, whatever the messages say', async (type: TransportName) => {
@@ -51,7 +51,7 @@ describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia le
     const isDone = () => expect(page.data.length + page.of('error').length).toBeGreaterThan(texts.length)
     await vi.waitFor(isDone, { timeout: 10_000, interval: 10 })
     expect(lost().slice(0, 2000)).toBe('[]')
-    // What is equal at a glance is not compared letter by letter, nor printed.
+    // Texts are compared by their index, so that a failure does not print hundreds of kilobytes.
     expect(page.data.map((each) => (typeof each === 'string' ? texts.indexOf(each) : 'bytes'))).toEqual([
       ...texts.keys(),
       'bytes',
@@ -59,12 +59,12 @@ describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia le
     expect(page.data.at(-1)).toEqual(bytes)
   })
 
-  it('refuses a body that is no form', async () => {
+  it('answers 403 to a request body that is not a form', async () => {
     await using servers = await RealtimeServers.start()
     await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
     const response = await rawPost(`${firewall.origin}/realtime`, { session: randomSession(), wait: 0 })
     expect(response.status).toBe(403)
-    // It writes its log when the answer has gone.
+    // ModSecurity writes its log after the response has been sent.
     await vi.waitFor(() => expect(firewall.rules()).toEqual(expect.arrayContaining(['920420', '949110'])), { timeout: 5000 })
   })
 })

@@ -12,11 +12,11 @@ import { startSockets } from '../support/socket-rig.ts'
 import { nodeHost } from '../support/watched-client.ts'
 import { startYServer } from '../support/y-server.ts'
 
-/** Editors on one document, over a gateway to the server that they have: the clients are as they are. */
+/** Editors on one document, through a gateway to their own server: the client libraries are unmodified. */
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 const soon = { timeout: 10_000, interval: 20 }
 
-/** The class that a page at the gateway gives to its client. */
+/** The WebSocket class that a page gives to its client library. */
 function pageClass(url: string, type: TransportName): WebSocketClass {
   const Socket = webSocketOver({ host: nodeHost, transports: [type === 'poll' ? { type, intervalMs: 100 } : type] })
   return class extends Socket {
@@ -27,7 +27,7 @@ function pageClass(url: string, type: TransportName): WebSocketClass {
   }
 }
 
-/** Both write at once, a connection is cut, both write again: in the end both have all. */
+/** Both editors write concurrently while all connections are cut once: in the end both have the same text and every insert. */
 async function converge(one: Y.Doc, other: Y.Doc, cut: () => void): Promise<void> {
   const texts = () => [one, other].map((document) => document.getText('t').toString())
   for (let index = 0; index < 30; index += 1) {
@@ -45,7 +45,7 @@ async function converge(one: Y.Doc, other: Y.Doc, cut: () => void): Promise<void
 }
 
 describe.each(transports)('over %s', (type) => {
-  it('hocuspocus: two editors agree, through a cut', async () => {
+  it('two hocuspocus editors converge despite a cut of all connections', async () => {
     const server = HocuspocusServer.configure({ port: 0, address: '127.0.0.1', quiet: true })
     await server.listen()
     await using sockets = await startSockets(gateway({ target: `ws://127.0.0.1:${server.address.port}` }))
@@ -67,7 +67,7 @@ describe.each(transports)('over %s', (type) => {
     await server.destroy()
   })
 
-  it('y-websocket: two editors agree, through a cut, and see each other', async () => {
+  it('two y-websocket editors converge despite a cut of all connections, and share awareness', async () => {
     await using server = await startYServer()
     const target = ({ request }: SessionOffer) => {
       const room = new URL(request.url ?? '/', 'http://gateway').searchParams.get('room')

@@ -14,7 +14,7 @@ import { watch } from '../support/socket-rig.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
 /** The snippets and the table of docs/guide/gateway.md. */
-it('gateway-command and gateway-config are what the command takes', () => {
+it('gateway-command and gateway-config are accepted by the steadfast command', () => {
   const [, line = ''] = snippetNamed('gateway-command').code.trim().split('\n')
   const [npx, steadfast, command, ...words] = line.split(' ')
   expect([npx, steadfast, command]).toEqual(['npx', 'steadfast', 'gateway'])
@@ -47,7 +47,7 @@ it('gateway-server connects a page to its backend', async () => {
   expect(servers.errors).toEqual([])
 })
 
-it('gateway-targets are the options of a server', async () => {
+it('gateway-targets creates the options of a server', async () => {
   const { options } = (await runSnippet(
     snippetNamed('gateway-targets'),
     { 'steadfast/gateway': { gateway } },
@@ -58,7 +58,7 @@ it('gateway-targets are the options of a server', async () => {
   expect(options.acceptSession).toBeTypeOf('function')
 })
 
-it('the table has all options of a gateway', () => {
+it('the options table lists every option of gateway()', () => {
   const rows = tableOf(documentation, 'gateway option')
   expect(rows.map((row) => row['gateway option'])).toEqual([...gatewayOptions])
 })

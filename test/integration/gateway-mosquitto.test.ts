@@ -11,7 +11,7 @@ const mosquitto = useBroker('mosquitto')
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 it.each(transports)(
-  'mqtt.js to mosquitto through the gateway over %s: each quality of service, bytes, keep-alive, through cuts',
+  'mqtt.js works with mosquitto through the gateway over %s: every QoS, bytes, keep-alive, despite cut connections',
   async (type) => {
     await using sockets = await startSockets(gateway({ target: mosquitto().url }))
     const Socket = webSocketOver({ host: nodeHost, transports: [transportOf(type)] })
@@ -37,7 +37,7 @@ it.each(transports)(
     }
     await vi.waitFor(() => expect(received).toHaveLength(60), { timeout: 15_000, interval: 10 })
     expect(received).toEqual(expected)
-    // The broker closes what does not ping for one and a half of `keepalive`.
+    // The broker closes a connection that sends no ping for one and a half times `keepalive`.
     await new Promise((resolve) => setTimeout(resolve, 2500))
     expect([client.connected, connects]).toEqual([true, 1])
     await client.endAsync()

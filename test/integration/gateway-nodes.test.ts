@@ -7,7 +7,7 @@ import { startSockets } from '../support/socket-rig.ts'
 
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
-/** Three gateways of their own over one store, behind a balancer that knows no affinity. */
+/** Three gateway servers over one store, behind a load balancer without affinity. */
 async function startNodes() {
   const backend = await startBackend()
   const sockets = await startSockets(() => gateway({ target: backend.url, leaseMs: 2000 }), { count: 3 })
@@ -21,7 +21,7 @@ async function startNodes() {
 }
 
 describe.each(transports)('three gateways without affinity, over %s', (type) => {
-  it('[SP20] one backend gets all of a page, in order, and once, through cuts', async () => {
+  it("[SP20] one backend connection gets all of a page's messages once and in order, despite cuts", async () => {
     await using nodes = await startNodes()
     const { socket, data, opened, log } = nodes.sockets.socket(type)
     await opened()
@@ -41,7 +41,7 @@ describe.each(transports)('three gateways without affinity, over %s', (type) => 
     await vi.waitFor(() => expect(connection?.closed).toEqual({ code: 4321, reason: 'done' }), 5000)
   })
 
-  it('[SP20] the end of the backend reaches the page, whatever node has it', async () => {
+  it("[SP20] the backend's close code reaches the page, whichever node holds the backend connection", async () => {
     await using nodes = await startNodes()
     const pages = Array.from({ length: 4 }, () => nodes.sockets.socket(type))
     for (const { opened } of pages) await opened()
@@ -53,7 +53,7 @@ describe.each(transports)('three gateways without affinity, over %s', (type) => 
   })
 })
 
-it('[SP20] when its node closes, the page and the backend are told at once', async () => {
+it('[SP20] when all nodes close, the page is closed with 1012 and the backend with 1001 at once', async () => {
   await using nodes = await startNodes()
   const { opened, closed } = nodes.sockets.socket('sse')
   await opened()

@@ -16,11 +16,11 @@ interface Page {
   readonly client: Client
   readonly receipts: string[]
   readonly errors: string[]
-  /** How often it has connected. */
+  /** How often the client has connected. */
   connects: number
 }
 
-/** A page with stompjs, whose sockets go over one transport. */
+/** A page with a stompjs client whose sockets use one transport. */
 async function pageOf(sockets: SocketBench, type: TransportName, connected: (client: Client) => void): Promise<Page> {
   const Socket = webSocketOver({ host: nodeHost, transports: [transportOf(type)] })
   const client = new Client({
@@ -43,7 +43,7 @@ async function pageOf(sockets: SocketBench, type: TransportName, connected: (cli
 const start = () => startSockets(gateway({ target: rabbit().url }))
 
 describe.each(transports)('RabbitMQ through the gateway over %s', (type) => {
-  it('a queue: receipts, bytes, heartbeats, through cuts of all connections', async () => {
+  it('a queue works with receipts, bytes and heartbeats, despite cuts of all connections', async () => {
     await using sockets = await start()
     const bodies: string[] = []
     const binary: Uint8Array[] = []
@@ -71,7 +71,7 @@ describe.each(transports)('RabbitMQ through the gateway over %s', (type) => {
     await page.client.deactivate()
   })
 
-  it('acknowledgments, what is given back, and transactions', async () => {
+  it('acknowledgments, redelivery after a nack, and transactions work', async () => {
     await using sockets = await start()
     const seen: [body: string, redelivered: string | undefined][] = []
     const pending: IMessage[] = []
@@ -103,7 +103,7 @@ describe.each(transports)('RabbitMQ through the gateway over %s', (type) => {
   })
 })
 
-it('stompjs connects again where the session has ended', async () => {
+it('stompjs reconnects after its session has been ended', async () => {
   await using sockets = await start()
   const queue = `/queue/again-${Date.now()}`
   const bodies: string[] = []
@@ -117,7 +117,7 @@ it('stompjs connects again where the session has ended', async () => {
   await page.client.deactivate()
 })
 
-it('the error of a broker that refuses its user reaches the page', async () => {
+it('the ERROR frame of a broker that rejects the login reaches the page', async () => {
   await using sockets = await start()
   const Socket = webSocketOver({ host: nodeHost, transports: ['sse'] })
   const errors: string[] = []

@@ -6,8 +6,8 @@ import { RawSocket, randomSession } from '../support/raw-client.ts'
 
 const soon = { timeout: 8000, interval: 10 }
 
-describe('what the backend gets of the request', () => {
-  it('headers, query and address of the client, over WebSocket and over HTTP', async () => {
+describe('the request to the backend', () => {
+  it('carries the headers, query and address of the client, over WebSocket and over HTTP', async () => {
     await using bench = await startGateway({}, { headers: ({ auth }) => ({ 'X-Auth': JSON.stringify(auth ?? null) }) })
     const url = bench.sockets.rig.servers.urls[0] ?? ''
     const headers = {
@@ -32,7 +32,7 @@ describe('what the backend gets of the request', () => {
     expect(bench.backend.connections[1]?.request.url).toBe('/backend?transport=sse')
   })
 
-  it('headers() that returns what no header can hold is reported without the value, and the client is refused', async () => {
+  it('is not made when headers() returns an invalid value, which is reported without being disclosed', async () => {
     await using bench = await startGateway({}, { headers: () => ({ 'X-Token': 'secret\r\nX: y' }) })
     const { diagnosis } = await bench.socket('websocket').closed()
     expect(diagnosis?.evidence).toMatchObject({ code: 4500 })
@@ -44,7 +44,7 @@ describe('what the backend gets of the request', () => {
 })
 
 describe('target()', () => {
-  it('does not lead to an origin that is not listed', async () => {
+  it('that returns an origin outside allowedTargets has the client refused with 4403', async () => {
     await using other = await startGateway()
     const { url } = other.backend
     await using bench = await startGateway(
@@ -56,7 +56,7 @@ describe('target()', () => {
     expect(other.backend.connections).toEqual([])
   })
 
-  it('leads where it may, and null refuses with 4403', async () => {
+  it('connects to an allowed URL, and refuses the client with 4403 when it returns null', async () => {
     await using other = await startGateway()
     const { url, port } = other.backend
     const target = ({ request }: { readonly request: { readonly url?: string | undefined } }) =>
@@ -76,7 +76,7 @@ describe('target()', () => {
     'ws://127.0.0.1:9/#',
     7,
     undefined,
-  ])('%j is reported, and the client is refused', async (given) => {
+  ])('that returns %j is reported, and the client refused with 4500', async (given) => {
     const target = () => given as string
     await using bench = await startGateway({}, { target, allowedTargets: ['ws://127.0.0.1:9'] })
     const { diagnosis } = await bench.socket('websocket').closed()
@@ -84,7 +84,7 @@ describe('target()', () => {
     expect(String(bench.sockets.rig.servers.errors[0])).toContain('gateway: target() must return a URL')
   })
 
-  it('that never settles counts as a backend that does not answer', async () => {
+  it('that never settles has the client refused with 4503 after connectTimeoutMs', async () => {
     const target = () => new Promise<null>(() => {})
     await using bench = await startGateway({}, { target, allowedTargets: ['ws://127.0.0.1:9'], connectTimeoutMs: 100 })
     const { diagnosis } = await bench.socket('websocket').closed()
@@ -92,7 +92,7 @@ describe('target()', () => {
   })
 })
 
-it('a redirect of the backend is not followed', async () => {
+it('a redirect by the backend is not followed', async () => {
   let asked = 0
   const elsewhere = createServer((socket) => {
     asked += 1
@@ -112,7 +112,7 @@ it('a redirect of the backend is not followed', async () => {
   elsewhere.close()
 })
 
-it('a client that is no socket is refused, and reaches no backend', async () => {
+it('a session client that is not a socket is refused with 4410, and no backend is dialled', async () => {
   await using bench = await startGateway()
   const plain = new RawSocket(bench.sockets.rig.servers.urls[0] ?? '', { session: randomSession(), turn: 1 })
   expect(await plain.over()).toMatchObject({ code: 4410 })

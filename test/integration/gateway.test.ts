@@ -8,7 +8,7 @@ import { startGateway } from '../support/gateway-rig.ts'
 import type { TransportName } from '../support/session-rig.ts'
 
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
-/** Accepts the handshake, and reads and ignores what follows. */
+/** Accepts the handshake, and reads and ignores all frames. */
 function answerOnly({ headers }: IncomingMessage, socket: Socket): boolean {
   const key = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   socket.write(
@@ -18,7 +18,7 @@ function answerOnly({ headers }: IncomingMessage, socket: Socket): boolean {
   return true
 }
 
-/** Accepts the connection, and says nothing. */
+/** Accepts the TCP connection and never answers the handshake. */
 function silent(_: IncomingMessage, socket: Socket): boolean {
   socket.resume()
   return true
@@ -27,7 +27,7 @@ function silent(_: IncomingMessage, socket: Socket): boolean {
 const soon = { timeout: 8000, interval: 10 }
 
 describe.each(transports)('over %s', (type) => {
-  it('echoes text and bytes in order, and the backend sees the end of the page', async () => {
+  it("echoes text and bytes in order, and passes the page's close code and reason to the backend", async () => {
     await using bench = await startGateway()
     const { socket, data, opened, closed, log } = bench.socket(type)
     await opened()
@@ -43,7 +43,7 @@ describe.each(transports)('over %s', (type) => {
     expect(log).toEqual(['open', [4321, 'done', true, 3]])
   })
 
-  it('carries 1 MiB of bytes each way', async () => {
+  it('carries 1 MiB of bytes in each direction', async () => {
     await using bench = await startGateway()
     const { socket, data, opened } = bench.socket(type)
     await opened()
@@ -53,7 +53,7 @@ describe.each(transports)('over %s', (type) => {
     expect(Buffer.compare(Buffer.from(data[0] as ArrayBuffer), Buffer.from(bytes))).toBe(0)
   })
 
-  it('opens with the subprotocol of the backend', async () => {
+  it('opens with the subprotocol that the backend selects, and fails if it selects none', async () => {
     await using bench = await startGateway({ handleProtocols: (protocols) => (protocols.has('b') ? 'b' : false) })
     const chosen = bench.socket(type, ['a', 'b'])
     await chosen.opened()
@@ -64,7 +64,7 @@ describe.each(transports)('over %s', (type) => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(1), soon)
   })
 
-  it('10,000 messages each way come in order through cuts', async () => {
+  it('delivers 10,000 messages in each direction in order, despite cut connections', async () => {
     const count = 10_000
     await using bench = await startGateway({
       onConnection: ({ socket }) => {
@@ -97,9 +97,9 @@ describe.each(transports)('over %s', (type) => {
   })
 })
 
-describe('the end of the backend', () => {
+describe('a connected backend', () => {
   it.each([1000, 1001, 1003, 1008, 1011, 1012, 1013, 1014, 3000, 4000, 4400, 4401, 4410, 4503, 4999])(
-    'with %i is the end of the page, after what was sent before',
+    'that closes with %i closes the page with the same code, after the last message',
     async (code) => {
       await using bench = await startGateway({
         onConnection: ({ socket }) => {
@@ -119,11 +119,11 @@ describe('the end of the backend', () => {
     ['a reset', (socket) => socket.resetAndDestroy()],
     ['a FIN', (socket) => socket.end()],
     ['garbage', (socket) => socket.write(Buffer.alloc(64, 0xff))],
-    // A close frame with 1006, which none may hold.
+    // A close frame with 1006, which must not be sent.
     ['an illegal close code', (socket) => socket.write(Buffer.of(0x88, 2, 0x03, 0xee))],
-    ['text that is no UTF-8', (socket) => socket.write(Buffer.of(0x81, 1, 0xff))],
+    ['invalid UTF-8', (socket) => socket.write(Buffer.of(0x81, 1, 0xff))],
   ]
-  it.each(ends)('by %s is 1006', async (_, end) => {
+  it.each(ends)('whose connection ends by %s closes the page with 1006', async (_, end) => {
     await using bench = await startGateway({
       onConnection: ({ request }) => void setTimeout(() => end(request.socket), 50),
     })
@@ -134,13 +134,13 @@ describe('the end of the backend', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('without a code is 1005', async () => {
+  it('that closes without a code closes the page with 1005', async () => {
     await using bench = await startGateway({ onConnection: ({ socket }) => socket.close() })
     const { closed } = bench.socket('websocket')
     expect(await closed()).toMatchObject({ code: 1005, reason: '', wasClean: true })
   })
 
-  it('by a message that is too large is 1009', async () => {
+  it('that sends a message over maxMessageBytes closes the page with 1009', async () => {
     await using bench = await startGateway(
       { onConnection: ({ socket }) => socket.send('x'.repeat(1001)) },
       { limits: { maxMessageBytes: 1000 } },
@@ -149,7 +149,7 @@ describe('the end of the backend', () => {
     expect(await closed()).toMatchObject({ code: 1009, wasClean: true })
   })
 
-  it('by silence: one that does not answer pings is given up', async () => {
+  it('that does not answer pings is disconnected, and the page closed with 1006', async () => {
     await using bench = await startGateway({ autoPong: false, onConnection: () => {} }, { pingMs: 150 })
     const { closed, opened } = bench.socket('websocket')
     await opened()
@@ -157,7 +157,7 @@ describe('the end of the backend', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('is not by silence where it answers pings', async () => {
+  it('that sends no messages but answers pings stays connected', async () => {
     let pings = 0
     await using bench = await startGateway(
       {
@@ -175,8 +175,8 @@ describe('the end of the backend', () => {
   })
 })
 
-describe('the end of the page', () => {
-  it.each([1000, 3000, 4000, 4001, 4400, 4401, 4409, 4410, 4503, 4999])('with %i is the end of the backend', async (code) => {
+describe("a page's socket", () => {
+  it.each([1000, 3000, 4000, 4001, 4400, 4401, 4409, 4410, 4503, 4999])('closing with %i closes the backend', async (code) => {
     await using bench = await startGateway()
     const { socket, opened, closed } = bench.socket('websocket')
     await opened()
@@ -188,7 +188,7 @@ describe('the end of the page', () => {
     expect(connection?.received).toEqual(['last'])
   })
 
-  it('without a code is 1000 to the backend', async () => {
+  it('that closes without a code closes the backend with 1000', async () => {
     await using bench = await startGateway()
     const { socket, opened, closed } = bench.socket('websocket')
     await opened()
@@ -197,7 +197,7 @@ describe('the end of the page', () => {
     await vi.waitFor(() => expect(bench.backend.connections[0]?.closed).toEqual({ code: 1000, reason: '' }), soon)
   })
 
-  it('by expiry is 1001', async () => {
+  it('that is disconnected for longer than resumeWindowMs closes the backend with 1001', async () => {
     await using bench = await startGateway({}, { resumeWindowMs: 400, heartbeatMs: 200 })
     const { opened } = bench.socket('websocket')
     await opened()
@@ -207,7 +207,7 @@ describe('the end of the page', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('by the loss of its record is 1001', async () => {
+  it('whose session record is lost closes the backend with 1001', async () => {
     await using bench = await startGateway({}, { pingMs: 100, resumeWindowMs: 2000 })
     const { opened } = bench.socket('websocket')
     await opened()
@@ -218,7 +218,7 @@ describe('the end of the page', () => {
     await vi.waitFor(() => expect(bench.backend.connections[0]?.closed).toEqual({ code: 1001, reason: '' }), soon)
   })
 
-  it('with a backend that never answers the Close frame leaves no socket', async () => {
+  it('that closes leaves no backend socket, even if the backend never answers the Close frame', async () => {
     await using bench = await startGateway({ upgrade: answerOnly })
     const { socket, opened, closed } = bench.socket('websocket')
     await opened()
@@ -227,7 +227,7 @@ describe('the end of the page', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), { timeout: 8000, interval: 50 })
   })
 
-  it('by the close of the server is 1012 to the page and 1001 to the backend', async () => {
+  it('closes with 1012, and the backend with 1001, when the server closes', async () => {
     await using bench = await startGateway()
     const { opened, closed } = bench.socket('websocket')
     await opened()
@@ -238,7 +238,7 @@ describe('the end of the page', () => {
   })
 })
 
-describe('a backend that does not accept', () => {
+describe('a backend that does not accept the handshake', () => {
   const answers: readonly [answer: string, cause: string][] = [
     ['HTTP/1.1 401 Unauthorized\r\n\r\n', '4401'],
     ['HTTP/1.1 403 Forbidden\r\n\r\n', '4403'],
@@ -254,7 +254,7 @@ describe('a backend that does not accept', () => {
     ['SSH-2.0-OpenSSH_9.2\r\n', '4503 the backend cannot be reached'],
     ['', '4503 the backend cannot be reached'],
   ]
-  it.each(answers)('%j fails the socket at once', async (answer, cause) => {
+  it.each(answers)('but answers %j makes the socket fail at once', async (answer, cause) => {
     await using bench = await startGateway({
       upgrade: (_, socket) => {
         socket.end(answer)
@@ -272,7 +272,7 @@ describe('a backend that does not accept', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('one that accepts the connection and says nothing is given up after connectTimeoutMs', async () => {
+  it('because it never answers makes the socket fail after connectTimeoutMs', async () => {
     await using bench = await startGateway({ upgrade: silent }, { connectTimeoutMs: 200 })
     const { closed } = bench.socket('sse')
     const { code, diagnosis } = await closed()
@@ -283,7 +283,7 @@ describe('a backend that does not accept', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('one that takes its time is dialled once, whatever transports the page tries meanwhile', async () => {
+  it('for 3.5 s is dialled only once, while the page tries other transports', async () => {
     let dials = 0
     await using bench = await startGateway({
       upgrade: (request, socket) => {
@@ -298,7 +298,7 @@ describe('a backend that does not accept', () => {
     expect(dials).toBe(1)
   })
 
-  it('a page that leaves meanwhile leaves no backend', async () => {
+  it('is disconnected when the page closes its socket meanwhile', async () => {
     await using bench = await startGateway({ upgrade: silent }, { connectTimeoutMs: 500 })
     const { socket, closed } = bench.socket('websocket')
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(1), soon)
@@ -307,7 +307,7 @@ describe('a backend that does not accept', () => {
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
   })
 
-  it('nobody who listens is 4503', async () => {
+  it('because nothing listens on its port makes the socket fail with 4503', async () => {
     await using bench = await startGateway({}, { target: 'ws://127.0.0.1:1/' })
     const { diagnosis } = await bench.socket('websocket').closed()
     expect(diagnosis?.evidence).toMatchObject({ code: 4503, reason: 'the backend cannot be reached' })
@@ -315,7 +315,7 @@ describe('a backend that does not accept', () => {
 })
 
 describe('back-pressure', () => {
-  it('a page that does not read stops its backend, and gets all of it later', async () => {
+  it('from a slow page pauses the backend, and the page gets every message later', async () => {
     const count = 40
     let sent = 0
     await using bench = await startGateway({
@@ -330,7 +330,7 @@ describe('back-pressure', () => {
     await proxy.set({ type: 'slow', bytesPerSecond: 20_000 })
     const { data, opened, log } = bench.socket('sse')
     await opened()
-    // What the kernel holds between the backend and the gateway comes on top of the 4 MiB.
+    // Bytes in kernel buffers between the backend and the gateway add to the 4 MiB that the gateway holds.
     await sleep(2000)
     const before = sent
     await sleep(1500)
@@ -343,7 +343,7 @@ describe('back-pressure', () => {
     expect(log).toEqual(['open'])
   })
 
-  it('a backend that does not read stops its page', async () => {
+  it('from a backend that does not read pauses the page', async () => {
     const count = 16
     await using bench = await startGateway({ onConnection: ({ socket }) => socket.pause() })
     const { socket, opened, log } = bench.socket('websocket')
@@ -372,7 +372,7 @@ describe('back-pressure', () => {
   })
 })
 
-it('what the page sends right after open, and the backend before it, arrives', async () => {
+it('messages sent by the page right after open, and by the backend before it, are delivered', async () => {
   await using bench = await startGateway({ onConnection: ({ socket }) => socket.send('welcome') })
   const { socket, data } = bench.socket('websocket')
   await once(socket as never, 'open')

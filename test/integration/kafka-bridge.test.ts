@@ -35,7 +35,7 @@ describe('kafkaBridge', () => {
     return started
   }
 
-  it('feeds two servers whose topics are in Kafka, each message once', async () => {
+  it('publishes every record once to the followers of two servers whose topics are in Kafka', async () => {
     const [source, topic] = [await nodes.newTopic(2), await nodes.newTopic(2)]
     const logs = [nodes.open(topic), nodes.open(topic)] as const
     const { sessions } = memoryStore()
@@ -50,7 +50,7 @@ describe('kafkaBridge', () => {
     await Promise.all(servers.map((server) => server.close()))
   })
 
-  it('goes on behind what was published, and waits for what is in flight when it is stopped', async () => {
+  it('finishes the publication in flight on stop(), and a new bridge resumes with the next record', async () => {
     const source = await nodes.newTopic()
     await produce(source, texts)
     const published: string[] = []
@@ -72,7 +72,7 @@ describe('kafkaBridge', () => {
     expect(published).toEqual(texts)
   })
 
-  it('repeats a publication that fails, reads nothing behind it, and the key lets the store drop what is repeated', async () => {
+  it('retries a failed publication before the next record, with a key by which the store drops the duplicate', async () => {
     const [source, topic] = [await nodes.newTopic(), await nodes.newTopic()]
     const log = nodes.open(topic)
     await produce(source, texts)
@@ -84,7 +84,7 @@ describe('kafkaBridge', () => {
         keys.push(key)
         await log.append(name, data, { key })
         calls += 1
-        // It has happened, and nobody knows.
+        // The record has been appended, but the bridge is told that it failed.
         if (calls === 3) throw new Error('no answer')
       },
     })
@@ -94,7 +94,7 @@ describe('kafkaBridge', () => {
     expect((await readAll(log, 'page')).texts).toEqual(texts)
   })
 
-  it("a record that cannot be mapped or published is reported and passed over; with 'stop' it ends the bridge", async () => {
+  it("reports and skips a record that cannot be mapped or published, and ends on it with onBadRecord 'stop'", async () => {
     const source = await nodes.newTopic()
     await produce(source, ['{"to":"a"}', 'no JSON', '{"to":null}', '{"to":"too large"}', '{"to":"b"}'])
     const [errors, published]: [unknown[], string[]] = [[], []]
@@ -123,7 +123,7 @@ it.each([
   [null, 'kafkaBridge: the argument must be an object of options; it was null.'],
   [{}, 'kafkaBridge: consumer must be a KafkaConsumer, such as platformaticConsumer('],
   [{ consumer: { start() {}, commit() {}, close() {} } }, 'kafkaBridge: publish must be a function; it was undefined.'],
-])('the options of kafkaBridge: %j', (options, message) => {
+])('kafkaBridge() and platformaticConsumer() throw for the invalid options %j', (options, message) => {
   expect(() => kafkaBridge(options as never)).toThrow(message)
   expect(() => platformaticConsumer(kafka, { ...options, clientId: 'a', bootstrapBrokers: ['a:1'] } as never)).toThrow(
     'platformaticConsumer: groupId must be a text without spaces; it was undefined.',

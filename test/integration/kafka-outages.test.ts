@@ -11,7 +11,7 @@ describe('kafkaTopics, when', () => {
     nodes.broker = broker
   })
 
-  /** Appends one message after the other until it is stopped; tells which were acknowledged. */
+  /** Appends messages one at a time until it is stopped, and records which were acknowledged. */
   function appending(append: (text: string) => Promise<number>) {
     const [acknowledged, failures]: [string[], Error[]] = [[], []]
     let isOver = false
@@ -36,7 +36,7 @@ describe('kafkaTopics, when', () => {
     return { acknowledged, failures, stop }
   }
 
-  it('the broker is killed and started again: what was acknowledged arrives, once and in order', async () => {
+  it('the broker is killed and restarted, delivers every acknowledged message once and in order', async () => {
     const topic = await nodes.newTopic(2)
     const [one, other] = [nodes.open(topic), nodes.open(topic)]
     const followers = [await follow(one, 'a'), await follow(other, 'a')]
@@ -56,11 +56,11 @@ describe('kafkaTopics, when', () => {
       expect(writer.acknowledged.filter((text) => !follower.texts.includes(text))).toEqual([])
       expect(follower.gaps).toEqual([])
     }
-    // Of each node one, however long it was away.
+    // At most one error per node, however long the broker was away.
     expect(nodes.reported.length).toBeLessThanOrEqual(2)
   })
 
-  it('the broker stands still: every call ends in time, and all goes on when it does', async () => {
+  it('the broker is frozen, rejects calls in time, and works again after the broker resumes', async () => {
     const topic = await nodes.newTopic()
     const [one, other] = [nodes.open(topic, { timeoutMs: 1000 }), nodes.open(topic, { timeoutMs: 1000 })]
     const follower = await follow(other, 'a')
@@ -82,7 +82,7 @@ describe('kafkaTopics, when', () => {
     expect(new Set(follower.texts).size).toBe(follower.texts.length)
   })
 
-  it('the Kafka topic is deleted and created anew: another epoch, a gap, and news again', async () => {
+  it('the Kafka topic is deleted and recreated, has a new epoch, reports a gap and announces again', async () => {
     const topic = await nodes.newTopic()
     const [one, other] = [nodes.open(topic), nodes.open(topic)]
     const followers = [await follow(one, 'a'), await follow(other, 'a')]

@@ -5,7 +5,7 @@ import type { TopicNews } from '../../src/server/store/ports.ts'
 import { useKafka } from '../support/kafka-broker.ts'
 import { all, endOf, follow, KafkaNodes, readAll, until } from '../support/kafka-nodes.ts'
 
-/** What is peculiar to `kafkaTopics()`, against a real broker. */
+/** The behaviour of `kafkaTopics()` beyond the contract of a `TopicLog`, against a real broker. */
 const nodes = new KafkaNodes()
 afterEach(() => nodes.closeAll())
 
@@ -17,7 +17,7 @@ describe('kafkaTopics', () => {
   })
 
   describe('memory', () => {
-    it('reads what is in memory no more from the log, and the rest from memory', async () => {
+    it('reads messages that are no longer in memory from the log, within maxMessages and maxBytes', async () => {
       const topic = await nodes.newTopic()
       const [writer, small] = [nodes.open(topic), nodes.open(topic, { maxBytes: 5000 })]
       await small.readAfter('a', 0, all)
@@ -32,7 +32,7 @@ describe('kafkaTopics', () => {
       expect(few.gaps).toEqual([])
     })
 
-    it('a node that starts later finds everything, and that a topic has no more', async () => {
+    it('a node that starts later reads every message, and finds the end of the topic', async () => {
       const topic = await nodes.newTopic()
       const writer = nodes.open(topic)
       await Promise.all(numbers(50).flatMap((text) => [writer.append('a', text), writer.append('b', text)]))
@@ -42,7 +42,7 @@ describe('kafkaTopics', () => {
         const late = nodes.open(topic, { warmUpMessages })
         expect((await readAll(late, 'a')).texts).toEqual(numbers(50))
         const { epoch, offset } = await endOf(late, 'a')
-        // Without having looked, it knows no more than that nothing is behind the place where it began.
+        // Before its first read the node knows only that the topic has nothing after the offset where the node started.
         expect([epoch, offset >= last.offset]).toEqual([last.epoch, true])
         expect(await late.readAfter('a', last.offset, all)).toEqual({ epoch, messages: [], lostThrough: 0, tail: last.offset })
         expect(await endOf(late, 'a')).toEqual(last)
@@ -50,7 +50,7 @@ describe('kafkaTopics', () => {
       }
     })
 
-    it('a reader for whom one read would have to fetch too much meets one gap', async () => {
+    it('a reader gets one gap when a read would have to scan more than scanBytes', async () => {
       const topic = await nodes.newTopic()
       const [writer, small] = [nodes.open(topic), nodes.open(topic, { maxBytes: 5000, scanBytes: 100_000 })]
       await small.readAfter('a', 0, all)
@@ -64,7 +64,7 @@ describe('kafkaTopics', () => {
       expect((await readAll(writer, 'a', offset)).gaps).toEqual([])
     })
 
-    it('announces messages with their data, so that nobody reads', async () => {
+    it('announces messages with their data, so that followers need no read', async () => {
       const topic = await nodes.newTopic(2)
       const [writer, other] = [nodes.open(topic), nodes.open(topic)]
       const followers = await Promise.all(['a', 'b', 'c'].map((name) => follow(other, name)))
@@ -79,7 +79,7 @@ describe('kafkaTopics', () => {
   })
 
   describe('options of append()', () => {
-    it('key: of nodes that append at the same time one is first, and nobody reads the others', async () => {
+    it('key: of concurrent appends with the same key only one is stored, and all return its offset', async () => {
       const topic = await nodes.newTopic()
       const [one, other] = [nodes.open(topic), nodes.open(topic)]
       await Promise.all([endOf(one, 'a'), endOf(other, 'a')])
@@ -97,7 +97,7 @@ describe('kafkaTopics', () => {
       expect(await late.append('a', 'again', { key: 'key 10' })).toBe((await endOf(late, 'a')).offset)
     })
 
-    it('maxMessages: the last that were appended are kept, at the next read', async () => {
+    it('maxMessages: a read returns only the last messages appended, after a gap', async () => {
       const topic = await nodes.newTopic()
       const [one, other] = [nodes.open(topic), nodes.open(topic)]
       for (const text of numbers(5)) await one.append('a', text, { maxMessages: 3 })
@@ -109,7 +109,7 @@ describe('kafkaTopics', () => {
       }
     })
 
-    it('maxAgeMs: what is older is not read, in memory and in the log', async () => {
+    it('maxAgeMs: older messages are read neither from memory nor from the log', async () => {
       const topic = await nodes.newTopic()
       const [one, small] = [nodes.open(topic), nodes.open(topic, { maxBytes: 500 })]
       await endOf(small, 'a')
@@ -123,7 +123,7 @@ describe('kafkaTopics', () => {
       }
     })
 
-    it('a message that the broker does not take is refused, and those beside it are appended', async () => {
+    it('a message too large for the broker is rejected, and those appended with it are stored', async () => {
       const topic = await nodes.newTopic()
       const log = nodes.open(topic)
       const appended = ['small', 'x'.repeat(2_000_000), 'small too'].map((text) => log.append('a', text))
@@ -134,7 +134,7 @@ describe('kafkaTopics', () => {
     })
   })
 
-  it('reads what other producers have written: the key is the topic, the value a text', async () => {
+  it('reads records of other producers, with the key as the topic and the value as text', async () => {
     const topic = await nodes.newTopic(5)
     const log = nodes.open(topic)
     const names = ['a', 'é€😀', 'user:1234567', 'x'.repeat(99)]
@@ -151,7 +151,7 @@ describe('kafkaTopics', () => {
     }
   })
 
-  it('deleted records are a gap, for those who had not read them', async () => {
+  it('deleted records are a gap for readers that had not read them', async () => {
     const topic = await nodes.newTopic()
     const [one, other] = [nodes.open(topic), nodes.open(topic)]
     const quiet = await one.append('quiet', 'x')
@@ -168,13 +168,13 @@ describe('kafkaTopics', () => {
       expect((await log.readAfter('a', offset, all)).messages).toHaveLength(6)
       expect((await endOf(log, 'a')).offset).toBe(next)
     }
-    // Whoever has seen the quiet topic knows that nothing of it was lost.
+    // A reader at the end of the quiet topic gets no gap.
     expect((await readAll(one, 'quiet', quiet)).gaps).toEqual([])
     const { offset } = await endOf(late, 'quiet')
     expect((await readAll(late, 'quiet', offset)).gaps).toEqual([])
   })
 
-  it('a Kafka topic that does not exist is waited for, and said to be missing', async () => {
+  it('a missing Kafka topic is reported once, and used as soon as it exists', async () => {
     const log = nodes.open('topic-later', { timeoutMs: 1200 })
     const heard: (TopicNews | null)[] = []
     const watch = log.watch('a', (news) => heard.push(news))
@@ -189,7 +189,7 @@ describe('kafkaTopics', () => {
     expect(nodes.reported).toHaveLength(1)
   })
 
-  it('leaves nothing behind when it is closed, and its calls reject', async () => {
+  it('close() leaves no socket or timer, and rejects pending and later calls', async () => {
     const count = () => process.getActiveResourcesInfo().filter((what) => /TCP|Timeout/.test(what)).length
     const topic = await nodes.newTopic()
     const before = count()
@@ -206,7 +206,7 @@ describe('kafkaTopics', () => {
   })
 })
 
-describe('the options of kafkaTopics', () => {
+describe('invalid options', () => {
   const client = platformaticKafka(kafka, { clientId: 'test', bootstrapBrokers: ['127.0.0.1:1'] })
   const good = { client, topic: 'a' }
 
@@ -225,7 +225,7 @@ describe('the options of kafkaTopics', () => {
     [{ ...good, keyWindowMs: 1000 }, 'kafkaTopics: keyWindowMs must be 120,000 or more; it was 1000.'],
     [{ ...good, maxBytes: 1.5 }, 'kafkaTopics: maxBytes must be an integer from 1 up; it was 1.5.'],
     [{ ...good, onError: 'log' }, "kafkaTopics: onError must be a function; it was 'log'."],
-  ])('%j', (options, message) => {
+  ])('make kafkaTopics() throw a TypeError: %j', (options, message) => {
     const make = () => kafkaTopics(options as never)
     expect(make).toThrow(TypeError)
     expect(make).toThrow(message)
@@ -240,7 +240,7 @@ describe('the options of kafkaTopics', () => {
     [kafka, { bootstrapBrokers: ['a:1'] }, 'platformaticKafka: clientId must be a text without spaces; it was undefined.'],
     [kafka, { clientId: 'a', bootstrapBrokers: 'a:1' }, 'bootstrapBrokers must be a list of texts, at least one; it was'],
     [kafka, undefined, 'platformaticKafka: the argument must be an object of options; it was undefined.'],
-  ])('of platformaticKafka: %#', (module, options, message) => {
+  ])('make platformaticKafka() throw a TypeError: case %#', (module, options, message) => {
     const make = () => platformaticKafka(module as never, options as never)
     expect(make).toThrow(TypeError)
     expect(make).toThrow(message)

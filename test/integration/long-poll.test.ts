@@ -4,7 +4,7 @@ import { type Host, type PageSignal, plain, type RealtimeOptions } from '../../s
 import { pausesOf, type Script, startScripted } from '../support/scripted-server.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
-/** The rules of long-poll and poll, against a server that says them answer by answer. */
+/** The rules of long-poll and poll, against a server whose answers each test scripts. */
 async function startPolling(script: Script, options: RealtimeOptions = {}) {
   const server = await startScripted(script)
   const watched = watchClient(`${server.origin}/events`, { transports: ['long-poll'], retry: { minDelayMs: 20 }, ...options })
@@ -22,9 +22,9 @@ async function startPolling(script: Script, options: RealtimeOptions = {}) {
 const monday = 'Mon, 05 Jan 2026 00:00:00 GMT'
 const mondaySeconds = Date.parse(monday) / 1000
 
-// They wait for seconds, each with a server of its own that has next to nothing to do.
+// Concurrent, since each test waits for seconds and has an almost idle server of its own.
 describe.concurrent('an answer', () => {
-  it('of 200 is a message, of NDJSON one for each line, of a binary type bytes; empty ones are nothing', async () => {
+  it('with 200 is a message: one per line for NDJSON, bytes for a binary type, none when empty', async () => {
     await using test = await startPolling((_, response, n) => {
       const answer: [number, Record<string, string>, (string | Buffer)?] | undefined = [
         [200, { 'Content-Type': 'text/plain' }, 'one\nmessage'] as [number, Record<string, string>, string],
@@ -50,7 +50,7 @@ describe.concurrent('an answer', () => {
     expect(test.watched.of('error')).toEqual([])
   })
 
-  it.each([204, 304, 408])('of %i is nothing new, and not a failure', async (status) => {
+  it.each([204, 304, 408])('with %i brings no message and is not a failure', async (status) => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.writeHead(status).end()
       else if (n === 2) response.end('news')
@@ -59,13 +59,13 @@ describe.concurrent('an answer', () => {
     expect([test.watched.data, test.watched.of('error'), test.watched.opened()]).toEqual([['news'], [], ['long-poll']])
   })
 
-  it.each(['text/html', 'text/html; charset=utf-8', 'TEXT/HTML'])('of %s is never a message', async (type) => {
+  it.each(['text/html', 'text/html; charset=utf-8', 'TEXT/HTML'])('of type %s is never a message', async (type) => {
     await using test = await startPolling((_, response) => response.writeHead(200, { 'Content-Type': type }).end('<p>Hello'))
     expect((await test.watched.nth('error')).diagnosis).toMatchObject({ cause: 'http.not_realtime' })
     expect([test.watched.data, test.watched.opened()]).toEqual([[], []])
   })
 
-  it('without a type is no message where it is a page, and is one where it is a piece of HTML', async () => {
+  it('without a type is rejected if it is an HTML document, and delivered if it is an HTML fragment', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.end('\n<!doctype html><html lang="en"><p>Log in</p></html>')
       else if (n === 2) response.end('<p>Hello</p>')
@@ -74,7 +74,7 @@ describe.concurrent('an answer', () => {
     expect([test.watched.data, test.watched.causes()]).toEqual([['<p>Hello</p>'], ['http.not_realtime']])
   })
 
-  it('that breaks off in its body is a loss, and no message', async () => {
+  it('that breaks off in its body is a lost connection, not a message', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.end('one')
       else if (n === 2) {
@@ -87,13 +87,13 @@ describe.concurrent('an answer', () => {
   })
 })
 
-describe.concurrent('the pace', () => {
+describe.concurrent('long-poll', () => {
   it.each([
-    ['nothing, at once', (response) => response.writeHead(204).end()],
+    ['empty, at once', (response) => response.writeHead(204).end()],
     ['the same under the same cursor, at once', (response) => response.writeHead(200, { ETag: 'x' }).end('same')],
     ['the same without a cursor, at once', (response) => response.end('same')],
   ] as [string, (response: Parameters<Script>[1]) => void][])(
-    'is about one request a second when all it hears is %s',
+    'sends about one request a second when every answer is %s',
     async (name, answer) => {
       await using test = await startPolling((_, response) => answer(response))
       await test.watched.nth('open')
@@ -104,7 +104,7 @@ describe.concurrent('the pace', () => {
     },
   )
 
-  it('does not slow down what moves', async () => {
+  it('is not slowed down while every answer has a new cursor', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n <= 100) response.writeHead(200, { ETag: String(n) }).end(`m${n}`)
     })
@@ -113,7 +113,7 @@ describe.concurrent('the pace', () => {
     expect(performance.now() - startedAt).toBeLessThan(2000)
   })
 
-  it('asks again at once after an answer that was held for a second', async () => {
+  it('sends the next request at once after an answer that was held for a second', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n <= 2) setTimeout(() => response.writeHead(204).end(), 1100)
     })
@@ -121,7 +121,7 @@ describe.concurrent('the pace', () => {
     expect(Math.max(...pausesOf(test.server.gets()))).toBeLessThan(1500)
   })
 
-  it('ends a request itself before a server does, which is no failure, and is open after 2 s of holding', async () => {
+  it('ends a held request after timeoutMs without an error, and is open after 2 s', async () => {
     const answersQuestions: Script = ({ path }, response) => path === '/' && response.writeHead(404).end()
     await using test = await startPolling(answersQuestions, { transports: [{ type: 'long-poll', timeoutMs: 400 }] })
     const startedAt = performance.now()
@@ -137,7 +137,7 @@ describe.concurrent('the pace', () => {
 })
 
 describe.concurrent('the cursor', () => {
-  it('is Last-Modified and ETag together, percent-encoded in the query, without any header of its own', async () => {
+  it('is Last-Modified and ETag together, sent percent-encoded in the query and in no header', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n <= 2) response.writeHead(200, { 'Last-Modified': monday, ETag: `${n},[1]&` }).end(`m${n}`)
     })
@@ -148,7 +148,7 @@ describe.concurrent('the cursor', () => {
     expect(test.watched.of('message').map(({ id }) => id)).toEqual([`${mondaySeconds}:1,[1]&`, `${mondaySeconds}:2,[1]&`])
   })
 
-  it('survives empty answers that carry half of it, none of it, or an older tag', async () => {
+  it('is kept after empty answers that have only an ETag or neither header', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.writeHead(200, { 'Last-Modified': monday, ETag: '7' }).end('m')
       else if (n <= 4) response.writeHead([408, 304, 204][n - 2] ?? 204, n === 2 ? { ETag: '0' } : {}).end()
@@ -157,7 +157,7 @@ describe.concurrent('the cursor', () => {
     expect(test.cursors()).toEqual([null, ...Array(4).fill(`${mondaySeconds}:7`)])
   })
 
-  it('is taken from an empty answer that carries all of it', async () => {
+  it('is taken from an empty answer that has both headers', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n <= 2) response.writeHead(204, { 'Last-Modified': monday, ETag: String(n) }).end()
     })
@@ -168,7 +168,7 @@ describe.concurrent('the cursor', () => {
   it.each([
     ['a header', 'X-Cursor'],
     ['a function', ({ headers }: { headers: Headers }) => headers.get('x-cursor')],
-  ] as const)('is read from %s if that is named, and written into the parameter that is named', async (_name, cursorFrom) => {
+  ] as const)('is read from %s given as cursorFrom, and sent in the parameter cursorParameter', async (_name, cursorFrom) => {
     await using test = await startPolling(
       (_, response, n) => {
         if (n > 4) return
@@ -187,7 +187,7 @@ describe.concurrent('the cursor', () => {
 describe('poll', () => {
   const transports = [{ type: 'poll', intervalMs: 200 }] as const
   const nothing: Script = (_, response) => response.writeHead(204).end()
-  /** A page whose signals the test gives. */
+  /** The host of a page whose signals the test emits with `page.say()`. */
   function pageHost(page: { isHidden: boolean; say: (signal: PageSignal) => void }): Partial<Host> {
     const listen = (listener: (signal: PageSignal) => void) => {
       page.say = listener
@@ -196,7 +196,7 @@ describe('poll', () => {
     return { ...nodeHost, listen, isHidden: () => page.isHidden }
   }
 
-  it('asks at its interval and up to a fifth later, never in step', async () => {
+  it('polls at its interval plus a random delay of up to a fifth', async () => {
     await using test = await startPolling(nothing, { transports })
     await vi.waitFor(() => expect(test.server.gets()).toHaveLength(9), 5000)
     const pauses = pausesOf(test.server.gets())
@@ -205,7 +205,7 @@ describe('poll', () => {
     expect(new Set(pauses.map(Math.round)).size).toBeGreaterThan(4)
   })
 
-  it('asks a sixth as often while the page is hidden, and at once when it is shown', async () => {
+  it('polls a sixth as often while the page is hidden, and at once when it becomes visible', async () => {
     const page = { isHidden: true, say: (_: PageSignal) => {} }
     await using test = await startPolling(nothing, { transports, host: pageHost(page) })
     await test.watched.nth('open')
@@ -217,7 +217,7 @@ describe('poll', () => {
     await vi.waitFor(() => expect(test.server.gets().length).toBeGreaterThanOrEqual(5), 3000)
   })
 
-  it('hangs up on pagehide and resumes where it was on pageshow', async () => {
+  it('stops on pagehide, and resumes at its cursor on pageshow', async () => {
     const page = { isHidden: false, say: (_: PageSignal) => {} }
     await using test = await startPolling((_, response, n) => response.writeHead(200, { ETag: String(n) }).end(`m${n}`), {
       transports,
@@ -233,7 +233,7 @@ describe('poll', () => {
     expect(test.cursors()[before]).toBe(String(before))
   })
 
-  it('is lost when an answer does not come in time', async () => {
+  it('reports net.timeout and reconnects when an answer takes longer than connectTimeoutMs', async () => {
     await using test = await startPolling((_, response, n) => n !== 2 && response.end(`m${n}`), {
       transports,
       connectTimeoutMs: 300,

@@ -5,7 +5,7 @@ import { startFaultProxy } from '../support/fault-proxy.ts'
 import { type Mercure, startMercure } from '../support/mercure.ts'
 import { nodeHost, numbered, publishSlowly, watchClient } from '../support/watched-client.ts'
 
-/** A hub by the library of Mercure itself. */
+/** A hub built with the official Mercure library. */
 let hub: Mercure
 beforeEach(async (context) => {
   await want(context, 'a Mercure hub')
@@ -21,7 +21,7 @@ const options = {
 } as const
 const bearing = (token: string) => ({ prepare: async () => ({ headers: { Authorization: `Bearer ${token}` } }) })
 
-it('brings the updates of its topics with their ids and types, in order', async () => {
+it('receives the updates of its topics with their ids and types, in order', async () => {
   const protocol = mercure({ topics: [books, 'https://example.com/authors/{id}'] })
   await using watched = watchClient(hub.url, { ...options, protocol })
   await watched.nth('open')
@@ -35,7 +35,7 @@ it('brings the updates of its topics with their ids and types, in order', async 
   ])
 })
 
-it('takes the topics of the URL, where the application names them there', async () => {
+it('subscribes to the topics in the URL when mercure() is given none', async () => {
   const url = `${hub.url}?topic=${encodeURIComponent(books)}&topic=x`
   await using watched = watchClient(url, { ...options, protocol: mercure() })
   await watched.nth('open')
@@ -78,7 +78,7 @@ it('resumes after a restart of the hub', async () => {
   expect(watched.data).toEqual(['1', '2'])
 })
 
-it('begins where it is told to', async () => {
+it('starts with the earliest update or after the one named by lastEventId', async () => {
   const id = await hub.publish(books, '1')
   await hub.publish(books, '2')
   await using all = watchClient(hub.url, { ...options, protocol: mercure({ topics: [books], lastEventId: 'earliest' }) })
@@ -88,7 +88,7 @@ it('begins where it is told to', async () => {
   expect([all.data, rest.data]).toEqual([['1', '2'], ['2']])
 })
 
-it('tells that the hub no longer has the update behind which it was to go on, and goes on', async () => {
+it('reports a gap when the hub no longer has the update named by lastEventId, and keeps receiving', async () => {
   await hub.publish(books, '1', { id: 'urn:1é' })
   for (const [lastEventId, gaps] of [
     ['urn:1é', []],
@@ -102,7 +102,7 @@ it('tells that the hub no longer has the update behind which it was to go on, an
   }
 })
 
-it('publishes what is sent, as one update or as the application says', async () => {
+it('publishes sent messages with the fixed or computed settings of the publish option', async () => {
   const token = hub.token({ publish: ['*'], subscribe: ['*'] })
   await using subscriber = watchClient(hub.url, { ...options, ...bearing(token) })
   await subscriber.nth('open')
@@ -128,7 +128,7 @@ it('publishes what is sent, as one update or as the application says', async () 
   expect([...plainly.causes(), ...specially.causes()]).toEqual([])
 })
 
-it('brings what is private to those alone whose token names the topic', async () => {
+it('receives private updates only with a token for their topic', async () => {
   await using entitled = watchClient(hub.url, { ...options, ...bearing(hub.token({ subscribe: [books] })) })
   await using other = watchClient(hub.url, { ...options, ...bearing(hub.token({ subscribe: ['y'] })) })
   await entitled.nth('open')
@@ -140,7 +140,7 @@ it('brings what is private to those alone whose token names the topic', async ()
   expect([entitled.data, other.data]).toEqual([['private', 'public'], ['public']])
 })
 
-it('is let in by a cookie too', async () => {
+it('is authorised by a cookie as well as by a header', async () => {
   const Cookie = `mercureAuthorization=${hub.token({ subscribe: [books] })}`
   const host: typeof nodeHost = {
     ...nodeHost,
@@ -153,7 +153,7 @@ it('is let in by a cookie too', async () => {
   expect(watched.data).toEqual(['private'])
 })
 
-it('is refused with a wrong token, and asks for a fresh one', async () => {
+it('asks for a fresh token after a 401, and closes for good if that is refused too', async () => {
   const tokens = ['wrong', hub.token({ subscribe: ['*'] })]
   const prepare = async () => ({ headers: { Authorization: `Bearer ${tokens.shift() ?? 'none'}` } })
   await using renewed = watchClient(hub.url, { ...options, prepare })
@@ -164,9 +164,9 @@ it('is refused with a wrong token, and asks for a fresh one', async () => {
 })
 
 it.each([
-  ['without a token', undefined, { publish: { topic: books } }, 'http.401'],
+  ['without permission to publish', undefined, { publish: { topic: books } }, 'http.401'],
   ['without a topic to publish to', ['*'], {}, 'http.400'],
-] as const)('gives back what the hub does not publish: %s', async (_, publish, settings, cause) => {
+] as const)('returns a message that the hub rejects as undelivered: %s', async (_, publish, settings, cause) => {
   const token = hub.token({ subscribe: ['*'], ...(publish && { publish }) })
   const protocol = mercure({ topics: [books], ...settings })
   await using watched = watchClient(hub.url, { ...options, ...bearing(token), protocol })
@@ -175,7 +175,7 @@ it.each([
   expect(await watched.nth('error')).toMatchObject({ diagnosis: { cause }, undelivered: ['lost?'] })
 })
 
-it('is found behind the whole ranking, since a hub has event streams only', async () => {
+it('falls back to SSE with the default transports, since a hub serves event streams only', async () => {
   const { transports: _, ...others } = options
   await using watched = watchClient(hub.url, others)
   expect((await watched.nth('open')).transport).toBe('sse')

@@ -5,7 +5,7 @@ import { listenOnLoopback } from '../support/loopback.ts'
 import { type Neighbour, neighbours } from '../support/neighbours.ts'
 import { RawSocket, RawStream, randomSession, rawSend } from '../support/raw-client.ts'
 
-/** Ours on one server, and somebody else. */
+/** An HTTP server that a `RealtimeServer` shares with another library. */
 interface Shared extends AsyncDisposable {
   readonly http: Server
   readonly port: number
@@ -23,9 +23,9 @@ async function shared(name: string, order: string): Promise<Shared> {
     onMessage: (session, { data }) => session.send(data),
     onError: (error) => errors.push(error),
   })
-  if (order === 'we come first') realtime.attach(http)
+  if (order === 'first') realtime.attach(http)
   const neighbour = await moving(http)
-  if (order === 'we come last') realtime.attach(http)
+  if (order === 'last') realtime.attach(http)
   const port = await listenOnLoopback(http)
   return {
     ...{ http, port, realtime, neighbour, errors },
@@ -38,7 +38,7 @@ async function shared(name: string, order: string): Promise<Shared> {
   }
 }
 
-async function weAreServed(port: number): Promise<void> {
+async function expectRealtimeWorks(port: number): Promise<void> {
   const url = `http://127.0.0.1:${port}/realtime`
   const session = randomSession()
   const socket = await new RawSocket(url, { session, turn: 1 }).opened()
@@ -52,15 +52,15 @@ async function weAreServed(port: number): Promise<void> {
   stream.hangUp()
 }
 
-const orders = ['we come first', 'we come last']
+const orders = ['first', 'last']
 
-describe.each(orders)('%s', (order) => {
-  it.each(Object.keys(neighbours))('beside %s', async (name) => {
+describe.each(orders)('a RealtimeServer attached %s to a shared HTTP server', (order) => {
+  it.each(Object.keys(neighbours))('works beside %s, which still works after close()', async (name) => {
     await using both = await shared(name, order)
     const { port, neighbour, realtime, errors } = both
-    await weAreServed(port)
+    await expectRealtimeWorks(port)
     await neighbour.check(port)
-    await weAreServed(port)
+    await expectRealtimeWorks(port)
     expect(errors).toEqual([])
     await realtime.close({ drainMs: 0 })
     await neighbour.check(port)

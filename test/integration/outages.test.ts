@@ -25,7 +25,7 @@ describe('a server that speaks WebSocket only', () => {
   it.each([
     [10, 426],
     [3, 404],
-  ])('is restarted %i times (%i to all else), and the client is back over WebSocket each time', async (restarts, status) => {
+  ])('gets the client back over WebSocket after each of %i restarts, with %i for HTTP requests', async (restarts, status) => {
     server.answer(http, { status })
     await using watched = watch({ retry: { minDelayMs: 200, maxDelayMs: 400 } })
     for (let restart = 1; restart <= restarts; restart += 1) {
@@ -39,7 +39,7 @@ describe('a server that speaks WebSocket only', () => {
     await vi.waitFor(() => expect(watched.data).toEqual(['still there']))
   })
 
-  it('is not given up in an outage of many rounds', async () => {
+  it('is retried through an outage of many rounds until it is back', async () => {
     server.answer(http, { status: 404 })
     await using watched = watch({ retry: { minDelayMs: 20, maxDelayMs: 40 } })
     await watched.nth('open')
@@ -52,7 +52,7 @@ describe('a server that speaks WebSocket only', () => {
   })
 })
 
-it('comes back to a server that was down for 3 s, on WebSocket, within the next window', async () => {
+it('reconnects over WebSocket within 5 s to a server that was down for 3 s', async () => {
   await using watched = watch()
   await watched.nth('open')
   await server.restart({ downMs: 3000 })
@@ -63,7 +63,7 @@ it('comes back to a server that was down for 3 s, on WebSocket, within the next 
   expect(Math.max(...delays)).toBeLessThanOrEqual(5000)
 })
 
-it('keeps a Retry-After that any transport hears, on all transports', async () => {
+it('applies a Retry-After received on one transport to all transports', async () => {
   server.answer(everything, { status: 503, retryAfter: 2 })
   await using watched = watch({ probe: false, retry: { minDelayMs: 10, maxDelayMs: 10 } })
   await vi.waitFor(() => expect(watched.client.state.status).toBe('waiting'))
@@ -75,11 +75,11 @@ it('keeps a Retry-After that any transport hears, on all transports', async () =
 })
 
 it.each([
-  ['404 while it is deployed', { status: 404 }],
+  ['404', { status: 404 }],
   ['404 with a page', { status: 404, body: '<h1>Not found</h1>' }],
   ['403 with a page', { status: 403, body: '<h1>Request blocked</h1>' }],
   ['200 with a page', { status: 200, body: '<h1>Log in to this network</h1>' }],
-])('goes on where everything is answered with %s, and opens when it is not any more', async (_, answer) => {
+])('keeps retrying while every request is answered with %s, and opens once SSE works', async (_, answer) => {
   server.answer(everything, answer)
   await using watched = watch({ retry: { minDelayMs: 20, maxDelayMs: 40 } })
   await watched.nth('error', 40)
@@ -88,7 +88,7 @@ it.each([
   expect((await watched.nth('open')).transport).toBe('sse')
 })
 
-it('stops when everything is 401, having asked for fresh credentials once', async () => {
+it('closes for good when every request gets 401, after one round with refreshed credentials', async () => {
   server.answer(everything, { status: 401 })
   await using plain = watch({ probe: false })
   expect(await plain.nth('close')).toMatchObject({ code: 4401, final: true, diagnosis: { cause: 'http.401' } })
@@ -111,7 +111,7 @@ describe('a race', () => {
   })
   afterEach(() => proxy.close())
 
-  it('is won late by the better one, if no message has passed', async () => {
+  it('is won by the better transport, although it opens later, if no message has arrived', async () => {
     await using watched = watchClient(`${proxy.url}/events`)
     expect((await watched.nth('open')).transport).toBe('sse')
     expect(await watched.nth('transport')).toMatchObject({ from: 'sse', to: 'websocket' })
@@ -121,7 +121,7 @@ describe('a race', () => {
     expect([watched.of('close'), watched.of('error'), watched.opened()]).toEqual([[], [], ['sse']])
   })
 
-  it('stays with the first one once a message has passed, and loses nothing', async () => {
+  it('is won by the first transport to open once it has delivered a message, and no message is lost', async () => {
     await using watched = watchClient(`${proxy.url}/events`)
     await watched.nth('open')
     server.publish('early')

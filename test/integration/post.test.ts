@@ -4,7 +4,7 @@ import type { RealtimeOptions, TransportSettings } from '../../src/index.ts'
 import { type Script, startScripted, stream } from '../support/scripted-server.ts'
 import { numbered, watchClient } from '../support/watched-client.ts'
 
-/** Sending where the transport only receives: a POST is made once, whatever becomes of it. */
+/** Sending over transports that only receive: each message is in one POST, which is never repeated. */
 const receive: Script = (request, response, n) => {
   if (request.headers.accept === 'text/event-stream') stream(response, ': hi\n\n')
   else if (request.query.has('poll')) response.writeHead(204).end()
@@ -37,7 +37,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     }
   }
 
-  it('goes where it is told to, one after the other, with the headers of prepare()', async () => {
+  it('POSTs messages one at a time to sendUrl, with the headers of prepare()', async () => {
     let inFlight = 0
     let most = 0
     await using test = await start(
@@ -58,7 +58,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.lost()).toEqual([])
   })
 
-  it('brings the texts that wait in one POST where the server takes NDJSON, in order', async () => {
+  it("sends all queued texts in one POST, in order, when sendBatch is 'ndjson'", async () => {
     await using test = await start(
       async (_request, response) => {
         await sleep(20)
@@ -79,7 +79,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.lost()).toEqual([])
   })
 
-  it('leaves a content type of prepare() as it is', async () => {
+  it('keeps a Content-Type header that prepare() sets', async () => {
     await using test = await start((_request, response) => response.writeHead(202).end(), {
       transports: [{ ...settings, sendBatch: 'ndjson' }],
       prepare: () => ({ headers: { 'content-TYPE': 'application/jsonl' } }),
@@ -89,7 +89,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.server.posts().map(({ headers }) => headers['content-type'])).toEqual(['application/jsonl'])
   })
 
-  it.each([400, 401, 413, 500, 503])('says that a message answered %i was not delivered, and goes on', async (status) => {
+  it.each([400, 401, 413, 500, 503])('reports a message answered %i as undelivered, and sends the next', async (status) => {
     await using test = await start((_request, response, n) => response.writeHead(n === 2 ? status : 200).end())
     for (const message of numbered(3)) test.watched.client.send(message)
     await test.watched.client.flushed()
@@ -99,7 +99,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   })
 
   it.each([301, 302, 303, 307, 308])(
-    'follows no redirection (%i), and says that the message was not delivered',
+    'does not follow a redirect with %i, and reports the message as undelivered',
     async (status) => {
       const elsewhere: string[] = []
       await using other = await startScripted((request, response) => {
@@ -129,7 +129,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ['Text/HTML; charset=utf-8', '\n <p>Hello'],
     ['application/xhtml+xml', '<html/>'],
     ['without a type', '<!doctype html><h1>Log in</h1>'],
-  ])('takes no page (%s) for an acceptance', async (type, page) => {
+  ])('reports a message answered with a web page (%s) as undelivered', async (type, page) => {
     await using test = await start((request, response) =>
       request.body === 'm2'
         ? response.writeHead(200, type.includes('/') ? { 'Content-Type': type } : {}).end(page)
@@ -148,7 +148,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ['that comes late', ['', '<h1>Log in</h1>'], 700, false],
     ['that is long', ['<h1>Log in</h1>', 'x'.repeat(100_000)], 0, false],
     ['that breaks off', ['\n'], 20, true],
-  ])('takes no page %s for an acceptance', async (_, [first = '', ...others], pauseMs, isBroken) => {
+  ])('reports a message answered with a web page %s as undelivered', async (_, [first = '', ...others], pauseMs, isBroken) => {
     await using test = await start(async (_request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/html' }).flushHeaders()
       response.write(first)
@@ -161,14 +161,14 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.lost()).toMatchObject([{ undelivered: ['m1'], diagnosis: { evidence: { kind: 'answered', status: 200 } } }])
   })
 
-  it.each(['', 'ok'])('takes %j for one, though a framework calls it HTML', async (text) => {
+  it.each(['', 'ok'])('accepts the answer %j as success despite its type text/html', async (text) => {
     await using test = await start((_request, response) => response.writeHead(201, { 'Content-Type': 'text/html' }).end(text))
     for (const message of numbered(2)) test.watched.client.send(message)
     await test.watched.client.flushed()
     expect([test.server.posts().length, test.lost()]).toEqual([2, []])
   })
 
-  it('says that nobody knows about a message whose request broke, and never repeats it', async () => {
+  it('reports a message whose POST broke off as unconfirmed, and never repeats it', async () => {
     await using test = await start((_request, response, n) => (n === 1 ? response.socket?.destroy() : response.end()))
     for (const message of numbered(3)) test.watched.client.send(message)
     await test.watched.client.flushed()
@@ -178,14 +178,14 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.watched.of('error').flatMap(({ undelivered = [] }) => undelivered)).toEqual([])
   })
 
-  it('gives up a request that is never answered, and says that nobody knows', async () => {
+  it('abandons a POST that is never answered, and reports its message as unconfirmed', async () => {
     await using test = await start((_request, response, n) => n > 1 && response.end(), { connectTimeoutMs: 300 })
     for (const message of numbered(2)) test.watched.client.send(message)
     await vi.waitFor(() => expect(test.lost()).toMatchObject([{ unconfirmed: ['m1'] }]), 3000)
     await vi.waitFor(() => expect(test.server.posts().map(({ body }) => body)).toEqual(numbered(2)))
   })
 
-  it('tells close() about the request on its way, and sends one more', async () => {
+  it('close() waits for the POST in flight, sends one more message and returns the rest as unsent', async () => {
     await using test = await start((_request, response) => void setTimeout(() => response.end(), 150))
     for (const message of numbered(3)) test.watched.client.send(message)
     await vi.waitFor(() => expect(test.server.posts()).toHaveLength(1))
@@ -194,7 +194,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     await vi.waitFor(() => expect(test.server.pending()).toBe(0))
   })
 
-  it('makes one last request at close() when none is on its way', async () => {
+  it('close() sends a queued message in one last POST when none is in flight', async () => {
     await using test = await start((_request, response) => response.end())
     await test.watched.client.flushed()
     test.watched.client.send('last')
@@ -203,7 +203,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
   })
 })
 
-it('waits at most 5 s for the last one, then says that nobody knows', async () => {
+it('close() waits at most 5 s for the last POST, then returns its message as unconfirmed', async () => {
   await using server = await startScripted((request, response, n) => request.method === 'POST' || receive(request, response, n))
   await using watched = watchClient(server.origin, { transports: ['sse'] })
   await watched.nth('open')
@@ -214,7 +214,7 @@ it('waits at most 5 s for the last one, then says that nobody knows', async () =
   await vi.waitFor(() => expect(server.pending()).toBe(0))
 })
 
-it('outlives the stream beside it', async () => {
+it('a POST in flight survives the loss of the event stream', async () => {
   const streams: { destroy(): void }[] = []
   await using server = await startScripted((request, response) => {
     if (request.method === 'POST') setTimeout(() => response.end(), 300)

@@ -32,28 +32,28 @@ const options: readonly Member[] = optionTypes.flatMap(([prefix, type]) =>
     .map(({ name, defaultValue }) => ({ name: prefix + name, defaultValue })),
 )
 
-describe('the options', () => {
+describe('the documented client options', () => {
   const rows = tableOf(documentation, 'option')
 
   it('are those of src/api/options.ts', () => {
     expect(rows.map(({ option }) => option).sort()).toEqual(options.map(({ name }) => name).sort())
   })
 
-  it('are those that the client knows', () => {
+  it('are all named in the error for an unknown option', () => {
     const attempt = () => new RealtimeClient('http://localhost', { unknown: true } as object)
     const known = rows.map(({ option = '' }) => option).filter((option) => !/[.[]/.test(option))
     for (const option of known) expect(attempt).toThrow(new RegExp(`\\b${option}\\b`))
   })
 
-  it.each(rows)('$option has the default that its documentation tells', ({ option, default: shown = '' }) => {
+  it.each(rows)('$option: has the default documented in src/api/options.ts', ({ option, default: shown = '' }) => {
     expectDefault(shown, options.find(({ name }) => name === option)?.defaultValue)
   })
 
-  it('are in milliseconds where their name says so', () => {
+  it("are in milliseconds if and only if their name ends in 'Ms'", () => {
     for (const { option = '', unit } of rows) expect(unit === 'ms', option).toBe(option.endsWith('Ms'))
   })
 
-  it('have the defaults that the client takes', () => {
+  it('have the defaults that the client uses', () => {
     const { host } = manualPage({ random: 1 })
     const settings = settingsOf('https://app.example', { ...withDefaults({}), heartbeat: {} }, host)
     const { outbox, mode, connectTimeoutMs, provingMs, credentials } = settings
@@ -77,16 +77,16 @@ describe('the options', () => {
   })
 })
 
-describe('the other tables', () => {
+describe('the documentation of the client', () => {
   it.each([
     ['prepare() is given', 'PrepareAttempt'],
     ['and returns', 'Preparation'],
-  ])('%s what src/api/options.ts says', (header, type) => {
+  ])("lists the members of src/api/options.ts in the table '%s'", (header, type) => {
     const names = tableOf(documentation, header).map((row) => row[header])
     expect(names).toEqual(membersOf('src/api/options.ts', type).map(({ name }) => name))
   })
 
-  it('name all events and what they carry', () => {
+  it('lists all events with their properties', () => {
     const rows = tableOf(documentation, 'event').map(({ event, carries = '' }) => [
       event,
       carries.replace(/ \(.*?\)/g, '').split(', '),
@@ -95,7 +95,7 @@ describe('the other tables', () => {
     expect(rows).toEqual(carried.map(([event, names]) => [event, [...names]]))
   })
 
-  it('name all states and what they carry', () => {
+  it('lists all states with their properties', () => {
     const rows = tableOf(documentation, 'status').map(({ status, carries = '' }) => [
       status,
       carries === '' ? [] : carries.split(', '),
@@ -103,12 +103,12 @@ describe('the other tables', () => {
     expect(rows).toEqual([...variantsOf('src/api/events.ts', 'ClientState')].map(([status, names]) => [status, [...names]]))
   })
 
-  it('name all that a diagnosis carries', () => {
+  it('lists all properties of a diagnosis', () => {
     const [, names] = /A `diagnosis` is `{ (.*?) }`/.exec(documentation) ?? []
     expect(names?.split(', ')).toEqual(membersOf('src/diagnosis/diagnose.ts', 'Diagnosis').map(({ name }) => name))
   })
 
-  it('name the size that the build may have, and the versions that are compared', () => {
+  it('states the size limits of the build, and compares the current version', () => {
     const budgets = [...read('scripts/size.mjs').matchAll(/'(steadfast[.\w]*\.min\.js)': ([\d_]+)/g)]
     expect(budgets.length).toBeGreaterThan(1)
     for (const [, file = '', bytes = ''] of budgets) {
@@ -125,7 +125,7 @@ describe('the other tables', () => {
   })
 })
 
-describe('the tables of the server half', () => {
+describe('the documentation of the server half', () => {
   const serverOptions = ['src/server/options.ts RealtimeServerOptions', 'src/server/handlers.ts Handlers']
   const documented: readonly (readonly [string, readonly Member[]])[] = [
     ['server option', serverOptions.flatMap((each) => membersAt(each))],
@@ -133,7 +133,7 @@ describe('the tables of the server half', () => {
     ['bound', membersAt('src/server/store/memory/memory-store.ts MemoryLimits')],
   ]
 
-  it.each(documented)('%s: names, units and defaults are those of the sources', (header, members) => {
+  it.each(documented)('lists every %s with the name, unit and default from the sources', (header, members) => {
     const rows = tableOf(documentation, header)
     expect(rows.map((row) => row[header]).sort()).toEqual(members.map(({ name }) => name).sort())
     for (const { unit, default: shown = '', ...row } of rows) {
@@ -143,7 +143,7 @@ describe('the tables of the server half', () => {
     }
   })
 
-  it('tell the defaults that the server takes', () => {
+  it('states the defaults that the server uses', () => {
     const { path, node } = serverSettingsOf({})
     const { heartbeatMs, resumeWindowMs, leaseMs } = node
     const shown = (header: string) =>
@@ -159,14 +159,14 @@ describe('the tables of the server half', () => {
     for (const name of names) expect(() => new RealtimeServer({ unknown: true } as object)).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
-  it('name all methods', () => {
+  it('lists all methods of a session and of a server', () => {
     const named = (header: string) =>
       tableOf(documentation, header).flatMap((row) => (row[header] ?? '').split('), ').map((each) => each.replace(/\(.*/, '')))
     expect(named('session')).toEqual(membersAt('src/server/session/session-handle.ts Session').map(({ name }) => name))
     expect(named('server')).toEqual(['new RealtimeServer', ...methodsOf('src/server/server.ts', 'RealtimeServer')])
   })
 
-  it('name all that a message and an end carry', () => {
+  it('lists the properties of a message and of an ending', () => {
     const carried = (handler: string) => new RegExp(`\\| \`${handler}\` .*?{ (.*?) }`).exec(documentation)?.[1]?.split(', ')
     expect(carried('onEnd')).toEqual(membersAt('src/server/store/ports.ts Ending').map(({ name }) => name))
     const idMembers = ['session', 'n']
@@ -176,7 +176,7 @@ describe('the tables of the server half', () => {
   })
 })
 
-describe('the causes', () => {
+describe('the documented causes', () => {
   const answered = (status: number, contentType = ''): Finding => ({ kind: 'answered', status, contentType })
   const findings: Readonly<Record<string, readonly [Finding, Evidence['phase']]>> = {
     'net.unreachable': [{ kind: 'closed', code: 1006, reason: '', wasClean: false }, 'connect'],
@@ -199,11 +199,11 @@ describe('the causes', () => {
   const judge = (finding: Finding, phase: Evidence['phase']) =>
     diagnose({ ...finding, phase, transport: 'websocket', elapsedMs: 0, isOnline: true })
 
-  it('are told by the findings beside them', () => {
+  it('are those for which this test has a finding', () => {
     expect(rows.map(({ cause }) => cause)).toEqual(Object.keys(findings))
   })
 
-  it.each(rows)('$cause: $verdict', ({ cause = '', verdict }) => {
+  it.each(rows)('include $cause with the verdict of diagnose(): $verdict', ({ cause = '', verdict }) => {
     const [finding, phase] = findings[cause] ?? [{ kind: 'ended' }, 'open']
     expect(judge(finding, phase)).toMatchObject({ cause, verdict })
   })
@@ -212,7 +212,7 @@ describe('the causes', () => {
     ['retry', [408, 410, 425, 429, 502, 503, 504]],
     ['fallback', [404, 405, 406, 426, 501, 500]],
     ['stop', [401, 403, 204]],
-  ])('statuses: %s', (verdict, statuses) => {
+  ])('include the HTTP statuses with the verdict %s', (verdict, statuses) => {
     for (const status of statuses) {
       expect(judge(answered(status), 'connect')).toMatchObject({ cause: `http.${status}`, verdict })
       expect(rows.some((row) => row['verdict'] === verdict && row['what happened']?.includes(String(status)))).toBe(true)
@@ -222,13 +222,13 @@ describe('the causes', () => {
   it.each([
     ['retry', [1000, 1001, 1011, 1012, 4000]],
     ['stop', [1008, 4401, 4403]],
-  ])('close codes: %s', (verdict, codes) => {
+  ])('for close codes have the verdict %s', (verdict, codes) => {
     for (const code of codes)
       expect(judge({ kind: 'closed', code, reason: '', wasClean: true }, 'open')).toMatchObject({ verdict })
   })
 })
 
-describe('what is written', () => {
+describe('the documentation', () => {
   const papers = [
     'SECURITY.md',
     'CHANGELOG.md',
@@ -238,7 +238,7 @@ describe('what is written', () => {
     ...pages.keys(),
   ]
 
-  it.each(papers)('%s: its links lead somewhere', (path) => {
+  it.each(papers)('%s: its links lead to existing files and headings', (path) => {
     const place = new URL(path, root)
     for (const [, target = ''] of read(path).matchAll(/\]\(([^)]+)\)/g)) {
       if (target.startsWith('https:')) continue
@@ -259,37 +259,37 @@ describe('what is written', () => {
     expect(local.filter((each) => !shipped.test(each))).toEqual([])
   })
 
-  it('README.md leads to every guide and every page of the reference', () => {
+  it('README.md links to every guide and every page of the reference', () => {
     const text = read('README.md')
     expect([...pages.keys()].filter((path) => path !== 'README.md' && !text.includes(`](${path}`))).toEqual([])
   })
 
-  it.each(['docs/ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names files that are there', (page) => {
+  it.each(['docs/ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names only files that exist', (page) => {
     const paths = [...read(page).matchAll(/`((?:src|test|bench|scripts|demo)\/[\w./-]+)`/g)]
     expect(paths.length).toBeGreaterThan(10)
     expect(paths.map(([, path = '']) => path).filter((path) => !existsSync(new URL(path, root)))).toEqual([])
   })
 
-  it('CONTRIBUTING.md names commands that there are', () => {
+  it('CONTRIBUTING.md names only npm scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json'))
     const named = [...read('CONTRIBUTING.md').matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name)
     expect(named.length).toBeGreaterThan(5)
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([])
   })
 
-  it('docs/decisions/README.md leads to every decision', () => {
+  it('docs/decisions/README.md links to every decision', () => {
     const files = readdirSync(new URL('docs/decisions', root)).filter((name) => name !== 'README.md')
     expect(files.length).toBeGreaterThan(0)
     expect(files.filter((name) => !read('docs/decisions/README.md').includes(`](${name})`))).toEqual([])
   })
 
-  it('docs/ARCHITECTURE.md names every source', () => {
+  it('docs/ARCHITECTURE.md names every source file', () => {
     const text = read('docs/ARCHITECTURE.md')
     const paths = readdirSync(new URL('src', root), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
     expect(paths.filter((path) => !text.includes(`\`src/${path.replaceAll('\\', '/')}\``))).toEqual([])
   })
 
-  it('CHANGELOG.md tells of the version of the package', () => {
+  it('CHANGELOG.md has an entry for the version of the package', () => {
     expect(read('CHANGELOG.md')).toContain(`## [${JSON.parse(read('package.json')).version}]`)
   })
 })
@@ -299,7 +299,7 @@ function membersAt(place: string): readonly Member[] {
   return membersOf(path, type)
 }
 
-/** The documentation may go on, with the unit or with what the value means. */
+/** The default in the source may continue after the value, with its unit or meaning. */
 function expectDefault(shown: string, defaultValue = ''): void {
   const documented = defaultValue.replaceAll('`', '').replace(/(?<=\d)_(?=\d)/g, ',')
   const isSame = documented === shown || (shown !== '' && [' ', ':', ','].some((next) => documented.startsWith(shown + next)))

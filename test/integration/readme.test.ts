@@ -75,7 +75,7 @@ afterEach(async () => {
 })
 afterAll(() => server.close())
 
-/** The package as a page at this origin has it, but for the reconnects, which come sooner. */
+/** The package as a page at this origin imports it, except that its clients reconnect sooner. */
 function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   class Client<In, Out> extends RealtimeClient<In, Out> {
     constructor(url: string, options: RealtimeOptions<In, Out> = {}) {
@@ -101,7 +101,7 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   }
 }
 
-/** Runs a snippet that makes a client; returns it, with the messages that it gets. */
+/** Runs a snippet that creates a client; returns the client and the messages that it receives. */
 async function clientOf(name: string, origin: string, scope = {}, more: RealtimeOptions<never, never> = {}) {
   const { steadfast, ...others } = packageAt(origin, more)
   await runSnippet(snippet(name), { ...others, steadfast: { ...steadfast, plain: protocols.plain } }, scope)
@@ -112,7 +112,7 @@ async function clientOf(name: string, origin: string, scope = {}, more: Realtime
 function watch(client: RealtimeClient<unknown, unknown>) {
   const data: unknown[] = []
   const opens: RealtimeEvent<'open'>[] = []
-  // Without a listener a client that gives up says so on the console.
+  // Without an error listener a client that closes for good logs that to the console.
   client.on('error', () => {})
   client.on('message', (event) => data.push(event.data))
   client.on('open', (event) => opens.push(event))
@@ -125,7 +125,7 @@ function sessionOf(servers: SessionServers, options: RealtimeOptions<unknown, st
   return { client, ...watch(client as unknown as RealtimeClient<unknown, unknown>) }
 }
 
-/** `steadfast/sockjs` as a page at this origin has it. */
+/** `steadfast/sockjs` as a page at this origin imports it. */
 function sockjsAt(origin: string) {
   class Here extends SockJS {
     constructor(url: string, protocols?: string) {
@@ -224,7 +224,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
       fetch(url, init) {
         const headers = new Headers(init?.headers)
         headers.set('Cookie', cookie)
-        headers.set('Origin', origin) // a request with cookies is a browser's, and has one
+        headers.set('Origin', origin) // a request with cookies comes from a browser, which sends its origin
         return fetch(url, { ...init, headers })
       },
     })
@@ -404,7 +404,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
       servers.cut()
     }
     await until(() => all.every(({ data }) => data.length === 9))
-    // In one order for all, and nothing twice.
+    // Every client has the messages in the same order, and none twice.
     for (const { data } of all) expect(data.slice(1)).toEqual(expected)
     expect(all.every(({ opens }) => opens.slice(1).every(({ resumed }) => resumed))).toBe(true)
     expect(servers.errors).toEqual([])
@@ -596,7 +596,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { add } = servers.exported as { add(entry: object): Promise<void> }
     const shown: string[] = []
     const fetch = vi.fn(async (_: string) => {
-      // It is said while the answer is on its way, and is in it as well.
+      // The entry is published while the response is in flight, and the response contains it as well.
       await add({ id: 2, text: 'two' })
       return Response.json([1, 2].map((id) => ({ id, text: id === 1 ? 'one' : 'two' })))
     })
@@ -871,13 +871,13 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     for (const [index, show] of shown.entries()) {
       await clientOf('shared-tabs', origin, { user: { id: 'somebody' }, show }, { host } as never)
       await until(() => clients.at(-1)?.state.status === 'open')
-      // What this one has sent comes back to all who are there by then.
+      // The message that this tab sends is delivered to every tab that is open by then.
       await until(() => shown[0]?.mock.calls.length === index + 1)
     }
     await until(() => shown[2]?.mock.calls.length === 1)
     expect(servers.realtimes[0]?.metrics().sessions).toBe(1)
     expect(Object.values(servers.realtimes[0]?.metrics().attachments.open ?? {}).reduce((sum, each) => sum + each)).toBe(1)
-    // The first one leads.
+    // The first tab is the leader.
     await clients[0]?.close()
     clients[1]?.send('and on' as never)
     await until(() => shown[2]?.mock.calls.at(-1)?.[0] === 'and on')
@@ -1227,7 +1227,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 }
 
-/** Their snippets run beside a real server. */
+/** Snippets that run against a real server, and what has to be installed for it. */
 const wanted: Readonly<Record<string, Equipment>> = {
   ...{ nchan: 'nginx', nginx: 'nginx', mercure: 'a Mercure hub', centrifugo: 'Centrifugo' },
 }
@@ -1260,7 +1260,7 @@ async function startOwnServer() {
   return { origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, say, cut, close }
 }
 
-/** Runs a snippet that makes a store, whatever address it names, and uses the store. */
+/** Runs a snippet that creates a store, with the address of a test server in place of its own, and uses the store. */
 async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposable & { readonly port: number }>): Promise<void> {
   await using redis = await start()
   const node = { host: '127.0.0.1', port: redis.port }
@@ -1292,7 +1292,7 @@ async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposabl
 describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
     const ofSocket = [...snippets.keys()].filter((name) => name === 'socket' || name.startsWith('socket-'))
-    // gateway-guide.test.ts has these.
+    // test/integration/gateway-guide.test.ts
     const ofGateway = [...snippets.keys()].filter((name) => name.startsWith('gateway-'))
     // test/dom/frameworks-guide.test.ts
     const ofFrameworks = [...snippets.keys()].filter((name) => /^(react|vue|svelte)(-|$)/.test(name))
@@ -1311,7 +1311,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
     expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 
-  it('are all that there are in docs, but for those of DEPLOYMENT.md, which deployment.test.ts has', () => {
+  it('are all the code blocks in docs, except those of DEPLOYMENT.md, which deployment.test.ts covers', () => {
     const withBlocks = ['docs/DEPLOYMENT.md', ...pages.keys()]
     for (const path of pagesIn('docs').filter((each) => !withBlocks.includes(each))) {
       const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -1323,11 +1323,11 @@ describe('the snippets of README.md, the guides and the reference', () => {
     }
   })
 
-  it('README.md is short enough to be read', () => {
+  it('README.md has at most 300 lines', () => {
     expect(pages.get('README.md')?.split('\n').length).toBeLessThanOrEqual(300)
   })
 
-  it('have types that fit', () => {
+  it('type-check', () => {
     const ambient = `
       declare function accessToken(options: { fresh: boolean }): Promise<string>
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
@@ -1372,7 +1372,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
   }
 })
 
-/** The engine of the guide about stores. */
+/** The storage engine that the guide about stores imports. */
 function engineOfSnippet() {
   const topics: OpenedTopicLog = topicsWithLives()
   const sessions: OpenedSessionStore = sessionsWithLives()
@@ -1405,7 +1405,7 @@ function serverWith(option: string): Snippet {
   return { name: `a server with ${option}`, language: 'ts', code }
 }
 
-/** Without empty ones. */
+/** The number of lines of a snippet that are not empty. */
 function linesOf(name: string): number {
   return snippet(name)
     .code.split('\n')

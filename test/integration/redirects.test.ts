@@ -18,7 +18,7 @@ const redirecting =
     request.path === '/rt' ? response.writeHead(status, { Location: to() }).end() : answers(request, response, n)
 
 it.concurrent.each(names.flatMap((name) => [302, 307].map((status) => [name, status] as const)))(
-  '%s follows a redirection (%i) on the server’s own origin, with the headers of prepare()',
+  '%s follows a redirect (%i) within the same origin, with the headers of prepare()',
   async (name, status) => {
     await using server = await startScripted(redirecting(status, () => '/rt/'))
     await using watched = watchClient(`${server.origin}/rt`, { transports: [name], ...withKey })
@@ -29,7 +29,7 @@ it.concurrent.each(names.flatMap((name) => [302, 307].map((status) => [name, sta
 )
 
 it.concurrent.each(names.flatMap((name) => [301, 308].map((status) => [name, status] as const)))(
-  '%s follows none (%i) to another origin with the headers of prepare(), and says so',
+  '%s does not follow a redirect (%i) to another origin with the headers of prepare(), and reports http.redirect',
   async (name, status) => {
     await using other = await startScripted(answers)
     await using server = await startScripted(redirecting(status, () => `${other.origin}/rt`))
@@ -40,7 +40,7 @@ it.concurrent.each(names.flatMap((name) => [301, 308].map((status) => [name, sta
   },
 )
 
-it.concurrent.each(names)('%s follows one to another origin where there is nothing to keep from it', async (name) => {
+it.concurrent.each(names)('%s follows a redirect to another origin when prepare() adds no headers', async (name) => {
   await using other = await startScripted(answers)
   await using server = await startScripted(redirecting(302, () => `${other.origin}/rt/`))
   await using watched = watchClient(`${server.origin}/rt`, { transports: [name] })

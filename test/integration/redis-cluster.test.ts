@@ -38,11 +38,11 @@ describe.each(redisPackages)('redisStore with a cluster of %s', (name) => {
     const { nodes, close } = open()
     return { nodes: [nodes[0].sessions, nodes[1].sessions], close }
   })
-  // What is the same on one server is not tried again.
+  // Cases that cannot behave differently in a cluster are skipped; redis-contract.test.ts runs them on one server.
   const isOfOneServer = /: (accepts|returns .* as it was appended|keeps bytes|refuses)|loss of the tail|bounds|, reading/
   for (const { name: title, run } of [...topics, ...sessions]) if (!isOfOneServer.test(title)) it(title, run)
 
-  it('spreads sessions and topics over the masters, and counts them exactly', async () => {
+  it('spreads sessions and topics over the masters, and counts sessions exactly', async () => {
     const { nodes, close, prefix } = open()
     const [one, other] = nodes
     try {

@@ -9,9 +9,9 @@ interface Setup {
   readonly name: RedisPackage
   portOf(): number
   readonly options?: Partial<RedisStoreOptions>
-  /** What the cases are told of the engine. */
+  /** Properties of the engine, and hooks into it, for the cases of the contract. */
   readonly told?: object
-  /** Which of the cases. */
+  /** Selects the cases to run, by their titles. */
   isIncluded?(name: string): boolean
 }
 

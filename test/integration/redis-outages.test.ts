@@ -10,7 +10,7 @@ import { freshPrefix, redisClients, redisPackages, useRedis, useStores } from '.
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
-/** Repeats a call until it succeeds, as a caller does who has been told to come back. */
+/** Repeats a call until it succeeds, as a client that retries does. */
 async function persistently<Result>(call: () => Promise<Result>, withinMs = 15_000): Promise<Result> {
   for (const from = performance.now(); ; await sleep(20)) {
     try {
@@ -21,11 +21,11 @@ async function persistently<Result>(call: () => Promise<Result>, withinMs = 15_0
   }
 }
 
-describe.each(redisPackages)('redisStore with %s, of which the server is replaced', (name) => {
+describe.each(redisPackages)('redisStore with %s, whose Redis is replaced by a promoted replica', (name) => {
   const pair = useRedis(startRedisPair)
   const open = useStores(() => pair().port)
 
-  it('has no session of before, continues topics above what was given out, and says that news may be missing', async () => {
+  it('ends all sessions, continues topics above every offset given out, and announces possible loss', async () => {
     const prefix = freshPrefix()
     const [one, other] = [open(name, { prefix }), open(name, { prefix })]
     await made(one, 's1')
@@ -55,7 +55,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server is replace
     })
   })
 
-  it('sweeps away what the life before has left', async () => {
+  it('removes the session data left from before the promotion', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix })
     for (let n = 0; n < 20; n += 1) {
@@ -74,7 +74,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server is replace
     expect(keys).toHaveLength(4)
   })
 
-  it('a connection that is silent is replaced: both nodes go on', async () => {
+  it('replaces connections that fall silent, and both nodes work again', async () => {
     const prefix = freshPrefix()
     const [one, other] = [open(name, { prefix, timeoutMs: 500 }), open(name, { prefix, timeoutMs: 500 })]
     const heard: (TopicNews | null)[] = []
@@ -87,7 +87,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server is replace
     expect(failed).toMatch(/^redisStore: append had no answer from Redis within 500 ms \(timeoutMs\)/)
     expect(performance.now() - from).toBeLessThan(3000)
     await sleep(1000)
-    // What is silent stays silent: only new connections pass.
+    // Existing connections stay silent: only new ones pass.
     pair().forwarder.silence('of before')
     await persistently(() => one.topics.append('t', 'after'))
     await persistently(async () => {
@@ -98,11 +98,11 @@ describe.each(redisPackages)('redisStore with %s, of which the server is replace
   })
 })
 
-describe.each(redisPackages)('redisStore with %s, of which the server fails', (name) => {
+describe.each(redisPackages)('redisStore with %s, whose Redis fails', (name) => {
   const redis = useRedis(() => startRedis(['--appendonly', 'yes', '--appendfsync', 'always']))
   const open = useStores(() => redis().port)
 
-  it('calls wait for a server that is not there yet, and fail with what is known once their time is over', async () => {
+  it('rejects calls after timeoutMs with the last error while Redis is down, and works once it is back', async () => {
     const store = open(name, { timeoutMs: 700 })
     await store.topics.append('t', 'x')
     await redis().kill()
@@ -114,7 +114,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     await started
   })
 
-  it('ends sessions when it was started again, unless restarts are trusted', async () => {
+  it('ends sessions when Redis has restarted, unless trustRestarts is set', async () => {
     const prefixes = [freshPrefix(), freshPrefix()] as const
     const wary = open(name, { prefix: prefixes[0] })
     const trusting = open(name, { prefix: prefixes[1], trustRestarts: true })
@@ -135,7 +135,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     expect([wary.sessions.id, trusting.sessions.id]).toEqual(ids)
   })
 
-  it('a Redis that was emptied is another store, with other epochs', async () => {
+  it('treats an emptied Redis as another store, with new epochs', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix })
     const before = await made(store, 's1')
@@ -154,7 +154,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     expect(await store.sessions.write('s1', before.record, before, store.sessions.now() + 60_000)).toBeNull()
   })
 
-  it('goes on after the server was stopped for some seconds', { timeout: 60_000 }, async () => {
+  it('works again after Redis was suspended for some seconds', { timeout: 60_000 }, async () => {
     const prefix = freshPrefix()
     const [one, other] = [open(name, { prefix, timeoutMs: 1000 }), open(name, { prefix, timeoutMs: 1000 })]
     const session = await made(one, 's1')
@@ -174,7 +174,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     })
   })
 
-  it('takes nothing from a Redis that would discard sessions, and says which setting to change', async () => {
+  it('rejects calls while maxmemory-policy permits eviction, and names the setting to change', async () => {
     await redis().command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
     try {
       const store = open(name)
@@ -189,7 +189,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     }
   })
 
-  it('says so when the memory of Redis is full, and goes on when there is room', async () => {
+  it('rejects an append with the cause when the memory of Redis is full, and works when there is room', async () => {
     const store = open(name, { prefix: freshPrefix() })
     await store.topics.append('t', 'x')
     await redis().command('CONFIG', 'SET', 'maxmemory', '1')
@@ -203,7 +203,7 @@ describe.each(redisPackages)('redisStore with %s, of which the server fails', (n
     expect(await store.topics.append('t', 'z')).toBe(2)
   })
 
-  it('connects to a server that comes later than the node', async () => {
+  it('connects to a Redis that becomes reachable after the node has started', async () => {
     const forwarder = await startForwarder(1)
     let store: RedisStore | undefined
     try {

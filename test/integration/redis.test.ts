@@ -10,7 +10,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
   const open = useStores(() => redis().port)
   const command = (...words: string[]) => redis().command(...words)
 
-  it('keeps to its prefix, and shares what has the same one', async () => {
+  it('shares sessions only with stores of the same prefix', async () => {
     const [prefix, another] = [freshPrefix(), freshPrefix()]
     const [one, two, stranger] = [open(name, { prefix }), open(name, { prefix }), open(name, { prefix: another })]
     await made(one, 's1')
@@ -38,7 +38,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(await store.sessions.read('s1')).toEqual(current)
   })
 
-  it('announces data up to `pushBytes`, and leaves larger ones to be read', async () => {
+  it('announces messages of up to `pushBytes` with their data, and larger ones without', async () => {
     const store = open(name, { prefix: freshPrefix(), pushBytes: 10 })
     const news: (TopicNews | null)[] = []
     const watch = store.topics.watch('t', (each) => news.push(each))
@@ -51,7 +51,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     ])
   })
 
-  it('goes on when Redis has forgotten its scripts', async () => {
+  it('keeps working when Redis has lost its cached scripts', async () => {
     const store = open(name, { prefix: freshPrefix() })
     await store.topics.append('t', 'first')
     await command('SCRIPT', 'FLUSH')
@@ -59,7 +59,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect((await store.topics.readAfter('t', 0, all)).messages.map(({ data }) => data)).toEqual(['first', 'a', 'b', 'c'])
   })
 
-  it('discards the least recently used topics beyond maxTopics; one that is made again has another epoch and goes on above', async () => {
+  it('discards the least recently used topics beyond maxTopics; a recreated one has a new epoch and higher offsets', async () => {
     const store = open(name, { prefix: freshPrefix(), maxTopics: 3 })
     const [first] = await store.topics.tails(['t1'])
     for (let times = 0; times < 5; times += 1) await store.topics.append('t1', 'x')
@@ -74,7 +74,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect((await store.topics.readAfter('t1', 2, all)).lostThrough).toBe(5)
   })
 
-  it('discards topics that nobody uses and that hold nothing, and no others', async () => {
+  it('discards topics that are both unused and empty, and no others', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix, maxAgeMs: 50 })
     const long = open(name, { prefix })
@@ -90,7 +90,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(await long.topics.tails(['full'])).toEqual([full])
   })
 
-  it('messages that are too old leave nothing in Redis, though nobody uses the topic', async () => {
+  it('removes messages older than maxAgeMs from Redis even if the topic is not used', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix, maxAgeMs: 100 })
     const offset = await store.topics.append('t', 'x'.repeat(100_000))
@@ -100,7 +100,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(await store.topics.append('t', 'next')).toBe(offset + 1)
   })
 
-  it('an idle session with a topic costs less than a kilobyte', async () => {
+  it('takes less than 1 KiB of memory in Redis for an idle session with a topic', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix })
     const used = async () => Number(/used_memory:(\d+)/.exec(String(await command('INFO', 'memory')))?.[1])
@@ -123,7 +123,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(((await used()) - before) / count).toBeLessThan(1024)
   })
 
-  it('of a session that is removed nothing is left, nor of a topic that is discarded', async () => {
+  it('leaves no key of a removed session or a discarded topic', async () => {
     const prefix = freshPrefix()
     const store = open(name, { prefix, maxTopics: 1 })
     const { version } = await made(store, 's1')
@@ -135,7 +135,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(keys.map((key) => key.slice(prefix.length)).sort()).toEqual(['b', 'm:t2', 't'])
   })
 
-  it('holds many messages, and reads them in parts that are as large as asked for', async () => {
+  it('reads many messages in batches within maxMessages and maxBytes', async () => {
     const store = open(name, { prefix: freshPrefix() })
     const sizes = Array.from({ length: 400 }, (_, n) => (n % 40 === 0 ? 50_000 : n % 7))
     await Promise.all(sizes.map((size) => store.topics.append('t', 'x'.repeat(size))))
@@ -151,7 +151,7 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(read).toEqual(sizes)
   })
 
-  it('close() leaves no connection, rejects what is under way, and takes nothing more', async () => {
+  it('close() leaves no connection, settles pending calls and rejects later ones', async () => {
     const store = open(name, { prefix: freshPrefix() })
     await store.topics.append('t', 'x')
     const clients = async () =>

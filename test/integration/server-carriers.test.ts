@@ -13,7 +13,7 @@ const echo = {
   onMessage: (session: Session, { data }: Message) => session.send(data),
 }
 
-/** What is to follow what a carrier has brought; `before` is what the one before it had left. */
+/** The cursor after the frames that `raw` has received; `before` is the cursor of the attachment before it. */
 function cursorOf(raw: RawSocket | RawStream, before = ''): string {
   const places = new Map(before ? before.split(',').map((place) => [place.split('.')[0] ?? '', place]) : [])
   const epochs = new Map([['0', raw.open.epoch]])
@@ -34,8 +34,8 @@ function cursorOf(raw: RawSocket | RawStream, before = ''): string {
   return [...places.values()].join()
 }
 
-describe.each([1, 2])('with %i servers', (count) => {
-  it('carries over a WebSocket', async () => {
+describe.each([1, 2])('a session on %i server(s)', (count) => {
+  it('exchanges texts, bytes and topic messages over a WebSocket', async () => {
     await using servers = await RealtimeServers.start({ count, options: echo })
     const raw = await new RawSocket(servers.url(), { session: randomSession() }).opened()
     expect(raw.socket.protocol).toBe('steadfast.v1')
@@ -47,7 +47,7 @@ describe.each([1, 2])('with %i servers', (count) => {
     expect(servers.errors).toEqual([])
   })
 
-  it('carries over an event stream, and goes on with a poll', async () => {
+  it('exchanges messages over an event stream and POSTs, and resumes with a poll', async () => {
     await using servers = await RealtimeServers.start({ count, options: echo })
     const session = randomSession()
     const raw = await new RawStream(servers.url(), { session }).opened()
@@ -66,7 +66,7 @@ describe.each([1, 2])('with %i servers', (count) => {
     expect(servers.errors).toEqual([])
   })
 
-  it('carries over polls that alternate, and holds a long-poll until there is something', async () => {
+  it('exchanges messages over polls to alternating servers, and holds a long-poll until there is a message', async () => {
     await using servers = await RealtimeServers.start({ count, options: echo })
     const session = randomSession()
     const got: string[] = []
@@ -87,7 +87,7 @@ describe.each([1, 2])('with %i servers', (count) => {
       cursor = cursorOf(rest, cursor)
     }
     expect(got).toEqual(Array.from({ length: 9 }, (_, index) => `0.${index + 2}:message ${index + 1}`))
-    // That the last message is done is news as well, and would be the held request's answer.
+    // The acknowledgment of the last message would answer the held request too, so it is received first.
     for (let ack = 0; ack < 9; ) {
       const poll = new RawStream(servers.url(1), { session, turn: 1, n: 10, wait: 0, cursor })
       await poll.over()
@@ -101,7 +101,7 @@ describe.each([1, 2])('with %i servers', (count) => {
     expect(held.messages).toEqual(['1.1:at last'])
   })
 
-  it('[SP5] moves from one to the other without losing or repeating', async () => {
+  it('[SP5] moves from an event stream to a WebSocket without losing or repeating a message', async () => {
     await using servers = await RealtimeServers.start({ count, options: echo })
     const session = randomSession()
     const stream = await new RawStream(servers.url(), { session }).opened()
@@ -114,7 +114,7 @@ describe.each([1, 2])('with %i servers', (count) => {
     expect(socket.messages).toEqual(['0.3:two'])
   })
 
-  it('[SP8] ends once for all', async () => {
+  it('[SP8] ends once, with the close code of the server or the client, and cannot be resumed', async () => {
     const ends: unknown[] = []
     await using servers = await RealtimeServers.start({
       count,
@@ -141,8 +141,8 @@ describe.each([1, 2])('with %i servers', (count) => {
   })
 })
 
-describe('[SP2] one of two servers killed', () => {
-  it('loses nothing, and repeats only what was in a handler, which it says', async () => {
+describe('[SP2] a session after one of two servers was killed', () => {
+  it('loses no message, and handles only unacknowledged ones again, marked as redelivered', async () => {
     const seen: string[] = []
     await using servers = await RealtimeServers.start({
       count: 2,
@@ -172,7 +172,7 @@ describe('[SP2] one of two servers killed', () => {
     expect(seen.slice(5)).toEqual(['1:5 again', '1:6 again', '1:7 again', '1:8'])
   })
 
-  it('carries on with clients of every kind', async () => {
+  it('continues over an event stream and POSTs on the other server', async () => {
     await using servers = await RealtimeServers.start({ count: 2, options: { ...echo, leaseMs: 400 } })
     const session = randomSession()
     const stream = await new RawStream(servers.url(0), { session }).opened()
@@ -199,9 +199,9 @@ describe('[SP2] one of two servers killed', () => {
 
 describe('[SP9] refusals over WebSocket', () => {
   it.each([
-    ['no hello', 'hello', 4400],
-    ['nobody', JSON.stringify({ v: 1, session: 'sessionsessionsession1', k: 1, n: 1, auth: 'nobody' }), 4401],
-  ])('%s is told by a code', async (_, hello, code) => {
+    ['a malformed hello', 'hello', 4400],
+    ['an unknown user', JSON.stringify({ v: 1, session: 'sessionsessionsession1', k: 1, n: 1, auth: 'nobody' }), 4401],
+  ])('%s is refused with a close code', async (_, hello, code) => {
     await using servers = await RealtimeServers.start({
       options: { authenticate: async (_request, auth) => (auth === 'nobody' ? null : { id: 'ann' }) },
     })
@@ -214,11 +214,11 @@ describe('[SP9] refusals over WebSocket', () => {
     ['a malformed frame', '?', 4400],
     ['malformed JSON', 'M[1,', 4400],
     ['a malformed cursor', 'a0.x', 4400],
-    ['a number that is missing', 'm7:seven', 4400],
+    ['a gap in the message numbers', 'm7:seven', 4400],
     ['a binary frame without a number', new Uint8Array([1, 2, 3]), 4400],
     ['a message that is too large', `m1:${'x'.repeat(1001)}`, 4413],
     ['a batch that is too large', `M[1,${'"x",'.repeat(1500)}"x"]`, 4413],
-  ])('%s ends that attachment alone', async (_, frame, code) => {
+  ])('%s closes the attachment that sent it, and no other', async (_, frame, code) => {
     const seen: unknown[] = []
     await using servers = await RealtimeServers.start({
       count: 2,
@@ -234,14 +234,14 @@ describe('[SP9] refusals over WebSocket', () => {
     expect([first.isOver, seen]).toEqual([false, ['one']])
   })
 
-  it('ignores what it does not know', async () => {
+  it('frames of an unknown type are ignored', async () => {
     await using servers = await RealtimeServers.start({ options: echo })
     const socket = await new RawSocket(servers.url(), { session: randomSession() }).opened()
     socket.send('t1', 'zebra', 'Z', 'm1:one')
     await socket.has('0.2:one')
   })
 
-  it('refuses too many frames, and says when to come again', async () => {
+  it('a client that exceeds framesPerSecond is closed with 4429 and a retryAfterMs', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { framesPerSecond: 10 } } })
     const socket = await new RawSocket(servers.url(), { session: randomSession() }).opened()
     for (let times = 0; times < 60; times += 1) socket.send('q')
@@ -253,7 +253,7 @@ describe('[SP9] refusals over WebSocket', () => {
   const hello = (auth: string) => JSON.stringify(helloOf({ session: randomSession(), auth }))
 
   it.each([8754, 40_000])(
-    'takes a hello with auth of %i characters as the first frame, and what comes behind it',
+    'a hello with an auth of %i characters is accepted as the first frame, with the frames after it',
     async (length) => {
       const asked: unknown[] = []
       const options: RealtimeServerOptions = {
@@ -274,12 +274,12 @@ describe('[SP9] refusals over WebSocket', () => {
   )
 
   it.each([
-    ['no hello', 'hello', 4400],
-    ['bytes', Buffer.from(hello('')), 4400],
+    ['a malformed hello', 'hello', 4400],
+    ['a binary hello', Buffer.from(hello('')), 4400],
     ['a hello that is too long', hello('x'.repeat(65_536)), 4413],
-    ['much more than a hello', 'x'.repeat(3_000_000), 4413],
-    ['nobody', hello('nobody'), 4401],
-  ])('%s as the first frame is told by a code', async (_, frame, code) => {
+    ['a text of 3 MB', 'x'.repeat(3_000_000), 4413],
+    ['a hello with refused credentials', hello('nobody'), 4401],
+  ])('%s as the first frame is refused with a close code', async (_, frame, code) => {
     await using servers = await RealtimeServers.start({
       options: { authenticate: (_request, auth) => (auth === 'nobody' ? null : { id: 'ann' }) },
     })
@@ -290,13 +290,13 @@ describe('[SP9] refusals over WebSocket', () => {
     expect(socket.frames).toEqual([])
   })
 
-  it('waits for the first frame no longer than for a body', async () => {
+  it('a client that sends no first frame within bodyTimeoutMs is closed with 4408', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { bodyTimeoutMs: 100 } } })
     const socket = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
     expect(await socket.over()).toMatchObject({ code: 4408, reason: 'the hello came too slowly' })
   })
 
-  it('refuses a handshake that does not offer the protocol', async () => {
+  it('a handshake that does not offer steadfast.v1 is refused with status 400', async () => {
     await using servers = await RealtimeServers.start()
     const socket = new RawSocket(servers.url(), {}, { protocols: ['mqtt'] })
     expect(await socket.over()).toMatchObject({ code: 1006, reason: expect.stringContaining('400') })
@@ -304,7 +304,7 @@ describe('[SP9] refusals over WebSocket', () => {
 })
 
 describe('[SP13] limits', () => {
-  it('takes so many sessions of a principal, and in all', async () => {
+  it('sessionsPerPrincipal limits the sessions of a principal, and maxSessions those of all', async () => {
     await using servers = await RealtimeServers.start({
       count: 2,
       options: { limits: { sessionsPerPrincipal: 2, maxSessions: 3 }, authenticate: (_, auth) => ({ id: String(auth) }) },
@@ -318,7 +318,7 @@ describe('[SP13] limits', () => {
     expect([await codeOf('bob', 1), await codeOf('eve', 0)]).toEqual(['open', 4429])
   })
 
-  it('[SP18] takes so many attachments a second, twice as many at once, and tells each other client when it has its place', async () => {
+  it('[SP18] attachmentsPerSecond allows a burst of twice its value, and spreads the retryAfterMs of the others', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { attachmentsPerSecond: 5 } } })
     const sockets = Array.from({ length: 16 }, () => new RawSocket(servers.url(), { session: randomSession() }))
     await until(() => sockets.every(({ frames, isOver }) => frames.length > 0 || isOver))
@@ -332,7 +332,7 @@ describe('[SP13] limits', () => {
 })
 
 describe('[SP11] a client that stops reading', () => {
-  it.each(['websocket', 'stream'])('costs a position, not a buffer (%s)', async (medium) => {
+  it.each(['websocket', 'stream'])('does not make the server buffer the messages (%s)', async (medium) => {
     await using servers = await RealtimeServers.start({ options: echo })
     const session = randomSession()
     const slow =
@@ -343,7 +343,7 @@ describe('[SP11] a client that stops reading', () => {
     for (let n = 0; n < 800; n += 1) await servers.server().publish('news', text + n)
     await sleep(200)
     const after = process.memoryUsage()
-    // The log itself holds 8 MB; what the kernel takes is not ours.
+    // The log itself holds 8 MB. The socket buffers of the kernel are not counted.
     expect(after.external + after.arrayBuffers - before.external - before.arrayBuffers).toBeLessThan(4_000_000)
     if (slow instanceof RawSocket) {
       slow.socket.resume()
@@ -355,7 +355,7 @@ describe('[SP11] a client that stops reading', () => {
   })
 })
 
-/** An event stream that nobody reads. */
+/** Opens an event stream and does not read it. */
 async function rawReader(url: string, session: string) {
   const { request } = await import('node:http')
   const asked = request(url, { method: 'POST' })
@@ -366,8 +366,8 @@ async function rawReader(url: string, session: string) {
   return asked
 }
 
-describe('close', () => {
-  it('[SP18] sends all away, each with a time of its own', async () => {
+describe('close()', () => {
+  it('[SP18] closes every client with 4503, and spreads their retryAfterMs over drainMs', async () => {
     const servers = await RealtimeServers.start({ count: 2 })
     const sockets = Array.from({ length: 5 }, () => new RawSocket(servers.url(), { session: randomSession() }))
     const stream = await new RawStream(servers.url(), { session: randomSession() }).opened()

@@ -4,7 +4,7 @@ import { nodeHost } from '../../src/server/node/process-host.ts'
 import { sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 
 it.concurrent.each(sessionTransports.map(({ type }) => type))(
-  '[SP2] [SP8] a server whose clock is set by 10 minutes and back by an hour ends nothing and repeats nothing: %s',
+  '[SP2] [SP8] a server clock that jumps 10 minutes and back an hour ends no session and repeats no message: %s',
   async (type) => {
     let skewMs = 0
     const host = { ...nodeHost(undefined), now: () => Date.now() + skewMs }
@@ -16,7 +16,7 @@ it.concurrent.each(sessionTransports.map(({ type }) => type))(
         onEnd: (_, ending) => void ends.push(ending),
         async onMessage(session, { data, redelivered }) {
           received.push([data, redelivered])
-          // The clock is set while a lease is held, too.
+          // Long enough that the clock jumps while the lease is held.
           await sleep(300)
           await session.send(data)
         },

@@ -8,17 +8,17 @@ import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
 const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
-/** A quarter of it is the time to answer in, which a busy machine needs too. */
+/** How long credentials are valid. A quarter of it is left to renew them, which a busy machine needs. */
 const lifeMs = 5000
 
-/** A token is `name:expiry`. */
+/** The principal of a token, which has the form `name:expiry`. */
 function principalOf(_: unknown, auth: unknown): Principal | null {
   const [name = '', expiry] = String(auth).split(':')
   return Number(expiry) > Date.now() ? { id: 'ann', name, expiresAt: Number(expiry) } : null
 }
 
 describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type) => {
-  it('are renewed by prepare() while the connection goes on', async () => {
+  it('are renewed by prepare() without a reconnect', async () => {
     const seen: unknown[] = []
     await using servers = await RealtimeServers.start({
       options: {
@@ -47,13 +47,13 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     expect(watched.of('open')).toHaveLength(1)
     expect(seen).toHaveLength(22)
     expect(seen[0]).toBe('token1')
-    // The application sees the latest, and prepare() was not asked more often than there was reason to.
+    // The handler sees the latest principal, and prepare() is not called more often than necessary.
     expect(new Set(seen).size).toBeGreaterThan(2)
     expect(calls).toBeGreaterThan(2)
     expect(calls).toBeLessThan(40)
   })
 
-  it('that are not renewed end it with 4401, after prepare() was asked once more', async () => {
+  it('end the client with 4401 if prepare() returns the same ones again', async () => {
     await using servers = await RealtimeServers.start({ options: { authenticate: principalOf, heartbeatMs: 1000 } })
     const expiry = Date.now() + 1500
     const refreshes: boolean[] = []
@@ -81,7 +81,7 @@ describe('[SP13] reauthenticateMs', () => {
     authenticate: (_: unknown, auth: unknown) => (auth === 'no' ? null : { id: String(auth) }),
   }
 
-  it('asks over an open WebSocket, and takes the answer', async () => {
+  it('asks for credentials over an open WebSocket, and takes one answer to each request', async () => {
     const asked: unknown[] = []
     await using servers = await RealtimeServers.start({
       options: { ...options, authenticate: (_, auth) => ({ id: 'ann', role: asked.push(auth) }) },
@@ -91,7 +91,7 @@ describe('[SP13] reauthenticateMs', () => {
     const count = () => socket.frames.filter((frame) => frame === 'c{}').length
     for (let n = 1; n <= 3; n += 1) {
       await until(() => count() === n)
-      // One answer to each question: what nobody asked for is not looked at.
+      // One answer to each request: frames that the server did not ask for are ignored.
       socket.send('c{"auth":"fresh"}', 'c{"auth":"unasked"}', 'c{"auth":"unasked"}')
       await until(() => asked.length === n + 1)
     }
@@ -104,9 +104,9 @@ describe('[SP13] reauthenticateMs', () => {
 
   it.each([
     ['no answer', null, 'the credentials have expired'],
-    ['credentials that are refused', 'c{"auth":"no"}', 'not authenticated'],
-    ['somebody else', 'c{"auth":"bob"}', 'another principal'],
-  ])('ends a WebSocket after %s', async (_, answer, reason) => {
+    ['refused credentials', 'c{"auth":"no"}', 'not authenticated'],
+    ['credentials of another principal', 'c{"auth":"bob"}', 'another principal'],
+  ])('closes a WebSocket with 4401 after %s', async (_, answer, reason) => {
     await using servers = await RealtimeServers.start({ options })
     const socket = await new RawSocket(servers.url(), { session: randomSession(), auth: 'ann' }).opened()
     await until(() => socket.frames.includes('c{}'))
@@ -114,7 +114,7 @@ describe('[SP13] reauthenticateMs', () => {
     expect(await socket.over()).toEqual({ code: 4401, reason })
   })
 
-  it('ends an event stream without an answer, and lets one live whose client has posted, to whatever node', async () => {
+  it('closes an event stream with 4401 unless its client sends credentials in a POST, to any node', async () => {
     await using servers = await RealtimeServers.start({ count: 2, options })
     const silent = await new RawStream(servers.url(0), { session: randomSession(), auth: 'ann', turn: 1 }).opened()
     const session = randomSession()
@@ -155,7 +155,7 @@ describe('[SP13] a principal', () => {
     stream.hangUp()
   })
 
-  it('is a copy: what the application changes later shows when it is returned again', async () => {
+  it('is a copy: changes to the returned object apply once authenticate() returns it again', async () => {
     const ann = { id: 'ann', role: 'guest' }
     await using servers = await RealtimeServers.start({ options: { authenticate: () => ann } })
     const session = randomSession()
@@ -166,7 +166,7 @@ describe('[SP13] a principal', () => {
     expect((await servers.server().session(session))?.principal['role']).toBe('admin')
   })
 
-  it('that is refused later loses what it has open, at its next request to a node that knows it', async () => {
+  it('that authenticate() refuses later loses the attachments of that session on all nodes, but not the session', async () => {
     let isKnown = true
     await using servers = await RealtimeServers.start({
       count: 2,
@@ -195,7 +195,7 @@ describe('[SP13] a principal', () => {
     [{ id: 'ann', expiresAt: Date.now() - 1 }, 401, 0],
     [{ id: 'ann', expiresAt: null }, 200, 0],
     [{ id: 'ann', expiresAt: Infinity }, 200, 0],
-  ])('%j is answered %i', async (principal, status, errors) => {
+  ])('%j returned by authenticate() results in status %i', async (principal, status, errors) => {
     await using servers = await RealtimeServers.start({ options: { authenticate: () => principal as Principal } })
     const response = await rawPost(servers.url(), { session: randomSession(), wait: 0 })
     await response.text()

@@ -19,7 +19,7 @@ interface Served extends AsyncDisposable {
   readonly server: RealtimeServer
 }
 
-/** A server whose requests are handed over by what `listen` makes, or attached to `http`. */
+/** Starts a server that is attached to `http`, or called by the request listener that `listen` creates. */
 async function serve(
   options: RealtimeServerOptions = {},
   {
@@ -42,9 +42,9 @@ async function serve(
   }
 }
 
-describe('an answer that is held', () => {
+describe('a held response', () => {
   it.each([0, 5000])(
-    'is not cut by the timeouts of Node, which are there again after it (keepAliveTimeout %i)',
+    'is not ended by the timeouts of Node, which apply again once it is complete (keepAliveTimeout %i)',
     async (keepAlive) => {
       const http = createServer({ requestTimeout: 300, headersTimeout: 200, connectionsCheckingInterval: 100 })
       http.timeout = 300
@@ -61,14 +61,14 @@ describe('an answer that is held', () => {
       expect(held?.status).toBe(200)
       expect(raw.end).toBeNull()
       expect(stream.isOver).toBe(false)
-      // Kept alive, and idle.
+      // The connection is idle now, so Node's timeouts close it.
       expect(await raw.over(keepAlive === 0 ? 5000 : 9000)).not.toBeNull()
       expect(stream.isOver).toBe(false)
       stream.hangUp()
     },
   )
 
-  it('is not cut while `authenticate` takes its time', async () => {
+  it('is not ended by the timeout of the HTTP server while authenticate() is pending', async () => {
     const http = createServer()
     http.timeout = 200
     const authenticate = () => sleep(700).then(() => ({ id: 'ann' }))
@@ -81,8 +81,8 @@ describe('an answer that is held', () => {
   })
 })
 
-describe('an answer that nobody reads', () => {
-  it('is destroyed when its socket has taken nothing for its time', async () => {
+describe('a response that the client does not read', () => {
+  it('is destroyed after its socket has accepted no data for the timeout', async () => {
     const host = nodeHost(undefined)
     const http = createServer()
     const hurried = { ...host, after: (delayMs: number, run: () => void) => host.after(delayMs / 50, run) }
@@ -93,7 +93,7 @@ describe('an answer that nobody reads', () => {
     for (let n = 0; n < 64; n += 1) await there?.send('x'.repeat(65_536))
     using raw = await RawTcp.open(served.port)
     raw.pause()
-    // The system takes the first of them by itself.
+    // The first responses fit into the socket buffers of the system.
     await raw.write(postText({ session, k: 2, wait: 0 }).repeat(16))
     first.socket.terminate()
     const connections = () => new Promise<number>((resolve) => http.getConnections((_, count) => resolve(count)))
@@ -103,7 +103,7 @@ describe('an answer that nobody reads', () => {
   })
 })
 
-describe('requests that do not wait for the answers before', () => {
+describe('pipelined requests', () => {
   it('are handled one after the other, and answered in order', async () => {
     const asked: number[] = []
     let running = 0
@@ -126,7 +126,7 @@ describe('requests that do not wait for the answers before', () => {
     expect(most).toBe(1)
   })
 
-  it('wait unread while an answer is held', async () => {
+  it('are not read from the socket while a response is held', async () => {
     let asked = 0
     const authenticate = () => {
       asked += 1
@@ -142,7 +142,7 @@ describe('requests that do not wait for the answers before', () => {
       await sleep(30)
     }
     const before = raw.socket.bytesWritten
-    // More than any buffer of the system takes.
+    // More than the socket buffers of the system hold.
     void raw.write(poll.repeat(200_000))
     await sleep(500)
     expect(asked).toBe(1)
@@ -168,7 +168,7 @@ interface Parsed {
   readonly body?: unknown
 }
 
-describe('body parsers in front', () => {
+describe('handleRequest() behind body parsers', () => {
   const behind =
     (...parsers: unknown[]) =>
     (server: RealtimeServer): RequestListener => {
@@ -178,7 +178,7 @@ describe('body parsers in front', () => {
         Reflect.apply(server.handleRequest, server, [request, response, request.body]),
       )
     }
-  /** The one of Express 4 leaves `{}` beside a body that it has not read. */
+  /** Like `json()` of Express 4, which sets `request.body` to `{}` if it has not read the body. */
   const express4 = (request: { body?: unknown }, _: unknown, next: () => void) => {
     request.body ??= {}
     next()
@@ -192,7 +192,7 @@ describe('body parsers in front', () => {
     ['text()', [express.text()]],
     ['raw()', [express.raw({ type: '*/*' })]],
     ['all of them', [express.json(), express.urlencoded({ extended: false }), express.text({ type: '*/*' }), express4]],
-  ])('%s: it works', async (_, parsers) => {
+  ])('serves a stream and a POST (%s)', async (_, parsers) => {
     await using served = await serve({}, { listen: behind(...parsers) })
     const session = randomSession()
     const stream = await new RawStream(served.url, { session }).opened()
@@ -201,7 +201,7 @@ describe('body parsers in front', () => {
     expect(served.errors).toEqual([])
   })
 
-  it('takes a hello that was parsed as JSON', async () => {
+  it('accepts a hello that was parsed as JSON', async () => {
     await using served = await serve({}, { listen: behind(express.json({ type: '*/*' })) })
     expect((await rawPost(served.url, { session: randomSession(), wait: 0 })).status).toBe(200)
     expect(served.errors).toEqual([])
@@ -210,7 +210,7 @@ describe('body parsers in front', () => {
   it.each<[string, unknown[]]>([
     ['an object', [express.urlencoded({ type: '*/*', extended: false })]],
     [
-      'a list',
+      'an array',
       [
         express.text({ type: '*/*' }),
         (request: { body?: unknown }, _: unknown, next: () => void) => {
@@ -219,7 +219,7 @@ describe('body parsers in front', () => {
         },
       ],
     ],
-  ])('%s instead of the text: says what to do, and tells the application once', async (_, parsers) => {
+  ])('answers %s instead of the text with 500 and the remedy, and reports it to onError once', async (_, parsers) => {
     await using served = await serve({}, { listen: behind(...parsers) })
     for (let round = 0; round < 3; round += 1) {
       const answer = await rawPost(served.url, { session: randomSession(), wait: 0 })
@@ -230,7 +230,7 @@ describe('body parsers in front', () => {
     expect(String(served.errors[0])).toContain("express.text({ type: '*/*' })")
   })
 
-  it('bounds a body that it is handed', async () => {
+  it('refuses a body that is too large with 413', async () => {
     const limits = { maxMessageBytes: 100 }
     await using served = await serve({ limits }, { listen: behind(express.text({ type: '*/*' })) })
     const answer = await rawPost(served.url, { session: randomSession(), send: true }, [`M[1,"${'x'.repeat(2000)}"]`])
@@ -238,7 +238,7 @@ describe('body parsers in front', () => {
   })
 })
 
-describe('over HTTP/2', () => {
+describe('a server over HTTP/2', () => {
   interface Answer {
     readonly status: number
     readonly headers: Readonly<Record<string, unknown>>
@@ -283,7 +283,7 @@ describe('over HTTP/2', () => {
     }
   }
 
-  it('serves polls, and refuses without a header that HTTP/2 has not', async () => {
+  it('serves polls, and refuses requests without setting a header that HTTP/2 forbids', async () => {
     await using served = await open({ limits: { maxMessageBytes: 1000 } })
     expect(await served.ask({ session: randomSession(), wait: 0 })).toMatchObject({
       status: 200,
@@ -296,14 +296,14 @@ describe('over HTTP/2', () => {
     expect([served.errors, served.warnings]).toEqual([[], []])
   })
 
-  it('knows the server by `:authority`', async () => {
+  it('allows its own origin, which it takes from `:authority`, and refuses others', async () => {
     await using served = await open()
     const statusOf = async (origin: string) => (await served.ask({ session: randomSession(), wait: 0 }, { origin })).status
     expect(await statusOf(`http://127.0.0.1:${served.port}`)).toBe(200)
     expect(await statusOf('https://evil.example')).toBe(403)
   })
 
-  it('[SP11] costs a position, not a buffer', async () => {
+  it('[SP11] sends every message to a client that stops reading and continues later', async () => {
     await using served = await open({ onSession: (session) => session.subscribe('news').then(() => {}) })
     const stream = served.post(bodyOf({ session: randomSession(), turn: 1 }))
     let text = ''
@@ -315,14 +315,14 @@ describe('over HTTP/2', () => {
     for (let n = 0; n < 60; n += 1) await served.server.publish('news', `${n}:${'x'.repeat(100_000)}`)
     await sleep(100)
     stream.resume()
-    // It goes on where it was: none is missing.
+    // The stream continues where it stopped: no message is missing.
     await until(() => text.includes('59:x'), 'the last never came')
     for (let n = 0; n < 60; n += 1) expect(text).toContain(`"${n}:x`)
     expect(text).not.toContain('data: g{')
     stream.destroy()
   })
 
-  it('outlives streams that are reset at any time', async () => {
+  it('continues to serve after streams are reset at any time', async () => {
     await using served = await open({ authenticate: () => sleep(5).then(() => ({ id: 'ann' })) })
     for (let n = 0; n < 40; n += 1) {
       const stream = served.post(bodyOf({ session: randomSession(), ...(n % 2 ? { wait: 0 } : {}) }))
@@ -334,8 +334,8 @@ describe('over HTTP/2', () => {
   })
 })
 
-describe('[SP13] what a client may not take from others', () => {
-  it('questions to the ledger', async () => {
+describe('[SP13] protection of other clients', () => {
+  it('limits the rate of diagnosis requests for each address', async () => {
     await using served = await serve({ addressOf: ({ headers }) => headers['x-address']?.toString() })
     const ask = async (address: string) => {
       const answer = await fetch(`${served.url}?diagnose=x`, { headers: { 'X-Address': address } })
@@ -348,7 +348,7 @@ describe('[SP13] what a client may not take from others', () => {
     expect((await fetch(`${served.url}?diagnose=x`)).status).toBe(200)
   })
 
-  it('attachments of a session that are about to open', async () => {
+  it('counts attachments that are still opening against attachmentsPerSession', async () => {
     const release: (() => void)[] = []
     const onSession = () => new Promise<void>((resolve) => release.push(resolve))
     await using servers = await RealtimeServers.start({ options: { onSession, limits: { attachmentsPerSession: 3 } } })
@@ -360,7 +360,7 @@ describe('[SP13] what a client may not take from others', () => {
     for (const { socket } of sockets) socket.terminate()
   })
 
-  it('an addressOf() that throws', async () => {
+  it('reports an addressOf() that throws, and serves the client', async () => {
     await using served = await serve({
       addressOf() {
         throw new Error('broken')
@@ -372,15 +372,15 @@ describe('[SP13] what a client may not take from others', () => {
   })
 })
 
-describe('a connection that is kept alive', () => {
-  it('goes on after a refusal that had no body to read', async () => {
+describe('a keep-alive connection', () => {
+  it('serves the next request after the refusal of one without a body', async () => {
     await using served = await serve()
     using raw = await RawTcp.open(served.port)
     await raw.write(requestText('GET', '/realtime') + postText({ session: randomSession(), wait: 0 }))
     expect((await raw.answered(2)).map(({ status }) => status)).toEqual([400, 200])
   })
 
-  it('brings a refusal to who is still sending', async () => {
+  it('delivers a refusal to a client that is still sending its body', async () => {
     await using served = await serve({ limits: { maxMessageBytes: 1000 } })
     using raw = await RawTcp.open(served.port)
     await raw.write(requestText('POST', '/realtime', { 'Content-Length': '3000000' }))

@@ -10,7 +10,7 @@ import { RealtimeServers } from '../support/realtime-servers.ts'
 
 const origin = 'https://app.example'
 
-/** Bytes as they are, and what comes back. */
+/** Sends `text` over a TCP socket, and returns what the server answers. */
 async function raw(url: string, text: string, { end = true } = {}): Promise<string> {
   const { port } = new URL(url)
   const socket = connect(Number(port), '127.0.0.1')
@@ -27,15 +27,15 @@ async function raw(url: string, text: string, { end = true } = {}): Promise<stri
 
 describe('[SP9] refusals over HTTP', () => {
   it.each([
-    ['no hello', 'hello', 400, 4400],
+    ['a malformed hello', 'hello', 400, 4400],
     ['another version', { ...hello(), v: 2 }, 400, 4400],
     ['a session id that is too short', { ...hello(), session: 'short' }, 400, 4400],
     ['a malformed cursor', { ...hello(), cursor: '0.x' }, 400, 4400],
     ['a hello that is too large', { ...hello(), auth: 'x'.repeat(70_000) }, 400, 4400],
-    ['nobody', { ...hello(), auth: 'nobody' }, 401, 4401],
+    ['a hello with refused credentials', { ...hello(), auth: 'nobody' }, 401, 4401],
     ['an authenticate() that throws', { ...hello(), auth: 'throws' }, 500, 4500],
     ['an authenticate() that returns no principal', { ...hello(), auth: 'wrong' }, 500, 4500],
-  ])('%s is a problem document', async (_, given, status, code) => {
+  ])('%s is answered with a problem document', async (_, given, status, code) => {
     await using servers = await RealtimeServers.start({
       options: {
         authenticate(_request, auth) {
@@ -62,9 +62,9 @@ describe('[SP9] refusals over HTTP', () => {
 
   it.each([
     ['a malformed line', ['M[1,'], 400],
-    ['a number that is missing', ['M[5,"x"]'], 400],
+    ['a gap in the message numbers', ['M[5,"x"]'], 400],
     ['bad base64', ['b1:@@@'], 400],
-  ])('%s ends that request alone', async (_, lines, status) => {
+  ])('%s fails only the request that contains it', async (_, lines, status) => {
     await using servers = await RealtimeServers.start()
     const session = randomSession()
     const stream = await new RawStream(servers.url(), { session }).opened()
@@ -74,7 +74,7 @@ describe('[SP9] refusals over HTTP', () => {
     stream.hangUp()
   })
 
-  it('refuses a URL, a message and a batch that are too large', async () => {
+  it('a URL, a message or a batch that is too large is refused with 413', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { maxMessageBytes: 100, maxUrlLength: 200 } } })
     const session = randomSession()
     const stream = await new RawStream(servers.url(), { session }).opened()
@@ -86,7 +86,7 @@ describe('[SP9] refusals over HTTP', () => {
     stream.hangUp()
   })
 
-  it('says no to other methods, and never what it was asked', async () => {
+  it('other methods are refused with 400, and the answer does not contain the query', async () => {
     await using servers = await RealtimeServers.start()
     for (const method of ['GET', 'PUT', 'DELETE']) {
       const response = await fetch(`${servers.url()}?attempt=<script>alert(1)</script>`, { method })
@@ -95,7 +95,7 @@ describe('[SP9] refusals over HTTP', () => {
     }
   })
 
-  it('ends a body that comes too slowly, after the lines that are whole', async () => {
+  it('a body that takes longer than bodyTimeoutMs is refused with 503, and its messages can be sent again', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { bodyTimeoutMs: 200 } } })
     const session = randomSession()
     const stream = await new RawStream(servers.url(), { session }).opened()
@@ -109,7 +109,7 @@ describe('[SP9] refusals over HTTP', () => {
     stream.hangUp()
   })
 
-  it('answers neither 408 nor 431', async () => {
+  it('a header that is too large is answered with 413 and a slow one with 503, not with 431 and 408', async () => {
     await using servers = await RealtimeServers.start()
     const large = await raw(servers.url(), `GET /realtime HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`)
     expect(large).toMatch(/^HTTP\/1.1 413 /)
@@ -126,8 +126,8 @@ describe('[SP9] refusals over HTTP', () => {
   })
 })
 
-describe('[SP2] a POST that breaks off', () => {
-  it.each([1, 2])('counts for its whole lines, with %i servers', async (count) => {
+describe('[SP2] a POST that is cut off', () => {
+  it.each([1, 2])('delivers its complete lines once, with %i server(s)', async (count) => {
     const seen: unknown[] = []
     await using servers = await RealtimeServers.start({ count, options: { onMessage: (_, { data }) => void seen.push(data) } })
     const session = randomSession()
@@ -142,8 +142,8 @@ describe('[SP2] a POST that breaks off', () => {
   })
 })
 
-describe('[SP13] origins', () => {
-  it('lets pages of the list and its own in, and nobody else', async () => {
+describe('[SP13] origins and addresses', () => {
+  it('pages of listed origins and of the server itself are accepted, all others are refused', async () => {
     await using servers = await RealtimeServers.start({ options: { origins: [origin] } })
     const { host } = new URL(servers.url())
     const statusOf = async (headers: Readonly<Record<string, string>>) => {
@@ -172,7 +172,7 @@ describe('[SP13] origins', () => {
     await new RawSocket(servers.url(), { session: randomSession() }, { headers: { Origin: origin } }).opened()
   })
 
-  it('lets pages of the list read its answers, with credentials, and everybody why they may not', async () => {
+  it('CORS headers let listed origins read answers with credentials, and any origin read a refusal', async () => {
     await using servers = await RealtimeServers.start({ options: { origins: [origin] } })
     const allowed = await rawPost(servers.url(), { session: randomSession(), wait: 0 }, [], { headers: { Origin: origin } })
     expect(Object.fromEntries(allowed.headers)).toMatchObject({
@@ -191,7 +191,7 @@ describe('[SP13] origins', () => {
     expect(forbidden.headers.get('access-control-allow-methods')).toBeNull()
   })
 
-  it('limits the attachments of an address', async () => {
+  it('attachmentsPerSecondPerAddress limits the attachments of an address', async () => {
     await using servers = await RealtimeServers.start({
       options: { limits: { attachmentsPerSecondPerAddress: 1 }, addressOf: (request) => String(request.headers['x-address']) },
     })
@@ -214,7 +214,7 @@ describe('[SP13] origins', () => {
 })
 
 describe('[SP14] proxies', () => {
-  it('keeps proxies from holding a stream back', async () => {
+  it('are kept from buffering an event stream by headers and 2 kB of padding', async () => {
     await using servers = await RealtimeServers.start()
     const stream = await new RawStream(servers.url(), { session: randomSession() }).opened()
     expect(Object.fromEntries(stream.response?.headers ?? [])).toMatchObject({
@@ -226,7 +226,7 @@ describe('[SP14] proxies', () => {
     stream.hangUp()
   })
 
-  it('sends a whole answer with its length', async () => {
+  it('get the answer to a poll with its Content-Length', async () => {
     await using servers = await RealtimeServers.start()
     const response = await rawPost(servers.url(), { session: randomSession(), wait: 0 })
     const text = await response.text()
@@ -236,7 +236,7 @@ describe('[SP14] proxies', () => {
 })
 
 describe('[SP15] the ledger', () => {
-  it('tells what was seen of an attempt, and nothing of a session', async () => {
+  it('reports what the node has seen of an attempt, and nothing about the session', async () => {
     await using servers = await RealtimeServers.start({ options: { origins: [origin] } })
     const ask = async (attempt: string) => {
       const response = await fetch(`${servers.url()}?diagnose=${attempt}`)
@@ -277,7 +277,7 @@ describe('[SP15] the ledger', () => {
     socket.socket.close()
   })
 
-  it('answers only so many', async () => {
+  it('limits the rate of diagnosis requests', async () => {
     await using servers = await RealtimeServers.start()
     const statuses = await Promise.all(
       Array.from({ length: 400 }, async () => {
@@ -289,7 +289,7 @@ describe('[SP15] the ledger', () => {
     expect(new Set(statuses)).toEqual(new Set([200, 429]))
   })
 
-  it('speaks for all where it is all there is', async () => {
+  it("reports the scope 'all' if the server shares its store with no other", async () => {
     const http = createServer()
     const server = new RealtimeServer()
     server.attach(http)
@@ -301,8 +301,8 @@ describe('[SP15] the ledger', () => {
   })
 })
 
-describe('mounting', () => {
-  it('leaves all other paths to those who listen already, and gives them back', async () => {
+describe('attach() and handleRequest()', () => {
+  it('attach() leaves other paths to existing listeners, and close() restores them', async () => {
     const http = createServer((_, response) => response.end('theirs'))
     const server = new RealtimeServer({ path: '/live' })
     server.attach(http)
@@ -321,7 +321,7 @@ describe('mounting', () => {
     http.closeAllConnections()
   })
 
-  it('takes a body that was read before, and says what is wrong where it is missing', async () => {
+  it('handleRequest() accepts a body that was read before, and reports a missing one with the remedy', async () => {
     const errors: unknown[] = []
     const server = new RealtimeServer({ onError: (error) => errors.push(error) })
     const http = createServer(async (request, response) => {

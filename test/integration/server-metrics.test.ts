@@ -4,7 +4,7 @@ import { type SessionRig, sessionTransports, startRig, transportOf } from '../su
 const metricsOf = ({ servers }: SessionRig) => servers.servers[0]?.metrics()
 
 it.concurrent.each(sessionTransports.map(({ type }) => type))(
-  'metrics() count what passes and who is refused: %s',
+  'metrics() counts messages, bytes, handler runs, attachments and refusals over %s',
   async (type) => {
     await using rig = await startRig({
       options: {

@@ -55,7 +55,7 @@ const app: RequestListener = (request, response) => {
 }
 
 const websocket = { Connection: 'Upgrade', Upgrade: 'websocket' }
-// As curl --http2 and Java's HttpClient ask.
+/** The headers with which `curl --http2` and Java's HttpClient offer HTTP/2. */
 const h2c = {
   Connection: 'Upgrade, HTTP2-Settings',
   Upgrade: 'h2c',
@@ -68,7 +68,7 @@ async function answersTo(port: number, text: string, count = 1): Promise<[number
   return (await raw.answered(count)).map(({ status, body }) => [status, body])
 }
 
-describe('targets', () => {
+describe('the request target', () => {
   it.each([
     '/realtime',
     '/realtime/',
@@ -83,14 +83,14 @@ describe('targets', () => {
     expect(await answersTo(server.port, upgradeText({ session: randomSession() }, {}, target))).toEqual([[101, '']])
   })
 
-  it.each(['/', '//', '/realtime/x', '/realtime%2F', 'http://some.example/', '*', '/%'])('%s is not ours', async (target) => {
+  it.each(['/', '//', '/realtime/x', '/realtime%2F', 'http://some.example/', '*', '/%'])('%s is not served', async (target) => {
     await using server = await staged(createServer(app))
     expect(await answersTo(server.port, requestText('OPTIONS', target))).toEqual([[200, `the application: OPTIONS ${target} `]])
   })
 })
 
-describe('an upgrade to something else than WebSocket', () => {
-  it('is a request of ours at our path, with its body, and the connection goes on', async () => {
+describe('an upgrade to a protocol other than WebSocket', () => {
+  it("is served as a plain request at the server's path, with its body, and the connection stays usable", async () => {
     await using server = await staged(createServer(app))
     using raw = await RawTcp.open(server.port)
     for (let count = 1; count <= 3; count += 1) {
@@ -103,11 +103,11 @@ describe('an upgrade to something else than WebSocket', () => {
     expect(server.errors).toEqual([])
   })
 
-  it('is one of the application elsewhere, in pieces and pipelined too', async () => {
+  it('is a plain request to the application at other paths, even in pieces and pipelined', async () => {
     const seen: unknown[] = []
     const http = createServer((request, response) => {
       seen.push([request.headers.upgrade, request.headers['http2-settings'], request.headers.connection])
-      // The first answer comes late.
+      // The first answer is delayed, so that the other requests are pipelined.
       setTimeout(() => app(request, response), request.url === '/a' ? 100 : 0)
     })
     await using server = await staged(http)
@@ -123,7 +123,7 @@ describe('an upgrade to something else than WebSocket', () => {
     expect(seen[1]).toEqual([undefined, undefined, undefined])
   })
 
-  it('is left to others who listen for upgrades, but at our path', async () => {
+  it("is left to other upgrade listeners, except at the server's path", async () => {
     const http = createServer(app)
     http.on('upgrade', (_, socket: Duplex) => socket.end('HTTP/1.1 418 Taken\r\nContent-Length: 0\r\n\r\n'))
     await using server = await staged(http)
@@ -132,7 +132,7 @@ describe('an upgrade to something else than WebSocket', () => {
     expect(await answersTo(server.port, text)).toEqual([[200, expect.any(String)]])
   })
 
-  it('is a request where upgrades are handed over by hand', async () => {
+  it('is served as a plain request when the application calls handleUpgrade()', async () => {
     await using server = await staged(createServer())
     const http = createServer((request, response) => server.realtime.handleRequest(request, response))
     http.on('upgrade', (request, socket, head) => server.realtime.handleUpgrade(request, socket, head))
@@ -143,7 +143,7 @@ describe('an upgrade to something else than WebSocket', () => {
     http.closeAllConnections()
   })
 
-  it('is a request over TLS', async (context) => {
+  it('is served as a plain request over TLS', async (context) => {
     await want(context, 'openssl')
     await using certificates = await makeCertificates()
     const pair = await certificates.issue('127.0.0.1')
@@ -161,8 +161,8 @@ describe('an upgrade to something else than WebSocket', () => {
   })
 })
 
-describe('an upgrade of another path', () => {
-  it('is 404 where nobody listens for upgrades, also when its client does not hang up', async () => {
+describe('a WebSocket upgrade at another path', () => {
+  it('is answered with 404 without an upgrade listener, even if the client keeps its side open', async () => {
     await using server = await staged(createServer(app))
     using raw = await RawTcp.open(server.port, { isHalfOpen: true })
     await raw.write(requestText('GET', '/other', websocket))
@@ -170,7 +170,7 @@ describe('an upgrade of another path', () => {
     expect(raw.answers[0]?.status).toBe(404)
   })
 
-  it('is 404 where those who listen leave it alone, and left to who takes it late', async () => {
+  it('is answered with 404 if no upgrade listener uses the socket, and left to one that answers late', async () => {
     const http = createServer(app)
     const taken: Duplex[] = []
     http.on('upgrade', (request, socket: Duplex) => {
@@ -190,10 +190,10 @@ describe('an upgrade of another path', () => {
   })
 })
 
-describe('what is no HTTP', () => {
+describe('a malformed request', () => {
   const large = { 'x-large': 'x'.repeat(20_000) }
 
-  it('is answered by us at our path, and by the application elsewhere', async () => {
+  it("is answered by the server at its path, and by the application's clientError listener elsewhere", async () => {
     const http = createServer(app)
     const seen: string[] = []
     http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -212,7 +212,7 @@ describe('what is no HTTP', () => {
     expect(seen[0]).toBe('HPE_HEADER_OVERFLOW')
   })
 
-  it('is ours on a connection whose last request was', async () => {
+  it('is answered by the server on a connection whose last request it served', async () => {
     await using server = await staged(createServer(app))
     using raw = await RawTcp.open(server.port)
     await raw.write(postText({ session: randomSession(), wait: 0 }))
@@ -221,7 +221,7 @@ describe('what is no HTTP', () => {
     expect((await raw.answered(2))[1]?.body).toContain('"code":4400')
   })
 
-  it('is answered by Node where the application has no listener, with no header of ours', async () => {
+  it('is answered by Node if the application has no listener, without CORS headers', async () => {
     await using server = await staged(createServer(app))
     for (const text of ['no HTTP at all\r\n\r\n', 'GET / HTTP/1.1\r\nb a d\r\n\r\n', requestText('GET', '/', large)]) {
       using raw = await RawTcp.open(server.port)
@@ -233,8 +233,8 @@ describe('what is no HTTP', () => {
   })
 })
 
-describe('Expect', () => {
-  it('is served to us though the application listens for checkContinue', async () => {
+describe('a request with Expect: 100-continue', () => {
+  it("is served at the server's path even if the application listens for checkContinue", async () => {
     const http = createServer(app)
     http.on('checkContinue', (_, response) => response.writeHead(418).end())
     await using server = await staged(http)
@@ -248,7 +248,7 @@ describe('Expect', () => {
   })
 })
 
-describe('leaving', () => {
+describe('attach() and close()', () => {
   const traces = (http: Server) => [
     Object.getOwnPropertyNames(http).includes('emit'),
     http.eventNames().map((name) => [name, ...http.listeners(name)]),
@@ -257,7 +257,7 @@ describe('leaving', () => {
   it.each([
     [0, 1],
     [1, 0],
-  ])('leaves the server as it was, whoever goes first', async (first, second) => {
+  ])('leave the HTTP server as it was before, in any order', async (first, second) => {
     const http = createServer(app)
     const before = traces(http)
     const servers = ['/one', '/two'].map((path) => new RealtimeServer({ path }))
@@ -268,7 +268,7 @@ describe('leaving', () => {
     expect(traces(http)).toEqual(before)
   })
 
-  it('leaves alone who has come in front of us since', async () => {
+  it('keep an emit() that was replaced after attach()', async () => {
     const http = createServer(app)
     await using server = await staged(http)
     const seen: unknown[] = []
@@ -288,7 +288,7 @@ describe('leaving', () => {
     expect(await answersTo(server.port, text)).toEqual([[200, 'the application: GET /realtime ']])
   })
 
-  it('answers where nobody else does, and only then', async () => {
+  it('leave a server without a request listener answering 404, until one is added', async () => {
     const http = createServer()
     await using server = await staged(http)
     await server.realtime.close({ drainMs: 0 })
@@ -297,7 +297,7 @@ describe('leaving', () => {
     expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[200, 'the application: GET / ']])
   })
 
-  it('is attached once, however often', async () => {
+  it('attach a server once, even if attach() is called twice', async () => {
     const http = createServer(app)
     await using server = await staged(http)
     server.realtime.attach(http)
@@ -307,7 +307,7 @@ describe('leaving', () => {
   })
 })
 
-describe('HTTP/2', () => {
+describe('an HTTP/2 server', () => {
   async function asked(origin: string, path: string, body: string | null): Promise<[unknown, string]> {
     const session = connectHttp2(origin, { rejectUnauthorized: false })
     try {
@@ -346,7 +346,7 @@ describe('HTTP/2', () => {
     expect(server.errors).toEqual([])
   })
 
-  it('has WebSockets beside it with allowHTTP1', async (context) => {
+  it('serves WebSockets as well with allowHTTP1', async (context) => {
     await want(context, 'openssl')
     await using certificates = await makeCertificates()
     const pair = await certificates.issue('127.0.0.1')
@@ -363,7 +363,7 @@ describe('HTTP/2', () => {
   })
 })
 
-describe('attach() refuses what is no HTTP server, and says what to pass', () => {
+describe('attach() throws a TypeError that names what to pass, for', () => {
   const koa = { listen() {}, callback() {}, on() {}, emit() {} }
   const nextApplication = {
     getRequestHandler() {},
@@ -389,7 +389,7 @@ describe('attach() refuses what is no HTTP server, and says what to pass', () =>
     ['a Vite server', { httpServer: createServer(), middlewares() {}, listen() {} }, 'pass its `httpServer`'],
     ['a Vite server in middleware mode', { httpServer: null, middlewares() {}, listen() {} }, 'middleware mode'],
     ['a Hapi server', { listener: createServer(), route() {} }, 'pass its `listener`'],
-    ['a server of plain TCP', createNetServer(), 'plain TCP'],
+    ['a TCP server', createNetServer(), 'plain TCP'],
     ['a promise', Promise.resolve(), 'a promise: await it'],
     ['the RealtimeServer', new RealtimeServer(), 'an object'],
   ])('%s', (_, given, told) => {

@@ -11,7 +11,7 @@ import { watchClient } from '../support/watched-client.ts'
 
 type Headers = Readonly<Record<string, string>>
 
-/** Attaches over each transport, as a page would; returns what became of each: `open`, or the code of the refusal. */
+/** Attaches over each transport, as a page would; returns the result of each: `open`, or the code of the refusal. */
 async function attachments(url: string, headers: Headers): Promise<Readonly<Record<string, unknown>>> {
   const socket = new RawSocket(url, { session: randomSession() }, { headers })
   const session = randomSession()
@@ -32,7 +32,7 @@ async function attachments(url: string, headers: Headers): Promise<Readonly<Reco
 const allOpen = { websocket: 'open', sse: 'open', sending: 'open', 'long-poll': 'open', poll: 'open' }
 const allRefused = { websocket: 4403, sse: 4403, sending: 4403, 'long-poll': 4403, poll: 4403 }
 
-/** nginx as it comes, with no more than what a WebSocket needs, and the lines given. */
+/** The default configuration of nginx, with what WebSockets need and the lines `more`. */
 function nginxFor(port: number, more = ''): string {
   return `
     map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
@@ -48,7 +48,7 @@ function nginxFor(port: number, more = ''): string {
     }`
 }
 
-describe('[SP13] behind the real nginx, on a port of its own', () => {
+describe('[SP13] a server behind nginx on another port', () => {
   const stops: (() => Promise<void>)[] = []
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop()
@@ -58,7 +58,7 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
   async function start(options: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions), lines?: string) {
     const server = createServer()
     const port = await listenOnLoopback(server)
-    // nginx has to be there before the server half, which is told of the public origin.
+    // nginx has to run before the server half is created, whose options contain the public origin.
     const nginx = await startNginx(nginxFor(port, lines))
     stops.push(() => nginx.close())
     const { RealtimeServer } = await import('../../src/server/index.ts')
@@ -91,13 +91,13 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
       'proxy_set_header Host $host; proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Proto $scheme;',
       {},
     ],
-  ])('lets its pages in, with %s', async (_, options, lines, headers) => {
+  ])('accepts its own pages with %s', async (_, options, lines, headers) => {
     const { origin, url, errors } = await start(options, lines)
     expect(await attachments(url, { Origin: origin, Cookie: 'a=b', ...headers })).toEqual(allOpen)
     expect(errors).toEqual([])
   })
 
-  it('refuses pages of others, and tells once what it compared and what to set', async () => {
+  it('refuses pages of other origins, and reports once per origin what it compared and what to set', async () => {
     const { origin, url, errors, port } = await start({})
     expect(await attachments(url, { Origin: origin })).toEqual(allRefused)
     for (const site of ['cross-site', 'same-site', 'none'])
@@ -112,14 +112,14 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
     expect(await refused.json()).toMatchObject({ code: 4403, reason })
   })
 
-  it('warns once that it is not trusted', async () => {
+  it('warns once that the proxy is not trusted', async () => {
     const { url, errors } = await start({}, 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;')
     for (let n = 0; n < 3; n += 1) await (await rawPost(url, { session: randomSession(), wait: 0 })).text()
     expect(errors).toHaveLength(1)
     expect(String(errors[0])).toContain("trustProxy: '127.0.0.1'")
   })
 
-  it('counts clients by the address that it sees, whatever they say', async () => {
+  it('counts clients by the address that nginx sees, not by the X-Forwarded-For that they send', async () => {
     const { url } = await start(
       { trustProxy: 'loopback', limits: { attachmentsPerSecondPerAddress: 1 } },
       'proxy_set_header X-Forwarded-For "$http_x_forwarded_for, 203.0.113.7";',
@@ -134,8 +134,8 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
   })
 })
 
-describe("[SP13] behind Vite's proxy with changeOrigin", () => {
-  it('lets pages in that the browser calls same-origin', async () => {
+describe("[SP13] a server behind Vite's proxy with changeOrigin", () => {
+  it('accepts pages for which the browser sends Sec-Fetch-Site: same-origin, and refuses others', async () => {
     await using servers = await RealtimeServers.start()
     const { createServer: createVite } = await import('vite')
     const vite = await createVite({
@@ -162,7 +162,7 @@ describe("[SP13] behind Vite's proxy with changeOrigin", () => {
 describe('[SP13] the limit per address', () => {
   const addressOf = () => '203.0.113.7'
 
-  it('lets 40 listeners of one office poll as often as there is news', async () => {
+  it('allows 40 long-polling clients at one address an answer for each message', async () => {
     await using servers = await RealtimeServers.start({
       options: { addressOf, onSession: (session) => session.subscribe('news') },
     })
@@ -175,14 +175,14 @@ describe('[SP13] the limit per address', () => {
         await servers.server().publish('news', `message ${n}`)
         for (const { nth } of clients) await nth('message', n + 1, 20_000)
       }
-      // Each had an answer of its own for each message, three times what the limit lets in at once.
+      // Each client got an answer for each message: three times as many requests as the limit allows at once.
       expect(clients.flatMap(({ of }) => of('error'))).toEqual([])
     } finally {
       await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
     }
   })
 
-  it('lets one client of an event stream send 200 messages at once, each in a POST of its own', async () => {
+  it('allows a client of an event stream to send 200 messages at once, each in its own POST', async () => {
     await using servers = await RealtimeServers.start({ options: { addressOf } })
     const session = randomSession()
     const stream = await new RawStream(servers.url(), { session }).opened()
@@ -191,7 +191,7 @@ describe('[SP13] the limit per address', () => {
     stream.hangUp()
   })
 
-  it('still counts new attachments, those who claim to go on with one, and whoever is refused', async () => {
+  it('counts attachments that present the cursor of an unknown session, and refused requests', async () => {
     await using servers = await RealtimeServers.start({
       options: { addressOf, authenticate: (_, auth) => (auth === 'no' ? null : { id: 'ann' }) },
     })

@@ -6,7 +6,7 @@ const count = 20_000
 const texts = Array.from({ length: count }, (_, n) => `${n}`.padStart(100))
 
 describe.each(sessionTransports.map(({ type }) => type))('a burst of 20,000 messages in one task over %s', (type) => {
-  it.each(['send', 'publish'] as const)('[SP3] reaches an attached client whole, without a gap: %s', async (how) => {
+  it.each(['send', 'publish'] as const)('[SP3] reaches an attached client complete and without a gap: %s', async (how) => {
     const sessions: Session[] = []
     await using rig = await startRig({
       options: {
@@ -19,7 +19,7 @@ describe.each(sessionTransports.map(({ type }) => type))('a burst of 20,000 mess
     await using watched = rig.watch({ transports: [transportOf(type)] })
     await watched.nth('open')
     const session = await vi.waitUntil(() => sessions[0], 5000)
-    // The subscription is in force when something published has come.
+    // The subscription is active once a published message has arrived.
     await rig.servers.server().publish('news', 'first')
     await watched.nth('message')
     const sent = texts.map((text) => (how === 'send' ? session.send(text) : rig.servers.server().publish('news', text)))

@@ -8,13 +8,13 @@ import { sessionTransports, startRig, transportOf } from '../support/session-rig
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
 import { numbered } from '../support/watched-client.ts'
 
-/** Two servers over one store, requests going to each in turn, and one of them dies: rules 2 and 12. */
+/** Two servers over one store, to which the requests go in turn, one of which is killed: rules 2 and 12. */
 const { message: messageOf, tally } = makeTraffic()
 const seed = seedOf(process.env)
 const random = seeded(seed)
 const times = { heartbeatMs: 1000, leaseMs: 600 }
 
-it('the balancer gives each request to the next server, also of one client, and passes a dead one over', async () => {
+it('the balancer sends each request, even of one client, to the next server, and skips a dead one', async () => {
   await using servers = await RealtimeServers.start({ count: 2 })
   await using balancer = await startRoundRobin(servers.ports)
   const ask = () => fetch(`http://127.0.0.1:${balancer.port}/realtime?diagnose=x`).then(({ status }) => status)
@@ -26,7 +26,7 @@ it('the balancer gives each request to the next server, also of one client, and 
 })
 
 describe.concurrent.each(sessionTransports.map(({ type }) => type))('%s', (type) => {
-  it(`[SP2][SP12] loses nothing when one of two servers dies in the middle (SEED=${seed})`, async () => {
+  it(`[SP2][SP12] loses no message when one of two servers dies while messages are sent (SEED=${seed})`, async () => {
     const up = tally(seed)
     const down = [tally(seed + 1), tally(seed + 2)] as const
     let id = ''
@@ -44,7 +44,7 @@ describe.concurrent.each(sessionTransports.map(({ type }) => type))('%s', (type)
     await using watched = rig.watch({ transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
     watched.client.on('message', ({ data, topic }) => down[topic === 'news' ? 1 : 0].take(data))
     await watched.nth('open')
-    // The one that survives has the messages to send: what a process had not said when it died nobody knows.
+    // The surviving server sends the messages: what a killed process has not yet written to the store is lost.
     const session = await rig.servers.server(1).session(id)
     for (let n = 1; n <= 400; n += 1) {
       watched.client.send(messageOf(seed, n))
@@ -61,7 +61,7 @@ describe.concurrent.each(sessionTransports.map(({ type }) => type))('%s', (type)
     expect(watched.of('open').map(({ resumed }) => resumed)).toEqual(watched.of('open').map((_, index) => index > 0))
   })
 
-  it('[SP2] what a server died over is handled by the other, and says so', async () => {
+  it('[SP2] a message whose handler died with its server is handled by the other server, marked as redelivered', async () => {
     const seen: string[] = []
     let first = -1
     await using rig = await startRig({
@@ -84,13 +84,13 @@ describe.concurrent.each(sessionTransports.map(({ type }) => type))('%s', (type)
     rig.servers.kill(first)
     watched.client.send('m4')
     await watched.client.flushed()
-    // The messages behind it were taken with it, if they came in time.
+    // The messages after it may be marked as redelivered too, if they had arrived before the server was killed.
     expect(seen.map((each) => each.replace(/ again/, ''))).toEqual(['m1 as 1', 'm1 as 1', 'm2 as 2', 'm3 as 3', 'm4 as 4'])
     expect(seen[1]).toBe('m1 again as 1')
     expect(seen[4]).toBe('m4 as 4')
   })
 
-  it('[SP9] goes to the other when one restarts, without a loss', async () => {
+  it('[SP9] moves to the other server when one restarts, without losing a message', async () => {
     const received: unknown[] = []
     await using rig = await startRig({
       count: 2,

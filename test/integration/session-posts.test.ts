@@ -7,10 +7,10 @@ import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { numbered, publishSlowly, watchClient } from '../support/watched-client.ts'
 
-/** What boxes on the way do to single requests of a session: it costs a message at most, and never the connection. */
+/** Middleboxes that answer, hang or cut single requests of a session: at most a message is lost, never the connection. */
 const asking = ['sse', 'long-poll', 'poll'] as const
 
-/** A client behind a proxy that meddles, once it is open. */
+/** A client behind a proxy that interferes with single requests. */
 async function behind(type: TransportName, meddle: (request: MeddledRequest) => Meddling, count = 1) {
   const received: unknown[] = []
   const servers = await RealtimeServers.start({
@@ -36,7 +36,7 @@ async function behind(type: TransportName, meddle: (request: MeddledRequest) => 
 
 describe.concurrent.each(asking)('over %s', (type) => {
   it.each([403, 413, 200])(
-    '[SP10] a message that a firewall refuses with %i is undelivered, the others arrive',
+    '[SP10] a message that a firewall answers with %i is reported as undelivered, and the others arrive',
     async (status) => {
       await using bench = await behind(type, ({ body }) => (body.includes('<script>') ? { status } : 'pass'))
       const { client, nth, of, data } = bench.watched
@@ -59,7 +59,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
     30_000,
   )
 
-  it('[SP2] a gateway that answers every seventh request with 502 costs no connection and no message', async () => {
+  it('[SP2] a gateway that answers every seventh request with 502 causes no reconnect and loses no message', async () => {
     await using bench = await behind(type, ({ n }) => (n > 2 && n % 7 === 0 ? { status: 502 } : 'pass'))
     const { client, nth, of, data } = bench.watched
     await nth('open')
@@ -71,7 +71,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
     expect(bench.meddler.requests.length).toBeGreaterThan(14)
   }, 30_000)
 
-  it('[SP7] a request that is never answered is asked about on the same attachment', async () => {
+  it('[SP7] a message whose POST is never answered is delivered on the same attachment', async () => {
     let isToHang = true
     await using bench = await behind(type, ({ body, isSend }) => {
       if (!isToHang || !isSend || !body.includes('"m1"')) return 'pass'
@@ -88,7 +88,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
     expect([isToHang, of('close'), of('error')]).toEqual([false, [], []])
   }, 30_000)
 
-  it('[SP9] a node that is about to leave refuses one request, and the next is another’s', async () => {
+  it('[SP9] requests that a restarting node refuses with 503 are repeated without a reconnect', async () => {
     let refusals = 0
     const problem = JSON.stringify({ steadfast: 'v1', code: 4503, reason: 'restarting', retryAfterMs: 60_000 })
     await using bench = await behind(type, ({ body, isSend }) => {
@@ -104,7 +104,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
     expect([refusals, of('close'), of('error')]).toEqual([3, [], []])
   }, 30_000)
 
-  it('[SP9] an attachment that a firewall refuses is tried again: nobody has refused the credentials', async () => {
+  it('[SP9] an attachment that a firewall refuses with 403 is tried again, since the server has not refused it', async () => {
     let refusals = 2
     await using bench = await behind(type, () => (refusals-- > 0 ? { status: 403 } : 'pass'))
     const { nth, of } = bench.watched
@@ -117,7 +117,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
 })
 
 it.each(['long-poll', 'poll'] as const)(
-  'an answer that is cut on its way is asked for again: %s',
+  'an answer that is cut off on its way is requested again without losing a message: %s',
   async (type) => {
     let cuts = 0
     await using bench = await behind(type, ({ n, isSend }) => {
@@ -137,7 +137,7 @@ it.each(['long-poll', 'poll'] as const)(
 )
 
 it.for(asking)(
-  "[SP10] what is too large for nginx's own limit is undelivered, and nginx lets the others pass: %s",
+  "[SP10] a message larger than nginx's client_max_body_size is undelivered, and the others arrive: %s",
   { timeout: 30_000 },
   async (type, context) => {
     await want(context, 'nginx')
@@ -171,7 +171,7 @@ it.for(asking)(
   },
 )
 
-it('over poll flushed() does not wait for the next interval, also when it is called after the message was taken', async () => {
+it('flushed() over poll does not wait for the next interval, even if called after the message was received', async () => {
   await using servers = await RealtimeServers.start({
     options: { onMessage: async () => new Promise((done) => setTimeout(done, 300)) },
   })

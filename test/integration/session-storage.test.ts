@@ -16,7 +16,7 @@ interface Visit {
   readonly watched: WatchedClient
 }
 
-/** Real servers, and pages of tabs that visit them. */
+/** Starts a real server, and loads pages in tabs, each with a client. */
 async function start({ resumeWindowMs = 120_000 } = {}) {
   const told: string[] = []
   const handled: string[] = []
@@ -39,7 +39,7 @@ async function start({ resumeWindowMs = 120_000 } = {}) {
   return {
     ...{ rig, told, handled },
     publish: (data: string) => rig.servers.server().publish('news', data),
-    /** A page of the tab loads, with a client that connects. */
+    /** Loads a page in the tab, with a client. */
     load(tab: FakeTab, options: RealtimeOptions = {}, more: SessionOptions = {}): Visit {
       const page = tab.page()
       const host = { ...options.host, ...page.host }
@@ -70,7 +70,7 @@ async function mend(rig: SessionRig): Promise<void> {
 describe.each(names)('over %s', (type) => {
   const transports = [transportOf(type)]
 
-  it('[SP1][SP2] a reload goes on with the session: nothing is lost or repeated, and the server sees no end', async () => {
+  it('[SP1][SP2] a reload resumes the session: no message is lost or repeated, and the session does not end', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab, { transports })
@@ -102,7 +102,7 @@ describe.each(names)('over %s', (type) => {
     expect(stage.told).toEqual(['session of ada'])
   })
 
-  it('[SP2] a tab that crashes uses no number twice, and misses nothing', async () => {
+  it('[SP2] a page that loads after a crash reuses no message number, and misses no message', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab, { transports })
@@ -126,7 +126,7 @@ describe.each(names)('over %s', (type) => {
     expect(stage.told).toEqual(['session of ada'])
   })
 
-  it('sends what the page before could not, where messages are stored', async () => {
+  it('a page sends the unsent messages of the page before it, with storePayloads', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab, { transports }, { storePayloads: true })
@@ -143,7 +143,7 @@ describe.each(names)('over %s', (type) => {
     expect(stage.handled).toEqual(['ada: 1', 'ada: 2', 'ada: 3'])
   })
 
-  it('tells how many are lost where they are not, and goes on behind them', async () => {
+  it('a page gets the number of lost messages in `restored`, without storePayloads, and sends later ones', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab, { transports })
@@ -163,15 +163,15 @@ describe.each(names)('over %s', (type) => {
     await sleep(50)
     expect(stage.handled.at(0)).toBe('ada: 1')
     expect(stage.handled.at(-1)).toBe('ada: 4')
-    // What was written and never acknowledged may have arrived.
+    // Messages that were written and not acknowledged may have arrived.
     expect(stage.handled.length + (restored?.lost ?? -1)).toBe(4)
     two.page.hide()
     expect((await stage.load(tab, { transports }).watched.nth('open')).restored).toEqual({ lost: 0 })
   })
 })
 
-describe('a copy of the tab', () => {
-  it('has a session of its own, and leaves the other as it is', async () => {
+describe('a duplicated tab', () => {
+  it('gets its own session, and does not affect that of the original tab', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -183,7 +183,7 @@ describe('a copy of the tab', () => {
     expect(idOf(copied)).not.toBe(idOf(tab))
     await stage.publish('a')
     await until(() => expect([one.watched.data, two.watched.data]).toEqual([['a'], ['a']]))
-    // Each of them survives a reload by itself.
+    // Each tab resumes its own session after a reload.
     for (const [visit, its] of [
       [one, tab],
       [two, copied],
@@ -194,7 +194,7 @@ describe('a copy of the tab', () => {
     expect(stage.told).toEqual(['session of ada', 'session of ada'])
   })
 
-  it('finds none where the browser has no locks: it is stored when the page goes away, and taken out by the next', async () => {
+  it('finds no session in a browser without locks, which stores it only between pagehide and the next load', async () => {
     await using stage = await start()
     const tab = new FakeTab(null)
     const one = stage.load(tab)
@@ -215,8 +215,8 @@ describe('a copy of the tab', () => {
   })
 })
 
-describe('the back/forward cache', () => {
-  it('brings a page back with its session, which no other has taken meanwhile', async () => {
+describe('a page restored from the back/forward cache', () => {
+  it('resumes its session if no other page has taken it', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -230,7 +230,7 @@ describe('the back/forward cache', () => {
     expect(stage.told).toEqual(['session of ada'])
   })
 
-  it('brings back a page whose session another has gone on with: it begins anew, and says what may be lost', async () => {
+  it('starts a new session if another page has taken the old one, and reports which messages may be lost', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab, {}, { storePayloads: true })
@@ -251,13 +251,13 @@ describe('the back/forward cache', () => {
     expect(one.watched.of('error').flatMap(({ unconfirmed }) => unconfirmed ?? [])).toEqual(['1'])
     expect(stage.handled).toEqual(['ada: 1', 'ada: 2', 'ada: 3'])
     expect(stage.told).toEqual(['session of ada', 'session of ada'])
-    // And so does the other.
+    // The other page does so too.
     one.page.hide()
     two.page.show()
     expect((await two.watched.nth('open', 2)).resumed).toBe(false)
   })
 
-  it('a page that did not see that another has gone on is refused by what the server has taken, and begins anew', async () => {
+  it('starts a new session if a duplicated tab has used the old one, which only the server knows', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -276,8 +276,8 @@ describe('the back/forward cache', () => {
   })
 })
 
-describe('is not gone on with', () => {
-  it('by another user: the server refuses, and nothing of the one before is sent', async () => {
+describe('a stored session is not resumed', () => {
+  it('by another user, for whom no message of the previous user is sent', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const prepare = (auth: string) => ({ prepare: () => ({ auth }) })
@@ -297,7 +297,7 @@ describe('is not gone on with', () => {
     expect(await stage.load(tab, prepare('eve')).watched.nth('open')).toMatchObject({ resumed: true, restored: { lost: 0 } })
   })
 
-  it('after the client was closed: nothing is stored any more', async () => {
+  it('after close(), which removes it from the storage', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -310,7 +310,7 @@ describe('is not gone on with', () => {
     const two = stage.load(tab)
     expect((await two.watched.nth('open')).restored).toBeUndefined()
     await until(() => expect(stage.told).toEqual(['session of ada', 'end by client 1000', 'session of ada']))
-    // A client that connects again is kept again.
+    // After another connect() the session is stored again.
     await two.watched.client.close()
     two.watched.client.connect()
     await two.watched.nth('open', 2)
@@ -318,7 +318,7 @@ describe('is not gone on with', () => {
     expect((await stage.load(tab).watched.nth('open')).restored).toEqual({ lost: 0 })
   })
 
-  it('when the server has forgotten it', async () => {
+  it('after its resume window has passed', async () => {
     await using stage = await start({ resumeWindowMs: 300 })
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -328,7 +328,7 @@ describe('is not gone on with', () => {
     expect((await stage.load(tab).watched.nth('open')).restored).toBeUndefined()
   })
 
-  it('at another URL', async () => {
+  it('by a client of another URL', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     const one = stage.load(tab)
@@ -341,7 +341,7 @@ describe('is not gone on with', () => {
   })
 
   it.each(['', '{}', 'null', '1 2 3\n', `${Date.now()} 120000 0\n{"id":5}`, `${Date.now()} 120000 0\n[[[[`])(
-    'where what is stored is %j',
+    'if the stored text is %j',
     async (text) => {
       await using stage = await start()
       const tab = new FakeTab(undefined, new Map([[`steadfast:session:${stage.rig.url}`, text]]))
@@ -353,8 +353,8 @@ describe('is not gone on with', () => {
   )
 })
 
-describe('a storage that is full', () => {
-  it('costs the session at the reload and nothing else, and is told once', async () => {
+describe('a full storage', () => {
+  it('only prevents the session from being resumed after a reload, and is logged once', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     tab.quota = 10
@@ -373,7 +373,7 @@ describe('a storage that is full', () => {
     expect(stage.handled).toEqual(['ada: 1'])
   })
 
-  it('with room for the numbers alone costs the messages', async () => {
+  it('with room for only the message numbers loses the messages', async () => {
     await using stage = await start()
     const tab = new FakeTab()
     tab.quota = 2000
@@ -387,7 +387,7 @@ describe('a storage that is full', () => {
   })
 })
 
-it('is written seldom: for numbers set aside, and for what the server is told', async () => {
+it('sending 1000 messages writes the storage of the tab fewer than 20 times', async () => {
   await using stage = await start()
   const tab = new FakeTab()
   const one = stage.load(tab, { transports: ['websocket'] })
@@ -401,7 +401,7 @@ it('is written seldom: for numbers set aside, and for what the server is told', 
   expect(tab.writes - before).toBeLessThan(20)
 })
 
-it('[SP1] a reload of the only tab that shares a connection goes on with the session; a tab that joins later is told of no reload', async () => {
+it('[SP1] a reload of the only tab of a shared connection resumes the session; a later tab gets no `restored`', async () => {
   await using stage = await start()
   const tab = new FakeTab()
   const options = { connection: shared({ key: 'ada' }), host: { tabs: localTabs() } }

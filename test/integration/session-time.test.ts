@@ -8,14 +8,14 @@ import { type SessionRig, sessionTransports, startRig, transportOf } from '../su
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** What takes its time, in real time: silence, slow links, and the half minute after which a better way is tried again. */
+/** Tests in real time: silence, slow links, and the half minute after which a better transport is tried again. */
 const { message: messageOf, tally } = makeTraffic()
 const names = sessionTransports.map(({ type }) => type)
 const quickRetry = { minDelayMs: 20, maxDelayMs: 100 }
 
-// They wait, all at once, for what takes them more than a minute one after the other.
+// They run concurrently, since they wait for more than a minute in total.
 describe.concurrent('in real time', () => {
-  it.each(names)('[SP7] a busy half-open link is found, and nothing is lost: %s', { timeout: 40_000 }, async (type) => {
+  it.each(names)('[SP7] a half-open link is detected while sending, without a loss: %s', { timeout: 40_000 }, async (type) => {
     const received: unknown[] = []
     await using rig = await startRig({ options: { onMessage: (_, { data }) => void received.push(data) } })
     await using watched = rig.watch({ transports: [transportOf(type)], retry: quickRetry })
@@ -31,12 +31,12 @@ describe.concurrent('in real time', () => {
     clearInterval(sending)
     await watched.client.flushed()
     expect(received).toEqual(Array.from({ length: sent }, (_, index) => String(index + 1)))
-    // A request that lost its path is found by itself: others of the same client pass.
+    // On a WebSocket nothing arrives before the timeout; over HTTP only one request is lost, and others of the client pass.
     expect(elapsedMs).toBeGreaterThan(type === 'websocket' ? 5900 : 0)
     expect(elapsedMs).toBeLessThan(8000)
   })
 
-  it.each(names)('[SP6] an idle half-open link is found, and nothing is lost: %s', { timeout: 40_000 }, async (type) => {
+  it.each(names)('[SP6] an idle half-open link is detected, without a loss: %s', { timeout: 40_000 }, async (type) => {
     let id = ''
     const onSession: RealtimeServerOptions['onSession'] = (session) => {
       id = session.id
@@ -51,12 +51,12 @@ describe.concurrent('in real time', () => {
     await session?.send('hello')
     const since = performance.now()
     await watched.nth('message', 1, 20_000)
-    // Nobody can tell a poll that lost its path from a slow one before its time is up.
+    // A poll whose connection is dead cannot be told from a slow one before its timeout.
     expect(performance.now() - since).toBeLessThan(type === 'poll' ? 13_000 : 10_500)
     expect(watched.data).toEqual(['hello'])
   })
 
-  it.each(names)('[SP6][SP7] 1 MB each way over 30 kB/s is not killed: %s', { timeout: 120_000 }, async (type) => {
+  it.each(names)('[SP6][SP7] a transfer of 1 MB each way at 30 kB/s is not aborted: %s', { timeout: 120_000 }, async (type) => {
     const size = 1_000_000
     const bytes = new Uint8Array(size).map((_, index) => index % 251)
     const received: (readonly [number, boolean])[] = []
@@ -85,7 +85,7 @@ describe.concurrent('in real time', () => {
   })
 
   it.each(['sse', 'long-poll', 'poll'] as const)(
-    '[SP5] moves up to WebSocket while it runs: from %s, without losing, repeating or delaying anything',
+    '[SP5] a client moves from %s to WebSocket without losing, repeating or delaying a message',
     { timeout: 60_000 },
     async (type) => {
       const traffic = startTraffic(type)
@@ -110,7 +110,7 @@ describe.concurrent('in real time', () => {
     },
   )
 
-  it('[SP5] a move that fails costs nothing', { timeout: 60_000 }, async () => {
+  it('[SP5] a failed move to WebSocket loses and delays no message', { timeout: 60_000 }, async () => {
     const traffic = startTraffic('failing move')
     await using rig = await startRig({ options: traffic.handlers })
     await rig.proxy.set({ type: 'refuse-upgrade', status: 403 })
@@ -128,7 +128,7 @@ describe.concurrent('in real time', () => {
     expect([watched.of('close'), watched.of('transport'), watched.opened()]).toEqual([[], [], ['sse']])
   })
 
-  it('[SP5] a WebSocket that keeps dying ends on SSE, and nothing is lost', { timeout: 40_000 }, async () => {
+  it('[SP5] a client whose WebSocket keeps dying falls back to SSE and loses no message', { timeout: 40_000 }, async () => {
     const traffic = startTraffic('dying')
     await using rig = await startRig({ options: traffic.handlers })
     await rig.proxy.set({ type: 'kill-after-open', ms: 150, only: 'websocket' })
@@ -143,7 +143,7 @@ describe.concurrent('in real time', () => {
     expect(watched.of('gap')).toEqual([])
   })
 
-  it('[SP5] a WebSocket that swallows frames ends on SSE, within raceAfterMs and 100 ms', { timeout: 40_000 }, async () => {
+  it('[SP5] a client whose WebSocket swallows frames opens over SSE and loses no message', { timeout: 40_000 }, async () => {
     const traffic = startTraffic('swallowing')
     await using rig = await startRig({ options: traffic.handlers })
     await rig.proxy.set({ type: 'swallow-frames', only: 'websocket' })
@@ -157,20 +157,20 @@ describe.concurrent('in real time', () => {
     expect([watched.opened(), watched.of('close')]).toEqual([['sse'], []])
   })
 
-  it.each(names)('a server that does not speak steadfast.v1 is a diagnosis: %s', { timeout: 40_000 }, async (type) => {
+  it.each(names)('a server that does not speak steadfast.v1 is diagnosed: %s', { timeout: 40_000 }, async (type) => {
     const server = await startReferenceServer({ from: 'oldest' })
     server.publish('a message that is no frame')
     await using watched = watchClient(server.url, { protocol: session(), transports: [transportOf(type)], retry: quickRetry })
     await watched.nth('error')
     await watched.client.close()
     await server.close()
-    // It answers a POST with an empty page.
+    // The reference server answers a POST with an empty page.
     expect(watched.of('error')[0]?.diagnosis.cause).toBe(type === 'websocket' ? 'protocol-mismatch' : 'http.not_realtime')
     expect(watched.opened()).toEqual([])
   })
 })
 
-/** Numbered messages both ways, privately and by a topic, until it is stopped. */
+/** Sends numbered messages in both directions, to the session and to a topic, until it is stopped. */
 function startTraffic(name: string) {
   const seed = [...name].reduce((sum, sign) => sum * 31 + sign.charCodeAt(0), 7)
   const up = tally(seed)
@@ -187,7 +187,7 @@ function startTraffic(name: string) {
   }
   return {
     handlers,
-    /** Returns the way to stop, which waits until all has arrived. */
+    /** Returns a function that stops it and waits until every message has arrived. */
     run(rig: SessionRig, client: ReturnType<SessionRig['watch']>['client']) {
       let sent = 0
       let isStopped = false

@@ -9,7 +9,7 @@ import { localTabs } from '../support/local-tabs.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** What a real server and tabs of one browser do, where the test decides when a page is away. */
+/** Starts a real server, and opens tabs of one browser; the test decides when a page is in the back/forward cache. */
 async function start(transports: RealtimeOptions['transports'] = ['websocket']) {
   let asked = 0
   const servers = await RealtimeServers.start({ options: { onSubscribe: () => ++asked > 0 } })
@@ -17,7 +17,7 @@ async function start(transports: RealtimeOptions['transports'] = ['websocket']) 
   const watched: WatchedClient[] = []
   return {
     servers,
-    /** How often the server was asked for a topic. */
+    /** How often onSubscribe was called. */
     asked: () => asked,
     publish: (data: string) => servers.servers[0]?.publish('news', data),
     async open() {
@@ -57,7 +57,7 @@ const topicLog = (tab: WatchedClient, since?: 'start') => {
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => String(from + index))
 
-it.each(['follows', 'leads'])('a tab that %s and was away gets what it has missed, once and in order', async (role) => {
+it.each(['follows', 'leads'])('a suspended tab that %s gets the messages that it missed, once and in order', async (role) => {
   await using rig = await start()
   const [first, second] = [await rig.open(), await rig.open()]
   const [away, other] = role === 'leads' ? [first, second] : [second, first]
@@ -76,7 +76,7 @@ it.each(['follows', 'leads'])('a tab that %s and was away gets what it has misse
   expect(other.data).toEqual(numbers(1, 41))
 })
 
-it('of more than the others keep it gets the last, behind a gap', async () => {
+it('a suspended tab that missed more messages than the others keep gets the last ones, after a gap', async () => {
   await using rig = await start()
   const [, away] = [await rig.open(), await rig.open()]
   const { log } = topicLog(away)
@@ -95,7 +95,7 @@ it('of more than the others keep it gets the last, behind a gap', async () => {
   expect(away.of('gap').filter(({ topic }) => topic === 'news')).toHaveLength(1)
 })
 
-it('a topic that the others have ended meanwhile is subscribed to again', async () => {
+it('a suspended tab subscribes again to a topic from which the others have unsubscribed', async () => {
   await using rig = await start()
   const [other, away] = [await rig.open(), await rig.open()]
   const { log } = topicLog(away)
@@ -112,7 +112,7 @@ it('a topic that the others have ended meanwhile is subscribed to again', async 
   expect(rig.asked()).toBe(3)
 })
 
-it('a tab that uses a topic no more does not take it from the others', async () => {
+it('a tab that unsubscribes from a topic does not unsubscribe the others', async () => {
   await using rig = await start()
   const [first, second] = [await rig.open(), await rig.open()]
   const [one, other] = [topicLog(first), topicLog(second)]
@@ -121,7 +121,7 @@ it('a tab that uses a topic no more does not take it from the others', async () 
   await sleep(600)
   await rig.publish('1')
   await vi.waitFor(() => expect(other.log).toEqual(['subscribed', '1']), 5000)
-  // It was asked for by each of them, and not again.
+  // Each tab subscribed once, and not again.
   expect(rig.asked()).toBe(2)
   other.topic.unsubscribe()
   await vi.waitFor(async () => {
@@ -132,7 +132,7 @@ it('a tab that uses a topic no more does not take it from the others', async () 
   }, 5000)
 })
 
-it.each(['leads', 'follows'])('over poll flushed() of a tab that %s does not wait for the next interval', async (role) => {
+it.each(['leads', 'follows'])('flushed() of a tab that %s does not wait for the next poll', async (role) => {
   await using rig = await start([{ type: 'poll', url: '?transport=poll', intervalMs: 600_000 }])
   const [first, second] = [await rig.open(), await rig.open()]
   const { client } = role === 'leads' ? first : second

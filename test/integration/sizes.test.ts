@@ -9,7 +9,7 @@ import { watchClient } from '../support/watched-client.ts'
 const mebibyte = 2 ** 20
 const http = sessionTransports.map(({ type }) => type).filter((type) => type !== 'websocket')
 
-/** Four transports, straight to a server and through nginx with all its defaults, whose limit of a body is 1 MiB. */
+/** Four transports, directly to a server and through nginx with its default settings, which limit a body to 1 MiB. */
 describe.each([false, true])('through nginx: %s', (isProxied) => {
   const asked: number[] = []
   let servers: RealtimeServers
@@ -52,7 +52,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     })
 
   it.each(sessionTransports.flatMap(({ type }) => [8754, 40_000].map((length) => [type, length] as const)))(
-    '%s takes auth of %i characters, and goes on with a cursor of 256 topics beside it',
+    '%s accepts auth of %i characters, beside the cursor of a session with 256 topics',
     async (type, length) => {
       asked.length = 0
       await using page = visit(type, 'x'.repeat(length))
@@ -67,7 +67,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
   )
 
   it.each(sessionTransports.map(({ type }) => type))(
-    '%s says what is wrong with auth that is too long, and asks nobody',
+    '%s stops with a diagnosis if auth is too long, before authenticate() is called',
     async (type) => {
       asked.length = 0
       await using page = visit(type, 'x'.repeat(66_000))
@@ -87,7 +87,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
   ]
 
   it.each(isProxied ? (['websocket'] as const) : sessionTransports.map(({ type }) => type))(
-    '%s takes 1 MiB of whatever it is',
+    '%s carries messages of 1 MiB with any content',
     async (type) => {
       await using page = visit(type, 'x')
       for (const [, data] of bodies) page.client.send(data)
@@ -98,7 +98,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     },
   )
 
-  it.each(isProxied ? http : [])('over %s what is too large for nginx is undelivered, and the rest goes on', async (type) => {
+  it.each(isProxied ? http : [])('over %s a message too large for nginx is undelivered, and the rest arrives', async (type) => {
     await using page = visit(type, 'x')
     await page.nth('open', 1, 15_000)
     const large = 'x'.repeat(mebibyte)
@@ -113,7 +113,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     expect([page.data[0], page.data[1]]).toEqual(['before', 'after'])
   })
 
-  it.each(isProxied ? http : [])('over %s 700,000 bytes pass, whatever they are', async (type) => {
+  it.each(isProxied ? http : [])('over %s messages of 700,000 bytes arrive, with any content', async (type) => {
     await using page = visit(type, 'x')
     for (const [, data] of bodies) page.client.send(data.slice(0, typeof data === 'string' ? (data.length * 2) / 3 : 700_000))
     page.client.send('last')

@@ -15,13 +15,13 @@ import { startSockets } from '../support/socket-rig.ts'
 import { mqttServer, stompServer } from '../support/socket-servers.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
-/** The copy that graphql-ws has, since a schema of another is refused. */
+/** The copy of graphql that graphql-ws uses, since it refuses a schema of another copy. */
 const { buildSchema } = createRequire(import.meta.url)('graphql') as typeof graphqlTypes
 
-/** Clients as they are, over what they take for a WebSocket; the snippets of docs/guide/socket.md make them. */
+/** Tests of unmodified clients over `webSocketOver()`, created by the snippets of docs/guide/socket.md. */
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
-/** `webSocketOver()` of a page at this URL, over one transport. */
+/** The modules for a snippet, whose sockets connect to this URL over one transport. */
 function packageFor(url: string, type: TransportName) {
   const Socket = webSocketOver({ host: nodeHost, transports: [transportOf(type)] })
   class Here extends Socket {
@@ -32,14 +32,14 @@ function packageFor(url: string, type: TransportName) {
   return { 'steadfast/socket': { webSocketOver: () => Here } }
 }
 
-/** Servers of a snippet, behind a proxy that cuts. */
+/** Starts servers behind a proxy; `cut()` breaks its connections. */
 async function startBehindProxy(options: RealtimeServerOptions) {
   const bench = await startSockets(options)
   return { bench, url: bench.rig.url, cut: () => bench.rig.proxy.killAll() }
 }
 
 describe.each(transports)('over %s', (type) => {
-  it('graphql-ws: queries, a subscription through cuts, and its own close codes', async () => {
+  it('graphql-ws sends a query, keeps a subscription across reconnects, and gets its own close codes', async () => {
     const schema = buildSchema('type Query { hello: String } type Subscription { count: Int }')
     const roots = {
       query: { hello: 'world' },
@@ -91,7 +91,7 @@ describe.each(transports)('over %s', (type) => {
     await client.dispose()
     await vi.waitFor(() => expect(closes).toHaveLength(1))
     expect(closes[0]).toMatchObject({ code: 1000 })
-    // What speaks before it has introduced itself is closed by graphql-ws, with a code that steadfast.v1 has too.
+    // graphql-ws closes a client that subscribes before `connection_init`, with a code that steadfast.v1 uses too.
     const Socket = webSocketOver({ host: nodeHost, transports: [transportOf(type)] })
     const raw = new Socket(url, 'graphql-transport-ws')
     const end = new Promise<CloseEvent>((resolve) => raw.addEventListener('close', resolve))
@@ -100,7 +100,7 @@ describe.each(transports)('over %s', (type) => {
     expect(servers.errors).toEqual([])
   })
 
-  it('stompjs: subscribes, sends with receipts through cuts, and disconnects', async () => {
+  it('stompjs subscribes, sends with receipts across reconnects, and disconnects', async () => {
     const frames: Parameters<typeof stompServer>[0] = []
     const { bench, url, cut } = await startBehindProxy(stompServer(frames))
     await using _ = bench
@@ -126,7 +126,7 @@ describe.each(transports)('over %s', (type) => {
     expect(frames.at(-1)?.command).toBe('DISCONNECT')
   })
 
-  it('mqtt.js: subscribes, publishes through cuts, and ends', async () => {
+  it('mqtt.js subscribes, publishes across reconnects, and ends', async () => {
     const { bench, url, cut } = await startBehindProxy(mqttServer())
     await using _ = bench
     const { client } = (await runSnippet(snippetNamed('socket-mqtt'), {
@@ -146,7 +146,7 @@ describe.each(transports)('over %s', (type) => {
   })
 })
 
-it('the first snippets: a socket and its server', async () => {
+it('the first snippets of the guide exchange a message, and close with a code', async () => {
   const lines: unknown[] = []
   const log = (...said: unknown[]) => void lines.push(said)
   await using servers = await startSessionServers(snippetNamed('socket-server'), { console: { log } })
@@ -172,7 +172,7 @@ it('the first snippets: a socket and its server', async () => {
   )
 })
 
-it('the reconnecting socket of the guide asks for a ticket before each connect, and comes back', async () => {
+it('the reconnecting socket of the guide gets a ticket before each connect, and reconnects after a close', async () => {
   await using rig = await startRig({
     options: { onMessage: (session, { data }) => session.close(Number(data) || 4001, 'back soon') },
   })

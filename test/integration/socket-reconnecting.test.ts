@@ -11,7 +11,7 @@ import { nodeHost } from '../support/watched-client.ts'
 
 const quick: ReconnectionOptions = { minReconnectionDelay: 20, maxReconnectionDelay: 60, minUptime: 300 }
 
-/** What a socket says: each event with `retryCount` and `readyState` at that time. */
+/** Logs each event of a socket, with its `retryCount` and `readyState` at that time. */
 function watch(socket: ReconnectingSocketShape | ReconnectingWebSocket) {
   const log: unknown[] = []
   const heard: unknown[] = []
@@ -25,7 +25,7 @@ function watch(socket: ReconnectingSocketShape | ReconnectingWebSocket) {
   return { log, heard, until }
 }
 
-/** Closes with the code that it is sent, and echoes anything else. */
+/** A server that closes with the code it receives, and echoes anything else. */
 const closing: RealtimeServerOptions = {
   onMessage: (session, { data }) => {
     const code = Number(data)
@@ -33,7 +33,7 @@ const closing: RealtimeServerOptions = {
   },
 }
 
-/** The same server for the package whose shape this is. */
+/** The same server with `ws`, for the package reconnecting-websocket itself. */
 async function plainServer() {
   const http = createServer()
   const server = new WebSocketServer({ server: http })
@@ -54,7 +54,7 @@ async function plainServer() {
   }
 }
 
-/** Ends with 4001, comes back, is asked to connect anew, ends with 1000 and comes back, and is closed. */
+/** The server closes with 4001 and it reconnects; reconnect(); the server closes with 1000 and it reconnects; close(). */
 async function script(socket: ReconnectingSocketShape | ReconnectingWebSocket) {
   const { log, heard, until } = watch(socket)
   socket.send('before it is open')
@@ -75,8 +75,8 @@ async function script(socket: ReconnectingSocketShape | ReconnectingWebSocket) {
   return { log, heard, settled, readyState: socket.readyState }
 }
 
-describe('the shape of reconnecting-websocket', () => {
-  it.each<TransportName>(['websocket', 'sse', 'long-poll'])('says over %s what that says over WebSocket', async (type) => {
+describe('reconnectingSocketOver()', () => {
+  it.each<TransportName>(['websocket', 'sse', 'long-poll'])('behaves over %s as reconnecting-websocket does', async (type) => {
     await using plain = await plainServer()
     await using rig = await startRig({ options: closing })
     const reference = new ReconnectingWebSocket(plain.url, [], { ...quick, WebSocket })
@@ -96,7 +96,7 @@ describe('the shape of reconnecting-websocket', () => {
     ])
   })
 
-  it('connects anew where the session is lost', async () => {
+  it('reconnects after the session is lost', async () => {
     await using rig = await startRig({ options: closing })
     const Socket = reconnectingSocketOver({ host: nodeHost, transports: ['websocket'] })
     const socket = new Socket(rig.url, [], quick)
@@ -114,7 +114,7 @@ describe('the shape of reconnecting-websocket', () => {
     expect(log[3]).toEqual(['close', 1000, '', expect.anything(), 3])
   })
 
-  it('asks for the URL and the subprotocols before each connect, and survives a function that fails', async () => {
+  it('calls the functions for the URL and the subprotocols before each connect, and retries if one fails', async () => {
     await using rig = await startRig({ options: { ...closing, selectProtocol: (protocols) => protocols.at(-1) } })
     const Socket = reconnectingSocketOver({ host: { ...nodeHost, report: () => {} }, transports: ['websocket'] })
     let calls = 0
@@ -132,7 +132,7 @@ describe('the shape of reconnecting-websocket', () => {
     await until(4)
   })
 
-  it('gives up after maxRetries, and begins again with reconnect()', async () => {
+  it('gives up after maxRetries, and tries again after reconnect()', async () => {
     const Socket = reconnectingSocketOver({ host: nodeHost, transports: ['websocket'], probe: false })
     const socket = new Socket('ws://127.0.0.1:9/', [], { ...quick, maxRetries: 2 })
     const { log, until } = watch(socket)
@@ -145,7 +145,7 @@ describe('the shape of reconnecting-websocket', () => {
     socket.close()
   })
 
-  it('keeps what is sent before it is open, up to its bound, as it was', async () => {
+  it('queues a copy of each message sent before it is open, up to maxEnqueuedMessages', async () => {
     await using rig = await startRig({ options: closing })
     const Socket = reconnectingSocketOver({ host: nodeHost, transports: ['sse'] })
     const socket = new Socket(rig.url, undefined, { ...quick, startClosed: true, maxEnqueuedMessages: 3 })
@@ -163,7 +163,7 @@ describe('the shape of reconnecting-websocket', () => {
     socket.close()
   })
 
-  it('close() stops whatever goes on', async () => {
+  it('does not connect after close(), even if the function for the URL resolves later', async () => {
     let answer = (_: string) => {}
     const Socket = reconnectingSocketOver({ host: nodeHost, transports: ['websocket'] })
     const socket = new Socket(
@@ -182,7 +182,7 @@ describe('the shape of reconnecting-websocket', () => {
     expect(socket.readyState).toBe(3)
   })
 
-  it('refuses what is wrong at once, and names it', () => {
+  it('throws for an invalid URL, subprotocol or option, and names it', () => {
     const Socket = reconnectingSocketOver({ host: nodeHost })
     const make =
       (...given: unknown[]) =>

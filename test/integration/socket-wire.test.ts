@@ -35,7 +35,7 @@ const applicationCodes = [...Object.values(codes), 1000, 1001, 1011, 1014, 3000,
 
 describe('[SP19] close codes of the application', () => {
   it.each(applicationCodes)(
-    '%i is told apart from those of steadfast.v1, to who is there and to who comes later',
+    '%i is sent as 4410 with the code in `application`, to open attachments and to later ones',
     async (code) => {
       await using bench = await start()
       const id = randomSession()
@@ -58,7 +58,7 @@ describe('[SP19] close codes of the application', () => {
     },
   )
 
-  it('without a code it is 1000; what no WebSocket can say is refused at once', async () => {
+  it('default to 1000, and are refused by session.close() if a WebSocket cannot send them', async () => {
     await using bench = await start()
     const stream = await new RawStream(bench.url, { protocols: [] }).opened()
     await until(() => bench.sessions.length === 1)
@@ -70,7 +70,7 @@ describe('[SP19] close codes of the application', () => {
     expect(await stream.over()).toEqual({ code: 4410, reason: '', application: 1000 })
   })
 
-  it('[SP8] of the client end its session as they are, 4000 too', async () => {
+  it('[SP8] of a client end its session unchanged, even 4000', async () => {
     await using bench = await start()
     for (const code of [4000, 4400, 4409]) {
       const session = randomSession()
@@ -86,7 +86,7 @@ describe('[SP19] close codes of the application', () => {
     expect(bench.endings.at(-1)).toEqual({ by: 'client', code: 4000, reason: 'by post' })
   })
 
-  it('mean what they meant to a client that offers no protocols', async () => {
+  it('are only those from 4000 that steadfast.v1 does not use, for a client that offers no protocols', async () => {
     await using bench = await start()
     const raw = await new RawSocket(bench.url, { turn: 1 }).opened()
     await until(() => bench.sessions.length === 1)
@@ -106,11 +106,11 @@ describe('[SP19] close codes of the application', () => {
   })
 })
 
-describe('[SP19] ends that no Close frame can hold', () => {
+describe('[SP19] the close codes that no Close frame can contain', () => {
   it.each([
     [1005, { code: 4410, reason: '', application: 1005 }],
     [1006, { code: 4410, reason: 'the backend has broken off' }],
-  ])('%i is said as 4410', async (code, close) => {
+  ])('%i is sent as 4410', async (code, close) => {
     await using bench = await start()
     const id = randomSession()
     const socket = await new RawSocket(bench.url, { session: id, turn: 1, protocols: [] }).opened()
@@ -126,7 +126,7 @@ describe('[SP19] ends that no Close frame can hold', () => {
     expect(bench.endings).toEqual([{ by: 'server', code, reason: close.reason }])
   })
 
-  it('1005 takes no reason, and other clients get neither', async () => {
+  it('1005 is refused with a reason, and both are refused for clients that offer no protocols', async () => {
     await using bench = await start()
     await new RawSocket(bench.url, { session: randomSession(), turn: 1, protocols: [] }).opened()
     await new RawSocket(bench.url, { session: randomSession(), turn: 1 }).opened()
@@ -138,7 +138,7 @@ describe('[SP19] ends that no Close frame can hold', () => {
 })
 
 describe('[SP19] subprotocols', () => {
-  it('the first that is offered is chosen, and the record keeps it for every node', async () => {
+  it('the first offered subprotocol is chosen, and applies on every node', async () => {
     await using bench = await start({}, 2)
     const id = randomSession()
     const first = await new RawSocket(bench.url, { session: id, turn: 1, protocols: ['b.v2', 'a.v1'] }).opened()
@@ -149,7 +149,7 @@ describe('[SP19] subprotocols', () => {
     expect(bench.sessions.map(({ protocol }) => protocol)).toEqual(['b.v2'])
   })
 
-  it('selectProtocol() chooses by the offer and the request', async () => {
+  it('selectProtocol() gets the offer and the request, and chooses the subprotocol', async () => {
     const asked: unknown[] = []
     await using bench = await start({
       selectProtocol(protocols, request) {
@@ -165,15 +165,15 @@ describe('[SP19] subprotocols', () => {
   })
 
   it.each([
-    ['nothing', () => null],
-    ['one that is not offered', () => 'other'],
+    ['null', () => null],
+    ['a subprotocol that was not offered', () => 'other'],
     [
       'an error',
       () => {
         throw new Error('mine')
       },
     ],
-  ])('where selectProtocol() makes it %s, the client is refused, and there is no session', async (_, selectProtocol) => {
+  ])('a client is refused and gets no session if selectProtocol() results in %s', async (_, selectProtocol) => {
     await using bench = await start({ selectProtocol })
     const reason = 'none of the offered subprotocols is supported'
     const raw = new RawSocket(bench.url, { protocols: ['mqtt'] })
@@ -193,7 +193,7 @@ describe('[SP19] subprotocols', () => {
   )
 })
 
-it('[SP4][SP19] a socket whose session is lost is refused, and gets no other', async () => {
+it('[SP4][SP19] a socket whose session is lost is refused with 4410, and gets no new session', async () => {
   await using bench = await start()
   const hello = { session: randomSession(), k: 7, n: 5, cursor: '0.12~gone', protocols: [] }
   expect(await new RawSocket(bench.url, hello).over()).toEqual({ code: 4410, reason: 'the session is lost' })

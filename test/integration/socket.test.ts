@@ -10,8 +10,8 @@ const echo = {
 /** Each of the codes that steadfast.v1 uses itself, and one that it does not. */
 const codes = [4000, 4400, 4401, 4403, 4408, 4409, 4410, 4413, 4429, 4500, 4503, 4321]
 
-describe.each(transports)('over %s', (type) => {
-  it('echoes text and bytes in order, a Blob in its place', async () => {
+describe.each(transports)('a socket over %s', (type) => {
+  it('sends and receives texts, bytes and Blobs in order', async () => {
     await using bench = await startSockets(echo)
     const { socket, data, opened, log, closed } = bench.socket(type)
     await opened()
@@ -32,7 +32,7 @@ describe.each(transports)('over %s', (type) => {
     expect(log).toEqual(['open', [4400, 'mine', true, 3]])
   })
 
-  it('what was sent right before close() arrives, and the close is clean', async () => {
+  it('delivers the messages that were sent right before close(), and closes cleanly', async () => {
     const handled: unknown[] = []
     await using bench = await startSockets({
       async onMessage(_, { data }) {
@@ -50,7 +50,7 @@ describe.each(transports)('over %s', (type) => {
     expect(log).toEqual(['open', [3000, 'mine', true, 3]])
   })
 
-  it('what the server sent before it closed comes first, though the page sends meanwhile', async () => {
+  it('receives what the server sent before it closed, even while the page is sending', async () => {
     await using bench = await startSockets({
       onSession(session) {
         setTimeout(() => void session.send('result').then(() => session.close(3001, 'done')), 300)
@@ -67,7 +67,7 @@ describe.each(transports)('over %s', (type) => {
     expect(data).toEqual(['result'])
   })
 
-  it('shows nothing of cuts of what carries it, and of nodes that take turns', async () => {
+  it('hides reconnects and alternating nodes from the page', async () => {
     await using bench = await startSockets(echo, { count: 2 })
     const { socket, data, opened, log } = bench.socket(type)
     await opened()
@@ -83,7 +83,7 @@ describe.each(transports)('over %s', (type) => {
     expect(bench.sessions).toHaveLength(1)
   })
 
-  it('ends with every close code of the server, after what was sent before', async () => {
+  it('closes with any close code of the server, after the message sent before', async () => {
     await using bench = await startSockets({
       onMessage: async (session, { data }) => {
         await session.send('last')
@@ -101,7 +101,7 @@ describe.each(transports)('over %s', (type) => {
     expect(bench.sessions).toHaveLength(codes.length)
   })
 
-  it('closes without a code, and breaks, as the server says', async () => {
+  it('closes with 1005, or fails with 1006, if the server closes with that code', async () => {
     await using bench = await startSockets({
       onMessage: async (session, { data }) => {
         await session.send('last')
@@ -122,7 +122,7 @@ describe.each(transports)('over %s', (type) => {
     expect(bench.sessions).toHaveLength(2)
   })
 
-  it('ends with 1006 where the session is lost, and makes no other one', async () => {
+  it('fails with 1006 if the session is lost, and creates no other session', async () => {
     await using bench = await startSockets()
     const { socket, opened, closed, log } = bench.socket(type)
     await opened()
@@ -142,7 +142,7 @@ describe.each(transports)('over %s', (type) => {
     expect(socket.bufferedAmount).toBe(14)
   })
 
-  it('negotiates a subprotocol', async () => {
+  it('negotiates a subprotocol, and fails without a common one', async () => {
     await using bench = await startSockets({
       selectProtocol: (protocols) => protocols.find((each) => each === 'graphql-transport-ws'),
     })
@@ -157,7 +157,7 @@ describe.each(transports)('over %s', (type) => {
   })
 })
 
-it('a gap in what the server sent ends it', async () => {
+it('a socket fails with 1006 if messages of the server are lost', async () => {
   await using bench = await startSockets({ onSession: (session) => session.subscribe('news') })
   const { opened, closed, log } = bench.socket('sse')
   await opened()
@@ -172,7 +172,7 @@ it('a gap in what the server sent ends it', async () => {
   expect(log).toEqual(['open', 'error', [1006, '', false, 3]])
 })
 
-it('the end of the resume window ends it, though no server says so', async () => {
+it('a socket fails with 1006 after the resume window, even if the server is unreachable', async () => {
   await using bench = await startSockets({ resumeWindowMs: 600 })
   const { opened, closed } = bench.socket('websocket')
   await opened()
@@ -183,13 +183,13 @@ it('the end of the resume window ends it, though no server says so', async () =>
   expect(diagnosis?.evidence.transport).toBe('websocket')
 })
 
-it('fails where nobody listens, once, and dials no more', async () => {
+it('a socket whose server is unreachable fails once, and does not dial again', async () => {
   await using bench = await startSockets()
   await bench.rig.proxy.set({ type: 'reset' })
   const { closed, log, socket } = bench.socket('websocket')
   const { diagnosis } = await closed()
   expect(diagnosis).not.toBeNull()
-  // Questions about the failure that were under way.
+  // Wait for follow-up requests of the diagnosis.
   await sleep(300)
   const dials = bench.rig.proxy.dials().length
   await sleep(1500)
@@ -198,7 +198,7 @@ it('fails where nobody listens, once, and dials no more', async () => {
   expect(socket.readyState).toBe(3)
 })
 
-it('a message that is too large for the server ends it, and nothing behind it is handled', async () => {
+it('a message that is too large for the server fails the socket, and no later message is handled', async () => {
   const handled: unknown[] = []
   await using bench = await startSockets({
     limits: { maxMessageBytes: 1000 },
@@ -215,7 +215,7 @@ it('a message that is too large for the server ends it, and nothing behind it is
   expect(handled.filter((each) => each !== 'fits')).toEqual([])
 })
 
-it('close() before it is open fails it, and leaves no session', async () => {
+it('close() before a socket is open fails it, and leaves no attached session', async () => {
   await using bench = await startSockets()
   const now = bench.socket('sse')
   now.socket.close()
@@ -233,7 +233,7 @@ it('close() before it is open fails it, and leaves no session', async () => {
   for (const session of bench.sessions) expect(session.isAttached).toBe(false)
 })
 
-it('close() without a code is 1005 here and 1000 there', async () => {
+it('close() without a code results in 1005 at the client and 1000 at the server', async () => {
   await using bench = await startSockets()
   const { opened, closed, socket } = bench.socket('websocket')
   await opened()
@@ -242,7 +242,7 @@ it('close() without a code is 1005 here and 1000 there', async () => {
   await vi.waitFor(() => expect(bench.endings).toEqual([{ by: 'client', code: 1000, reason: '' }]))
 })
 
-it('asks prepare() once more for credentials that are refused, and then fails', async () => {
+it('a socket whose credentials are refused calls prepare() once more, and fails if they are refused again', async () => {
   await using bench = await startSockets({ authenticate: (_, auth) => (auth === 'token 2' ? { id: 'ann' } : null) })
   let asked = 0
   const prepare = () => {
@@ -257,7 +257,7 @@ it('asks prepare() once more for credentials that are refused, and then fails', 
   expect([asked, code, diagnosis?.cause]).toEqual([4, 1006, 'close.4401'])
 })
 
-it('a server that asks for a pause is waited for', async () => {
+it('a socket that the server refuses with a retryAfterMs waits and then opens', async () => {
   await using bench = await startSockets({ limits: { attachmentsPerSecond: 1 } })
   const sockets = [bench.socket('sse'), bench.socket('sse'), bench.socket('sse'), bench.socket('sse')]
   await vi.waitFor(() => expect(sockets.map(({ log }) => log)).toEqual(sockets.map(() => ['open'])), 10_000)

@@ -5,10 +5,10 @@ import { listenOnLoopback } from '../support/loopback.ts'
 import { type SockjsServerOptions, startSockjs } from '../support/sockjs-server.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
-/** SockJS as two clients of it have it, against sockjs-node. */
+/** Tests of the class `SockJS` and the protocol `sockjs()` against sockjs-node. */
 const transports = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'] as const
 
-/** What JSON, UTF-8, event streams and lines could each take apart. */
+/** Texts that an encoding as JSON, UTF-8, event stream or lines could corrupt. */
 const awkward = [
   '',
   'plain',
@@ -52,7 +52,7 @@ const start = (options?: SockjsServerOptions) => startSockjs(options)
 describe.each(transports)('SockJS over %s', (transport) => {
   const only = { transports: [transport] }
 
-  it('opens, and echoes every text in order', async () => {
+  it('opens, and gets every text echoed in order', async () => {
     await using server = await start()
     const { socket, log, data, opened, closed } = watch(server.url, only)
     expect([socket.readyState, socket.url, socket.transport]).toEqual([0, server.url, null])
@@ -68,11 +68,11 @@ describe.each(transports)('SockJS over %s', (transport) => {
     expect(socket.readyState).toBe(2)
     expect(await closed()).toMatchObject({ code: 3001, reason: 'enough', wasClean: true })
     expect(log).toEqual(['open', 'close'])
-    // The server hears of it at once.
+    // The server notices the close at once.
     await vi.waitFor(() => expect(server.counts).toEqual({ opened: 1, closed: 1 }), 2000)
   })
 
-  it('ends with the code and the reason of the server', async () => {
+  it('closes with the code and the reason of the server', async () => {
     await using server = await start()
     const { socket, opened, closed } = watch(server.url, only)
     await opened()
@@ -81,7 +81,7 @@ describe.each(transports)('SockJS over %s', (transport) => {
     expect(socket.readyState).toBe(3)
   })
 
-  it('sends to its end what was sent before close()', async () => {
+  it('delivers every message that was sent before close()', async () => {
     await using server = await start()
     const { socket, opened, closed } = watch(server.url, only)
     await opened()
@@ -92,7 +92,7 @@ describe.each(transports)('SockJS over %s', (transport) => {
     await vi.waitFor(() => expect(server.counts.closed).toBe(1), 2000)
   })
 
-  it('ends uncleanly with 1006 when the connection is cut', async () => {
+  it('closes uncleanly with 1006 when the connection is cut', async () => {
     await using server = await start()
     const { opened, closed, log } = watch(server.url, only)
     await opened()
@@ -101,7 +101,7 @@ describe.each(transports)('SockJS over %s', (transport) => {
     expect(log).toEqual(['open', 'close'])
   })
 
-  it('reads what is longer than any piece of a body, and goes on when the server ends a stream', async () => {
+  it('receives messages longer than any chunk of a body, and continues when the server ends a stream', async () => {
     await using server = await start({ responseLimit: 4096 })
     const { socket, data, opened } = watch(server.url, only)
     await opened()
@@ -117,7 +117,7 @@ describe.each(transports)('SockJS over %s', (transport) => {
 })
 
 describe('SockJS', () => {
-  it.each(['off', 'refused'] as const)('takes the next transport where WebSocket is %s', async (webSocket) => {
+  it.each(['off', 'refused'] as const)('falls back to xhr-streaming if WebSocket is %s', async (webSocket) => {
     await using server = await start({ webSocket })
     const { socket, log, opened, data } = watch(server.url)
     await opened()
@@ -127,7 +127,7 @@ describe('SockJS', () => {
     socket.close()
   })
 
-  it('takes polling where streams are refused, each transport in a session of its own', async () => {
+  it('falls back to xhr-polling if streams are refused', async () => {
     await using server = await start({ webSocket: 'refused' })
     server.meddle = ({ url = '' }) => (/xhr_streaming|eventsource/.test(url) ? { status: 503 } : 'pass')
     const { socket, opened } = watch(server.url)
@@ -136,7 +136,7 @@ describe('SockJS', () => {
     socket.close()
   })
 
-  it('gives up a transport that does not open in time', async () => {
+  it('falls back from a transport that does not open in time', async () => {
     await using server = await start({ webSocket: 'off' })
     server.meddle = ({ url = '' }) => (/xhr_streaming/.test(url) ? { delayMs: 20_000 } : 'pass')
     const { socket, opened } = watch(server.url)
@@ -145,7 +145,7 @@ describe('SockJS', () => {
     socket.close()
   })
 
-  it('says when no transport opens, and when there is no server', async () => {
+  it('closes with 2000 if no transport opens, and with 1002 if there is no server', async () => {
     await using server = await start({ webSocket: 'off' })
     server.meddle = ({ url = '' }) => (/info/.test(url) ? 'pass' : { status: 404 })
     const none = watch(server.url)
@@ -156,7 +156,7 @@ describe('SockJS', () => {
     expect(await nobody.closed()).toMatchObject({ code: 1002, reason: 'Cannot connect to server', wasClean: false })
   })
 
-  it('closed in the task that made it never dials', async () => {
+  it('sends no request if it is closed in the task that created it', async () => {
     await using server = await start()
     const { socket, closed, log } = watch(server.url)
     socket.close()
@@ -164,7 +164,7 @@ describe('SockJS', () => {
     expect([server.requests, log]).toEqual([[], ['close']])
   })
 
-  it('goes where /info says, and keeps a query', async () => {
+  it('connects to the base URL that /info names, even if its own URL has a query', async () => {
     await using other = await start()
     await using server = await start({ baseUrl: other.url })
     const { socket, opened } = watch(`${server.url}?token=1`)
@@ -173,7 +173,7 @@ describe('SockJS', () => {
     socket.close()
   })
 
-  it('hears heartbeats', async () => {
+  it('calls onheartbeat for each heartbeat of the server', async () => {
     await using server = await start({ heartbeatMs: 30 })
     const { socket, log, opened } = watch(server.url, { transports: 'xhr-polling' })
     await opened()
@@ -181,7 +181,7 @@ describe('SockJS', () => {
     socket.close()
   })
 
-  it('ends when the server has lost the session', async () => {
+  it('closes with 1006 when the server has lost the session', async () => {
     await using server = await start({ disconnectDelayMs: 50, heartbeatMs: 20 })
     const { opened, closed } = watch(server.url, { transports: 'xhr-polling' })
     await opened()
@@ -193,7 +193,7 @@ describe('SockJS', () => {
     ['xhr-streaming', 'o\n', 'a["50% off"]\n', 'a["cut'],
     ['eventsource', 'data: o\r\n\r\n', 'data: a["50% off"]\r\n\r\n', 'data: a["cut"]\r\n'],
   ])(
-    'over %s reads what comes byte by byte, and ends where an answer ends inside a frame',
+    'over %s receives messages byte by byte, and closes with 1006 when a response ends inside a frame',
     async (transport, open, whole, cut) => {
       const answers = [[open, whole], [whole.replace('50% off', '%25 é😀')], [cut]]
       const server = createServer(async (request, response) => {
@@ -211,14 +211,14 @@ describe('SockJS', () => {
       const port = await listenOnLoopback(server)
       const { data, closed } = watch(`http://127.0.0.1:${port}/echo`, { transports: transport })
       expect(await closed()).toMatchObject({ code: 1006, wasClean: false })
-      // That percent signs stand for themselves was shown by the answer before.
+      // The bare percent sign in the first answer has shown that the server does not escape them.
       expect(data).toEqual(['50% off', '%25 é😀'])
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
   )
 
-  it('ends when a message cannot be sent', async () => {
+  it('closes with 1006 when a message cannot be sent', async () => {
     await using server = await start({ webSocket: 'off' })
     const { socket, opened, closed } = watch(server.url)
     await opened()
@@ -227,7 +227,7 @@ describe('SockJS', () => {
     expect(await closed()).toMatchObject({ code: 1006, reason: 'HTTP status 500', wasClean: false })
   })
 
-  it('refuses what it cannot use', () => {
+  it('throws for an invalid URL, option or subprotocol', () => {
     const make =
       (url: unknown, options: unknown = {}, protocols: unknown = undefined) =>
       () =>
@@ -241,7 +241,7 @@ describe('SockJS', () => {
     expect(make('http://127.0.0.1/', {}, ['a', 'a'])).toThrow(/SockJS: the subprotocol 'a' is given twice/)
   })
 
-  it('uses the server, the session and the transports that it is given', async () => {
+  it('uses the options server, sessionId and transports', async () => {
     await using server = await start({ webSocket: 'off' })
     const paths: string[] = []
     server.meddle = ({ url = '' }) => {
@@ -262,7 +262,7 @@ describe('SockJS', () => {
 describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (transport) => {
   const options = { protocol: sockjs(), transports: [transport], retry: { minDelayMs: 20, maxDelayMs: 20 } }
 
-  it('echoes every text in order, and comes back after each cut', async () => {
+  it('gets every text echoed in order, and reconnects after each cut', async () => {
     await using server = await start()
     await using watched = watchClient(server.url, options)
     for (let connection = 1; connection <= 3; connection += 1) {
@@ -278,7 +278,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (t
     expect(watched.reported).toEqual([])
   })
 
-  it('tells the code and the reason of the server, and connects again', async () => {
+  it('reports the code and the reason of the server, and reconnects', async () => {
     await using server = await start()
     await using watched = watchClient(server.url, options)
     await watched.nth('open')
@@ -287,7 +287,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (t
     await watched.nth('open', 2)
   })
 
-  it('leaves when all has been sent, and the server hears of it at once', async () => {
+  it('sends every message before it closes, and the server notices the close at once', async () => {
     await using server = await start()
     await using watched = watchClient(server.url, options)
     await watched.nth('open')
@@ -297,7 +297,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (t
     expect(server.received).toEqual(['silence last'])
   })
 
-  it('refuses bytes at once', async () => {
+  it('throws for binary data', async () => {
     await using server = await start()
     await using watched = watchClient(server.url, options)
     await watched.nth('open')
@@ -308,13 +308,13 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (t
 describe('sockjs()', () => {
   const retry = { minDelayMs: 20, maxDelayMs: 20 }
 
-  it.each(['off', 'refused'] as const)('falls back where WebSocket is %s', async (webSocket) => {
+  it.each(['off', 'refused'] as const)('falls back to SSE if WebSocket is %s', async (webSocket) => {
     await using server = await start({ webSocket })
     await using watched = watchClient(server.url, { protocol: sockjs(), retry })
     expect((await watched.nth('open')).transport).toBe('sse')
   })
 
-  it('asks for /info once while all goes well, and again after a dial that failed', async () => {
+  it('requests /info once while dials succeed, and again after one that failed', async () => {
     await using server = await start()
     await using watched = watchClient(server.url, { protocol: sockjs(), retry, transports: ['sse'] })
     const asked = () => server.requests.filter((each) => each === 'GET /echo/info').length
@@ -330,7 +330,7 @@ describe('sockjs()', () => {
     expect(asked()).toBeGreaterThan(1)
   })
 
-  it('notices that nothing comes any more', async () => {
+  it('closes a connection on which no heartbeat arrives', async () => {
     await using server = await start({ heartbeatMs: 100 })
     const host = {
       ...nodeHost,
@@ -351,7 +351,7 @@ describe('sockjs()', () => {
     expect(watched.of('close')[0]?.diagnosis?.evidence.kind).toBe('silent')
   })
 
-  it('says that what answers is no SockJS server', async () => {
+  it('reports http.404 if /info is not found', async () => {
     await using server = await start()
     server.meddle = () => ({ status: 404 })
     await using watched = watchClient(server.url, { protocol: sockjs(), retry: false })
@@ -359,7 +359,7 @@ describe('sockjs()', () => {
     expect(watched.causes()).toContain('http.404')
   })
 
-  it('refuses an option that it does not have', () => {
+  it('throws for an unknown or invalid option', () => {
     expect(() => sockjs({ heartbeat: 1 } as never)).toThrow(
       /unknown option 'sockjs\(\)\.heartbeat'; did you mean 'sockjs\(\)\.heartbeatMs'/,
     )

@@ -14,7 +14,7 @@ import { nodeHost, watchClient } from '../support/watched-client.ts'
 
 const transports: readonly SockJSTransport[] = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling']
 
-/** The Spring application of the tests is what a Spring developer has: STOMP with the simple broker, over a WebSocket and over SockJS. */
+/** The Spring application of the tests is a typical one: STOMP with the simple broker, over WebSocket and over SockJS. */
 describe('Spring', () => {
   let spring: Spring
   const clients: RealtimeClient[] = []
@@ -25,7 +25,7 @@ describe('Spring', () => {
     spring = started
   })
 
-  /** A STOMP client that is subscribed; what it gets is written down. */
+  /** A subscribed STOMP client, and a log of the messages that it receives. */
   async function subscribed(webSocketFactory: NonNullable<Client['webSocketFactory']>) {
     const got: string[] = []
     const client = new Client({ webSocketFactory, reconnectDelay: 0 })
@@ -50,20 +50,20 @@ describe('Spring', () => {
     await vi.waitFor(() => expect(sent).toHaveBeenCalledOnce(), 10_000)
     const many = Array.from({ length: 200 }, (_, n) => `${n}`)
     for (const body of many) client.publish({ destination: '/app/chat', body })
-    // The handlers of Spring run in a pool of threads: what is sent in order may be broadcast in another one.
+    // The handlers of Spring run in a thread pool: messages sent in order may be broadcast in another order.
     await vi.waitFor(() => expect(got).toHaveLength(202), 10_000)
     expect(got.slice(2).toSorted()).toEqual(many.map((body) => `chat ${body}`).toSorted())
     const closed = vi.fn()
     client.onWebSocketClose = closed
     await client.deactivate()
-    // stompjs closes without a code; some sockets tell the code with which the server answers.
+    // stompjs closes without a code; some sockets report the code with which the server answers.
     expect([1000, 1005]).toContain(closed.mock.calls[0]?.[0].code)
   }
 
   it('speaks STOMP over a WebSocket at /ws, with receipts', () =>
     echoesAndBroadcasts(() => new WebSocket(`${spring.origin}/ws`, ['v12.stomp']) as never))
 
-  it.each(sessionTransports)('speaks STOMP at /ws through the gateway over $type, through cuts', async (transport) => {
+  it.each(sessionTransports)('speaks STOMP at /ws through the gateway over $type, across reconnects', async (transport) => {
     await using sockets = await startSockets(gateway({ target: `${spring.origin.replace('http', 'ws')}/ws` }))
     const Socket = webSocketOver({ host: nodeHost, transports: [transport] })
     const cutting = setInterval(() => sockets.rig.proxy.killAll(), 150)
@@ -84,7 +84,7 @@ describe('Spring', () => {
     expect((socket as unknown as SockJS).transport).toBe(transport)
   })
 
-  it.each(transports)('tells its close code through SockJS over %s', async (transport) => {
+  it.each(transports)('sends its close code through SockJS over %s', async (transport) => {
     const socket = new SockJS(`${spring.origin}/echo`, null, { host: nodeHost, transports: [transport] })
     const got: unknown[] = []
     socket.onopen = () => {
@@ -97,7 +97,7 @@ describe('Spring', () => {
     expect(got).toEqual(['100% %25 \ud800 \u2028', [4001, 'server says bye', true]])
   })
 
-  it.each(['websocket', 'sse', 'long-poll'] as const)('carries sockjs() over %s', async (transport) => {
+  it.each(['websocket', 'sse', 'long-poll'] as const)('exchanges messages with sockjs() over %s', async (transport) => {
     await using watched = watchClient(`${spring.origin}/echo`, { protocol: sockjs(), transports: [transport] })
     await watched.nth('open')
     const many = ['lone \ud800', '100% %25', ...Array.from({ length: 500 }, (_, n) => `number ${n}`)]
@@ -109,7 +109,7 @@ describe('Spring', () => {
     await watched.nth('open', 2)
   })
 
-  it('is found again by sockjs() when it was restarted', async () => {
+  it('is reached again by sockjs() after a restart', async () => {
     const first = await startSpring()
     await using watched = watchClient(`${first.origin}/echo`, { protocol: sockjs(), retry: { minDelayMs: 50, maxDelayMs: 200 } })
     await watched.nth('open')
@@ -121,7 +121,7 @@ describe('Spring', () => {
     await vi.waitFor(() => expect(watched.data).toEqual(['back']), 5000)
   })
 
-  it('the STOMP client of docs/guide/spring.md', async () => {
+  it('works with the STOMP client of docs/guide/spring.md', async () => {
     const show = vi.fn()
     const { client } = (await runSnippet(
       snippetNamed('spring-stomp'),
@@ -134,13 +134,13 @@ describe('Spring', () => {
     await client.deactivate()
   })
 
-  it('the client without STOMP of docs/guide/spring.md', async () => {
+  it('works with the client without STOMP of docs/guide/spring.md', async () => {
     const log = vi.fn()
     await runSnippet(snippetNamed('spring-sockjs'), packageHere(), { console: { log } })
     await vi.waitFor(() => expect(log.mock.calls).toEqual([['hello']]), 10_000)
   })
 
-  /** The package as a page of this application has it. */
+  /** The modules of the package for a page of this application. */
   function packageHere() {
     const host = { ...nodeHost, baseUrl: `${spring.origin}/` }
     class Socket extends SockJS {

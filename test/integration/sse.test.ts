@@ -4,7 +4,7 @@ import { plain, type RealtimeOptions } from '../../src/index.ts'
 import { type Script, startScripted, stream } from '../support/scripted-server.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
-/** The rules of the event stream, against a server that says them byte by byte. */
+/** Starts a server whose event streams the test writes byte by byte, and a client of it. */
 async function startSse(script: Script, options: RealtimeOptions = {}) {
   const server = await startScripted(script)
   const watched = watchClient(`${server.origin}/events`, {
@@ -28,7 +28,7 @@ function messagesOf({ of }: ReturnType<typeof watchClient>) {
   return of('message').map(({ id, name, data }) => `${id}|${name}|${data}`)
 }
 
-describe('the format', () => {
+describe('the format of event streams', () => {
   it('is that of WHATWG: names, several lines, all line ends, no space, comments, garbage', async () => {
     await using test = await startSse((_, response) =>
       stream(
@@ -53,7 +53,7 @@ describe('the format', () => {
     ])
   })
 
-  it('is put together from any pieces, characters torn in two included', async () => {
+  it('is parsed from chunks of any size, even chunks that end inside a character', async () => {
     const bytes = Buffer.from('event: größe\nid: 7\ndata: 三🙂\n\n')
     await using test = await startSse(async (_, response) => {
       stream(response)
@@ -66,7 +66,7 @@ describe('the format', () => {
     expect(messagesOf(test.watched)).toEqual(['7|größe|三🙂'])
   })
 
-  it('drops an event that the stream broke off in', async () => {
+  it('excludes an incomplete event at the end of a stream', async () => {
     await using test = await startSse((_, response, n) => {
       stream(response, `data: ${n}\n\ndata: half`)
       if (n === 1) response.end()
@@ -82,7 +82,7 @@ describe('the cursor', () => {
     if (n < 3) response.end()
   }
 
-  it('goes into the query across origins, where a header would cost a preflight', async () => {
+  it('is sent in the query across origins, where a header would require a preflight', async () => {
     await using test = await startSse(counting)
     await test.watched.nth('message', 3)
     expect(test.server.gets().map(({ query }) => query.get('last_event_id'))).toEqual([null, 'c 1&', 'c 2&'])
@@ -90,7 +90,7 @@ describe('the cursor', () => {
     expect(test.server.gets()[0]?.headers.accept).toBe('text/event-stream')
   })
 
-  it('goes into the Last-Event-ID header on the same origin', async () => {
+  it('is sent in the Last-Event-ID header on the same origin', async () => {
     await using server = await startScripted(counting)
     await using watched = watchClient('/events', {
       transports: ['sse'],
@@ -102,13 +102,13 @@ describe('the cursor', () => {
     expect(server.gets().every(({ query }) => query.size === 0)).toBe(true)
   })
 
-  it('goes into a parameter of another name if the server wants that', async () => {
+  it('is sent in the query parameter that cursorParameter names', async () => {
     await using test = await startSse(counting, { protocol: plain({ cursorParameter: 'since' }) })
     await test.watched.nth('message', 2)
     expect(test.server.gets().map(({ query }) => query.get('since'))).toContain('c 1&')
   })
 
-  it('is moved by an id without data, and taken back by an empty one', async () => {
+  it('is set by an id without data, and cleared by an empty id', async () => {
     await using test = await startSse((_, response, n) => {
       stream(response, ['id: 5\n\n', 'data: x\n\n', 'id:\n\n', ': nothing\n\n'][n - 1] ?? ': end\n\n')
       if (n < 4) setTimeout(() => response.end(), 30)
@@ -118,14 +118,14 @@ describe('the cursor', () => {
   })
 })
 
-describe('the life of a stream', () => {
-  it('is proven by a byte, be it a comment', async () => {
+describe('an event stream', () => {
+  it('is proven by any byte, even of a comment', async () => {
     await using test = await startSse((_, response) => stream(response, ': hi\n\n'), { provingMs: 100 })
     await test.watched.nth('open')
     await vi.waitFor(() => expect(test.watched.client.state).toMatchObject({ status: 'open', proven: true }))
   })
 
-  it('is not proven by its head alone', async () => {
+  it('is not proven by its response headers alone', async () => {
     for (let attempt = 0; attempt < 12; attempt += 1) {
       await using test = await startSse((_, response) => stream(response), { provingMs: 40 })
       await test.watched.nth('open')
@@ -134,7 +134,7 @@ describe('the life of a stream', () => {
     }
   })
 
-  it('ends with its answer, and retry: is a floor for the wait, also when the next dial fails', async () => {
+  it('ends with its response, and `retry:` is the minimum of the delay, even after another failed dial', async () => {
     await using test = await startSse((_, response, n) => {
       if (n === 2) response.writeHead(500).end()
       else stream(response, n === 1 ? 'retry: 400\n\ndata: x\n\n' : 'data: y\n\n')
@@ -147,7 +147,7 @@ describe('the life of a stream', () => {
     expect(test.watched.of('close')).toMatchObject([{ code: 1005, wasClean: true, final: false }])
   })
 
-  it('is over at a 204, as the standard has it', async () => {
+  it('ends the client with a 204, as the standard says', async () => {
     await using test = await startSse((_, response, n) => {
       if (n === 1) stream(response, 'data: x\n\n')
       else response.writeHead(204)
@@ -158,13 +158,13 @@ describe('the life of a stream', () => {
     expect(test.server.gets()).toHaveLength(2)
   })
 
-  it.each(['text/html', 'application/json', 'text/plain', ''])('does not begin with content type "%s"', async (type) => {
+  it.each(['text/html', 'application/json', 'text/plain', ''])('is not opened with the content type "%s"', async (type) => {
     await using test = await startSse((_, response) =>
       response.writeHead(200, type ? { 'Content-Type': type } : {}).end('data: no\n\n'),
     )
     const { diagnosis } = await test.watched.nth('error')
     expect(diagnosis.cause).toBe('http.not_realtime')
-    // HTML may be a portal's, and say nothing of the server.
+    // HTML may come from a captive portal, and prove nothing about the server.
     expect(diagnosis.hint).toBe(type === 'text/html' ? undefined : 'not-offered')
     expect([test.watched.data, test.watched.opened()]).toEqual([[], []])
   })

@@ -33,8 +33,8 @@ interface Globals {
 }
 
 describe.each([
-  ['the browser that is found', 'a Chromium', {}],
-  ['the one of the npm package', 'the Chromium of an npm package', { STEADFAST_CHROMIUM: 'bundled' }],
+  ['the Chromium that is found', 'a Chromium', {}],
+  ['the Chromium of the npm package', 'the Chromium of an npm package', { STEADFAST_CHROMIUM: 'bundled' }],
 ] as const)('%s', (_name, wanted, environment) => {
   let browser: Browser
 
@@ -69,9 +69,9 @@ describe.each([
     expect([opened.errors, await opened.violations()]).toEqual([[], []])
   })
 
-  it('sees what a page does wrong', async () => {
+  it('reports uncaught errors and CSP violations of a page', async () => {
     await using opened = await openPage(browser, { script, csp: true })
-    // In a task of its own: what runs inside `evaluate` itself is allowed to compile strings.
+    // In a separate task: code inside `evaluate` itself may compile strings, despite the CSP.
     await opened.page.evaluate(() => {
       ;(globalThis as unknown as Globals).Thing.breakRules()
       setTimeout(() => {
@@ -88,7 +88,7 @@ describe.each([
   })
 })
 
-it('leaves nothing on that Playwright switches off', async (context) => {
+it('launchChromium() disables every feature that Playwright disables', async (context) => {
   await want(context, 'a Chromium')
   const browser = await launchChromium()
   try {
@@ -102,7 +102,7 @@ it('leaves nothing on that Playwright switches off', async (context) => {
   }
 })
 
-it('loads the page from nchan itself', async (context) => {
+it('openPage() loads a page from nchan itself', async (context) => {
   await want(context, 'nginx')
   await want(context, 'a Chromium')
   await using nchan = await startNchan({ script })
@@ -117,7 +117,7 @@ it('loads the page from nchan itself', async (context) => {
   }
 })
 
-it('says loudly what is missing', async () => {
+it('findChromium() and launchChromium() reject with what is missing or invalid', async () => {
   await expect(findChromium({ CHROME_PATH: '/nowhere/chrome' })).rejects.toThrow('MISSING: CHROME_PATH names /nowhere/chrome')
   await expect(findChromium({ STEADFAST_CHROMIUM: 'yes' })).rejects.toThrow("can be 'bundled' or 'none'")
   await expect(launchChromium({ found: { executablePath: process.execPath, env: {} } })).rejects.toThrow(

@@ -25,7 +25,7 @@ afterEach(async () => {
 const sse = { Accept: 'text/event-stream' }
 const poll = () => fetch(`${url}?mode=poll`)
 
-/** Reads an event stream until it has said `wanted`, or for `ms`. */
+/** Reads an event stream until it contains `wanted`, or for `ms`. */
 async function streamUntil(wanted: string, ms = 2000): Promise<string> {
   const response = await fetch(url, { headers: sse, signal: AbortSignal.timeout(ms) })
   let text = ''
@@ -45,7 +45,7 @@ async function millisecondsOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('pass', () => {
-  it('carries all kinds of requests, also on one kept-alive connection, and counts them', async () => {
+  it('forwards all kinds of requests, also on one keep-alive connection, and records them', async () => {
     const probe = probeSocket(url)
     await probe.dialled
     server.publish('one')
@@ -68,7 +68,7 @@ describe('pass', () => {
     expect(server.received[0]?.data).toHaveLength(300_000)
   })
 
-  it('counts no connection that has ended', async () => {
+  it('does not count a connection that has ended', async () => {
     const probe = probeSocket(url)
     await probe.dialled
     probe.socket.close(1000)
@@ -91,7 +91,7 @@ describe('pass', () => {
 })
 
 describe('delay', () => {
-  it('makes a dial cost two round trips, and a request on a living connection one', async () => {
+  it('makes a dial take two round trips, and a request on an open connection one', async () => {
     await proxy.set({ type: 'delay', ms: 50 })
     const dial = await millisecondsOf(() => probeSocket(url).dialled)
     expect(dial).toBeGreaterThanOrEqual(199)
@@ -103,7 +103,7 @@ describe('delay', () => {
     expect(again).toBeLessThan(180)
   })
 
-  it('strikes living connections, and only the kind it is meant for', async () => {
+  it('affects open connections, and only those of the kind in `only`', async () => {
     const probe = probeSocket(url)
     await probe.dialled
     await proxy.set({ type: 'delay', ms: 150, only: 'websocket' })
@@ -117,7 +117,7 @@ describe('delay', () => {
 })
 
 describe('refuse', () => {
-  it('has the kernel refuse, spares living connections, and comes back on the same port', async () => {
+  it('lets the kernel refuse new connections, keeps open ones, and can be lifted on the same port', async () => {
     const probe = probeSocket(url)
     await probe.dialled
     for (let round = 0; round < 3; round += 1) {
@@ -132,7 +132,7 @@ describe('refuse', () => {
 })
 
 describe('hang', () => {
-  it('accepts and never answers, and the server sees nothing of it', async () => {
+  it('accepts connections, never answers, and forwards nothing to the server', async () => {
     await proxy.set({ type: 'hang' })
     await expect(fetch(url, { signal: AbortSignal.timeout(200) })).rejects.toThrow(/timeout/)
     expect(proxy.dials('other')).toHaveLength(1)
@@ -148,7 +148,7 @@ describe('hang', () => {
 })
 
 describe('reset', () => {
-  it('resets at accept', async () => {
+  it('resets connections at accept', async () => {
     await proxy.set({ type: 'reset' })
     const socket = connect(proxy.port, '127.0.0.1')
     const [error] = await once(socket, 'error')
@@ -165,7 +165,7 @@ describe('reset', () => {
 })
 
 describe('kill-after-open', () => {
-  it('lets the handshake through, then kills, on both sides', async () => {
+  it('passes the handshake, then kills the connection on both sides', async () => {
     await proxy.set({ type: 'kill-after-open', ms: 150, only: 'websocket' })
     const probe = probeSocket(url)
     expect(await probe.dialled).toMatchObject({ open: true })
@@ -187,7 +187,7 @@ describe('kill-after-open', () => {
     expect(error.code).toBe('ECONNRESET')
   })
 
-  it('kills an older connection at once, and none when it is taken back in time', async () => {
+  it('kills an older connection at once, and none if the fault is lifted in time', async () => {
     const probe = probeSocket(url)
     await probe.dialled
     await sleep(100)
@@ -207,7 +207,7 @@ describe('kill-after-open', () => {
 })
 
 describe('swallow-frames', () => {
-  it('opens and is silent both ways, for good, without a FIN', async () => {
+  it('opens a connection that carries neither messages nor a FIN, even after the fault is lifted', async () => {
     await proxy.set({ type: 'swallow-frames' })
     server.publish('before')
     const probe = probeSocket(`${url}?last_event_id=0`)
@@ -222,7 +222,7 @@ describe('swallow-frames', () => {
     expect(probe.socket.readyState).toBe(probe.socket.OPEN)
   })
 
-  it('swallows what follows the handshake while that is still on its way', async () => {
+  it('swallows frames that the server sends while the handshake is delayed', async () => {
     await proxy.set({ type: 'swallow-frames' }, { type: 'delay', ms: 50 })
     const probe = probeSocket(url)
     await vi.waitFor(() => expect(server.connections('websocket')).toBe(1), { interval: 5 })
@@ -232,7 +232,7 @@ describe('swallow-frames', () => {
     expect(probe.messages).toEqual([])
   })
 
-  it('waits for the answer to the latest request on a kept-alive connection', async () => {
+  it('passes the answer to a pending request on a keep-alive connection', async () => {
     await poll()
     await sleep(10)
     const held = fetch(url)
@@ -243,7 +243,7 @@ describe('swallow-frames', () => {
     expect((await held).status).toBe(200)
   })
 
-  it('gives an event stream its headers and nothing else', async () => {
+  it('passes the headers of an event stream and nothing else', async () => {
     await proxy.set({ type: 'swallow-frames', only: 'event-stream' })
     const response = await fetch(url, { headers: sse })
     expect(response.status).toBe(200)
@@ -253,7 +253,7 @@ describe('swallow-frames', () => {
 })
 
 describe('half-open', () => {
-  it('cuts living connections without a FIN and lets new ones pass', async () => {
+  it('cuts open connections without a FIN and passes new ones', async () => {
     const cut = probeSocket(url)
     await cut.dialled
     await proxy.set({ type: 'half-open' })
@@ -271,7 +271,7 @@ describe('half-open', () => {
 })
 
 describe('buffer', () => {
-  it('holds an event stream back until enough of it has come', async () => {
+  it('holds an event stream back until it has the given number of bytes', async () => {
     await proxy.set({ type: 'buffer', bytes: 2000, only: 'event-stream' })
     const text = streamUntil('filler')
     await vi.waitFor(() => expect(server.connections('sse')).toBe(1))
@@ -281,7 +281,7 @@ describe('buffer', () => {
     expect(await text).toContain(': hi')
   })
 
-  it('lets a complete answer and a WebSocket pass, and lets go when it is lifted', async () => {
+  it('passes complete answers and WebSockets, and releases what it holds when it is lifted', async () => {
     await proxy.set({ type: 'buffer' })
     server.publish('one')
     const took = await millisecondsOf(async () => {
@@ -289,7 +289,7 @@ describe('buffer', () => {
       expect((await poll()).status).toBe(204)
       expect((await fetch(`${proxy.url}/nowhere`)).status).toBe(404)
     })
-    expect(took).toBeLessThan(1000) // and not when the server gives its idle connections up
+    expect(took).toBeLessThan(1000) // and not only when the server closes its idle connections
     expect(await probeSocket(url).dialled).toMatchObject({ open: true })
     const text = streamUntil(': hi')
     await vi.waitFor(() => expect(server.connections('sse')).toBe(1))
@@ -298,7 +298,7 @@ describe('buffer', () => {
   })
 })
 
-it('lets go of a buffered answer without a length when the server hangs up', async () => {
+it('the proxy releases a buffered answer without a length when the server closes the connection', async () => {
   const origin = createServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it')))
   const port = await listenOnLoopback(origin)
   await using other = await startFaultProxy({ target: { port } })
@@ -307,7 +307,7 @@ it('lets go of a buffered answer without a length when the server hangs up', asy
   origin.close()
 })
 
-it('resets when there is no server behind it', async () => {
+it('the proxy resets connections if there is no server behind it', async () => {
   await server.stop()
   expect(await probeSocket(url).dialled).toEqual({ open: false, why: 'ECONNRESET' })
 })
@@ -338,7 +338,7 @@ describe('upgrades', () => {
 })
 
 describe('slow', () => {
-  it('carries so many bytes a second, each way, and changes none', async () => {
+  it('limits the bytes per second in each direction, and changes none', async () => {
     await proxy.set({ type: 'slow', bytesPerSecond: 100_000 })
     const body = 'x'.repeat(40_000)
     expect(await millisecondsOf(() => fetch(url, { method: 'POST', body }))).toBeGreaterThan(390)
@@ -351,7 +351,7 @@ describe('slow', () => {
     expect(await reading).toContain(body)
   })
 
-  it('makes who writes faster wait', async () => {
+  it('makes a faster writer wait', async () => {
     const sink = createServer((socket) => socket.resume())
     const slow = await startFaultProxy({ target: { port: await listenOnLoopback(sink) } })
     await slow.set({ type: 'slow', bytesPerSecond: 1000 })
@@ -370,13 +370,13 @@ describe('slow', () => {
   })
 })
 
-it('strikes only requests whose URL contains what it names', async () => {
+it('a fault with `at` affects only requests whose URL contains it', async () => {
   await proxy.set({ type: 'reset', at: 'mode=poll' })
   await expect(poll()).rejects.toThrow()
   expect((await fetch(url, { method: 'POST', body: 'x' })).ok).toBe(true)
 })
 
-it('kills all, or all of one kind, with RST', async () => {
+it('killAll() kills all connections, or those of one kind', async () => {
   const probe = probeSocket(url)
   await probe.dialled
   proxy.killAll('event-stream')
@@ -386,7 +386,7 @@ it('kills all, or all of one kind, with RST', async () => {
   expect(proxy.connections()).toBe(0)
 })
 
-it('passes a reset and an end from the server on', async () => {
+it('the proxy forwards a reset and an end by the server', async () => {
   const probe = probeSocket(url)
   await probe.dialled
   const stream = streamUntil('never said', 5000)
@@ -397,7 +397,7 @@ it('passes a reset and an end from the server on', async () => {
   expect(await probe.closed).toMatchObject({ code: 1006 })
 })
 
-it('leaves nothing behind after close', async () => {
+it('close() ends all connections and timers', async () => {
   await proxy.set({ type: 'half-open' }, { type: 'delay', ms: 10_000 })
   const probe = probeSocket(url)
   await vi.waitFor(() => expect(proxy.dials()).toHaveLength(1))

@@ -57,10 +57,10 @@ describe('nchan', () => {
     const cursor = `${Date.parse(answer.headers.get('last-modified') ?? '') / 1000}:${answer.headers.get('etag')}`
     expect([answer.status, await answer.text(), cursor]).toEqual([200, 'hello', id])
     expect(await (await fetch(`${sub}&mode=poll`)).text()).toBe('hello')
-    expect(await closed).toMatchObject({ code: 1000 }) // its subscriber timeout
+    expect(await closed).toMatchObject({ code: 1000 }) // by nchan's subscriber timeout
   })
 
-  it('tells ids over a WebSocket that asks for them', async () => {
+  it('sends ids over a WebSocket with the subprotocol ws+meta.nchan', async () => {
     const { channel, sub } = await primed()
     const { dialled, messages } = probeSocket(sub, ['ws+meta.nchan'])
     await dialled
@@ -68,7 +68,7 @@ describe('nchan', () => {
     await vi.waitFor(() => expect(String(messages[0])).toMatch(new RegExp(`^id: ${id}\n(content-type: .*\n)?\nhello$`)))
   })
 
-  it('keeps 400 messages', async () => {
+  it('replays 350 messages to a new subscriber', async () => {
     const { channel, sub } = await primed()
     for (let n = 1; n <= 350; n += 1) await nchan.publish(channel, `m${n}`)
     const { events, hangUp } = readEvents(sub)
@@ -77,7 +77,7 @@ describe('nchan', () => {
     hangUp()
   })
 
-  it('sends subscribers away when it reloads, and comes back', async () => {
+  it('closes its subscribers with 1001 when it reloads, and accepts messages afterwards', async () => {
     const { channel, sub } = await primed()
     const { dialled, closed } = probeSocket(sub)
     await dialled
@@ -95,7 +95,7 @@ describe('nchan', () => {
     await file.text()
   })
 
-  it('has not crashed, and leaves nothing behind', async () => {
+  it('has not crashed, and leaves no files and no listener behind', async () => {
     expect(nchan.log()).not.toContain('exited on signal')
     const folder = mkdtempSync(join(tmpdir(), 'nothing-'))
     vi.stubEnv('TMPDIR', folder)

@@ -38,7 +38,7 @@ function readEvents(url: string, headers: Record<string, string> = sse) {
 }
 
 describe('a WebSocket', () => {
-  it('gets what is published, text as text and bytes as bytes', async () => {
+  it('gets published messages, text as text and bytes as bytes', async () => {
     await start()
     server.publish('too early')
     const { dialled, messages } = probeSocket(server.url)
@@ -49,7 +49,7 @@ describe('a WebSocket', () => {
     expect(server.connections('websocket')).toBe(1)
   })
 
-  it('resumes, in rows if wanted', async () => {
+  it('resumes after last_event_id, with JSON rows if configured', async () => {
     await start({ rows: 'json' })
     for (const word of ['one', 'two', 'three']) server.publish(word, { name: 'word' })
     const { messages } = probeSocket(`${server.url}?last_event_id=1`)
@@ -57,7 +57,7 @@ describe('a WebSocket', () => {
     expect(JSON.parse(String(messages[0]))).toEqual({ id: 2, name: 'word', data: 'two' })
   })
 
-  it('is echoed', async () => {
+  it('gets its own message echoed', async () => {
     await start()
     const { socket, dialled, messages } = probeSocket(server.url)
     await dialled
@@ -80,7 +80,7 @@ describe('a WebSocket', () => {
 })
 
 describe('an event stream', () => {
-  it('begins with a comment, carries names and lines, and resumes by header or query', async () => {
+  it('contains comments, names and multi-line data, and resumes by header or query', async () => {
     await start({ commentEveryMs: 30, retryMs: 1234 })
     server.publish('one')
     server.publish('two\nlines', { name: 'poem' })
@@ -105,7 +105,7 @@ describe('an event stream', () => {
 })
 
 describe('a poll', () => {
-  it('is held until there is something, else answered 204 with the cursor', async () => {
+  it('is held until there is a message, or answered with 204 and the cursor', async () => {
     await start({ holdMs: 100 })
     const nothing = await fetch(server.url)
     expect([nothing.status, nothing.headers.get('etag')]).toEqual([204, '0'])
@@ -122,7 +122,7 @@ describe('a poll', () => {
     expect([await next.text(), next.headers.get('content-type')]).toEqual(['more', 'text/plain; charset=utf-8'])
   })
 
-  it('can bring all at once, with one header as cursor', async () => {
+  it('can return all messages at once, with one header as the cursor', async () => {
     await start({ batch: true, rows: 'json', cursorStyle: 'header', from: 'oldest' })
     server.publish('one')
     server.publish('two')
@@ -144,21 +144,21 @@ describe('a poll', () => {
     expect(server.requests.at(-1)).toMatchObject({ transport: 'poll', method: 'GET', url: '/events?mode=poll' })
   })
 
-  it('forgets a client that went away', async () => {
+  it('is no longer counted after its client has disconnected', async () => {
     await start()
     await expect(fetch(server.url, { signal: AbortSignal.timeout(100) })).rejects.toThrow()
     await vi.waitFor(() => expect(server.connections()).toBe(0))
   })
 })
 
-it('takes what is posted', async () => {
+it('the server receives a POST, and publishes it', async () => {
   await start({ from: 'oldest' })
   expect((await fetch(server.url, { method: 'POST', body: 'up' })).status).toBe(201)
   expect(server.received).toMatchObject([{ via: 'post', data: 'up' }])
   expect(await (await fetch(server.url)).text()).toBe('up')
 })
 
-it('loses and repeats nothing on a hop over all transports', async () => {
+it('a client that alternates between WebSocket, long-poll and poll loses and repeats no message', async () => {
   await start()
   const seen: string[] = []
   for (let n = 1; n <= 40; n += 1) server.publish(`m${n}`)
@@ -174,8 +174,8 @@ it('loses and repeats nothing on a hop over all transports', async () => {
   expect(seen).toEqual(Array.from({ length: 40 }, (_, n) => `m${n + 1}`))
 })
 
-describe('trouble', () => {
-  it('answers what it is told to, as often as it is told to', async () => {
+describe('faults of the server', () => {
+  it('answer() sets an answer, for a number of requests or until it is changed', async () => {
     await start()
     server.answer(['sse', 'long-poll'], { status: 503, retryAfter: 7, times: 1 })
     const refused = await fetch(server.url, { headers: sse })
@@ -188,7 +188,7 @@ describe('trouble', () => {
     await vi.waitFor(() => expect(server.connections('sse')).toBe(1))
   })
 
-  it.each([200, 401, 403, 404, 410, 429, 503])('answers an upgrade %i', async (status) => {
+  it.each([200, 401, 403, 404, 410, 429, 503])('answer() refuses an upgrade with %i', async (status) => {
     await start()
     server.answer('websocket', { status, body: 'no' })
     expect(await probeSocket(server.url).dialled).toEqual({ open: false, why: status })
@@ -196,7 +196,7 @@ describe('trouble', () => {
     expect(await probeSocket(server.url).dialled).toEqual({ open: true })
   })
 
-  it('asks for a token', async () => {
+  it('the option `token` refuses requests without the token', async () => {
     await start({ token: 'secret' })
     expect(await probeSocket(server.url).dialled).toEqual({ open: false, why: 401 })
     expect((await fetch(`${server.url}?mode=poll&token=wrong`)).status).toBe(401)
@@ -204,7 +204,7 @@ describe('trouble', () => {
     expect(await probeSocket(`${server.url}?token=secret`).dialled).toEqual({ open: true })
   })
 
-  it('lets other origins read as far as it is told to', async () => {
+  it('the option `cors` determines what other origins may read', async () => {
     const exposed = async (cors: NonNullable<ReferenceServerOptions['cors']>) => {
       await using other = await startReferenceServer({ cors })
       const { headers } = await fetch(`${other.url}?mode=poll`, { headers: { Origin: 'http://page.test' } })
@@ -217,7 +217,7 @@ describe('trouble', () => {
     expect(await exposed('exposed')).toEqual(['http://page.test', true, 204])
   })
 
-  it('resets by RST', async () => {
+  it("stop('reset') ends connections with RST", async () => {
     await start()
     const socket = connect(server.port, '127.0.0.1')
     await once(socket, 'connect')
@@ -229,7 +229,7 @@ describe('trouble', () => {
   it.each([
     ['reset', 1006, 'broken'],
     ['goodbye', 1001, 'end'],
-  ] as const)('restarts by %s on the same port and keeps its log', async (how, code, streamEnds) => {
+  ] as const)('restart() with %s keeps the port and the log', async (how, code, streamEnds) => {
     await start()
     const probe = probeSocket(server.url)
     const stream = readEvents(server.url)

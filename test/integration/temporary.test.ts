@@ -7,7 +7,7 @@ import { listenOnLoopback } from '../support/loopback.ts'
 import { type Script, type ScriptedServer, startScripted, stream } from '../support/scripted-server.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** Accepts connections, reads what comes, and never says a byte. */
+/** Starts a server that accepts connections, reads, and never writes a byte. */
 async function startMute(): Promise<AsyncDisposable & { readonly origin: string; readonly heard: () => string }> {
   const sockets = new Set<Socket>()
   let heard = ''
@@ -30,7 +30,7 @@ async function startMute(): Promise<AsyncDisposable & { readonly origin: string;
   }
 }
 
-/** The same server with WebSocket: each is greeted so. */
+/** Starts a scripted server that also accepts WebSockets, and calls `greet` with each. */
 async function withSockets(
   script: Script,
   greet: (socket: import('ws').WebSocket) => void,
@@ -45,11 +45,11 @@ async function withSockets(
   return { ...server, dials: () => dials }
 }
 
-describe.concurrent('a host that accepts and says nothing', () => {
+describe.concurrent('a server that accepts connections and never answers', () => {
   it.each([
     ['long-poll alone', ['long-poll'] as const],
     ['all transports', undefined],
-  ])('is not open over %s, and what was sent is kept', async (_, transports) => {
+  ])('never opens over %s, and a message for it stays unsent', async (_, transports) => {
     await using mute = await startMute()
     await using watched = watchClient(`${mute.origin}/events`, {
       ...(transports && { transports }),
@@ -65,10 +65,10 @@ describe.concurrent('a host that accepts and says nothing', () => {
   })
 
   it.each<[string, Script]>([
-    ['holds that URL', ({ path }, response) => path === '/' && response.writeHead(404).end()],
+    ['holds requests to its URL', ({ path }, response) => path === '/' && response.writeHead(404).end()],
     ['holds its very first request', () => {}],
-    ['holds each GET', ({ method }, response) => method === 'HEAD' && response.writeHead(405).end()],
-  ])('is told from one that %s for long: a quiet long-poll server', async (name, answer) => {
+    ['holds every GET', ({ method }, response) => method === 'HEAD' && response.writeHead(405).end()],
+  ])('is distinguished from a quiet long-poll server that %s', async (name, answer) => {
     let requests = 0
     await using server = await startScripted((request, response, n) => {
       requests += 1
@@ -86,11 +86,11 @@ describe.concurrent('a host that accepts and says nothing', () => {
   })
 })
 
-describe.concurrent('a WebSocket that is left', () => {
+describe.concurrent('a client falls back from WebSocket to SSE', () => {
   const serves: Script = ({ headers }, response) =>
     headers.accept?.includes('event-stream') ? stream(response, 'data: hello\n\n') : response.writeHead(404).end()
 
-  it('is one that the server closes at once, each time, in order', async () => {
+  it('after the server has closed two WebSockets with 1013 soon after they opened', async () => {
     await using server = await withSockets(serves, (socket) => void setTimeout(() => socket.close(1013), 150))
     await using watched = watchClient(server.origin)
     await vi.waitFor(() => expect(watched.data).toEqual(['hello']), 6000)
@@ -98,7 +98,7 @@ describe.concurrent('a WebSocket that is left', () => {
     expect(watched.of('close').map(({ code }) => code)).toEqual([1013, 1013])
   })
 
-  it('is one that swallows what is said', async () => {
+  it('after two WebSockets on which the server never answers the heartbeat', async () => {
     await using server = await withSockets(serves, () => {})
     const heartbeat = { message: 'beat', intervalMs: 300, timeoutMs: 200 }
     await using watched = watchClient(server.origin, { heartbeat, provingMs: 200, probe: false })

@@ -9,7 +9,7 @@ const names: readonly TransportName[] = sessionTransports.map(({ type }) => type
 
 const open: RealtimeServerOptions = { onSubscribe: () => true, onPublish: () => true }
 
-/** What a topic tells, in order. */
+/** Logs the events of a topic, in order. */
 function heard(topic: Topic<unknown, never>): unknown[] {
   const log: unknown[] = []
   topic.on('message', ({ data }) => log.push(data))
@@ -22,7 +22,7 @@ function heard(topic: Topic<unknown, never>): unknown[] {
 describe.each(names)('[SP22] over %s', (type) => {
   const options = { transports: [transportOf(type)] }
 
-  it('a page subscribes, publishes and unsubscribes, with the history in order before what follows', async () => {
+  it('a client subscribes with history, which precedes later messages, publishes and unsubscribes', async () => {
     await using rig = await startRig({ count: 2, options: open })
     for (const each of ['a', 'b', 'c']) await rig.servers.servers[0]?.publish('news', each)
     await using watched = rig.watch(options)
@@ -42,7 +42,7 @@ describe.each(names)('[SP22] over %s', (type) => {
     expect(rig.servers.errors).toEqual([])
   })
 
-  it('publications are made once and in order, through cuts', async () => {
+  it('publications arrive once and in order, across reconnects', async () => {
     await using rig = await startRig({ count: 2, options: open })
     await using watched = rig.watch(options)
     const topic = watched.client.subscribe('t')
@@ -59,7 +59,7 @@ describe.each(names)('[SP22] over %s', (type) => {
   })
 })
 
-it('[SP22] every topic is refused by default, and unless the handler says true', async () => {
+it('[SP22] every topic is refused by default, and unless onSubscribe returns true', async () => {
   await using rig = await startRig({
     options: {
       onSubscribe(_, topic) {
@@ -85,7 +85,7 @@ it('[SP22] every topic is refused by default, and unless the handler says true',
   }
 })
 
-it('[SP22] a topic that cannot be asked for tells its listeners, who come in the same task', async () => {
+it('[SP22] a topic whose request does not fit into the outbox emits an error to listeners added in the same task', async () => {
   await using rig = await startRig({ options: open })
   const report = vi.fn()
   await using watched = rig.watch({ host: { report }, autoConnect: false, outbox: { maxMessages: 1, overflow: 'reject' } })
@@ -96,7 +96,7 @@ it('[SP22] a topic that cannot be asked for tells its listeners, who come in the
   expect([log, topic.state, report.mock.calls.length]).toEqual([[{ error: 'undelivered' }], 'refused', 1])
 })
 
-it('[SP22] several uses share one subscription: each begins where it says, and the last one ends it', async () => {
+it('[SP22] several uses of a topic share one subscription, and each begins where it asks to', async () => {
   const asked: string[] = []
   await using rig = await startRig({
     options: {
@@ -130,7 +130,7 @@ it('[SP22] several uses share one subscription: each begins where it says, and t
   expect((await rig.servers.store.sessions.read(id))?.record.subscriptions).toHaveLength(1)
 })
 
-it('[SP22] after a lost session the topic is subscribed to again, with what was missed', async () => {
+it('[SP22] after its session was lost, a client subscribes again and receives the missed messages', async () => {
   const params: unknown[] = []
   let count = 0
   await using rig = await startRig({
@@ -165,7 +165,7 @@ it('[SP22] after a lost session the topic is subscribed to again, with what was 
   expect(params).toEqual([{ token: 1 }, { token: 2 }])
 })
 
-it('[SP22] a permission that expires is asked for again, with fresh params', async () => {
+it('[SP22] a subscription that expires is renewed with fresh params', async () => {
   const params: unknown[] = []
   let count = 0
   await using rig = await startRig({
@@ -187,7 +187,7 @@ it('[SP22] a permission that expires is asked for again, with fresh params', asy
   expect(params).toEqual([1, 2])
 })
 
-it('[SP22] onSubscribe gives another topic under the name, which the page never learns; onPublish alters what is published', async () => {
+it('[SP22] onSubscribe can map a name to another topic, hidden from the client; onPublish can change the data', async () => {
   await using rig = await startRig({
     options: {
       onSubscribe: (_, topic) => ({ topic: `tenant 7: ${topic}` }),
@@ -204,7 +204,7 @@ it('[SP22] onSubscribe gives another topic under the name, which the page never 
   expect(watched.of('message').map((event) => event.topic)).toEqual(['news', 'news'])
 })
 
-it('[SP22] the members of a topic come and go', async () => {
+it('[SP22] presence.members follows the members that join and leave a topic', async () => {
   let count = 0
   await using rig = await startRig({
     count: 2,
@@ -225,7 +225,7 @@ it('[SP22] the members of a topic come and go', async () => {
   await vi.waitFor(() => expect(names()).toEqual(['n1']), 15_000)
 })
 
-it('[SP22] the members are asked for once the topic is subscribed to, however long its params take', async () => {
+it('[SP22] presence.members arrives after the subscription, even if the params are late', async () => {
   await using rig = await startRig({ options: { ...open, presence: () => 'somebody' } })
   await using watched = rig.watch()
   const params = () => new Promise((resolve) => setTimeout(() => resolve('ticket'), 50))
@@ -238,7 +238,7 @@ it('[SP22] the members are asked for once the topic is subscribed to, however lo
   expect([presence.error, presence.isKnown, topic.state]).toEqual([null, true, 'subscribed'])
 })
 
-it('[SP22] that nobody is there is told as well', async () => {
+it('[SP22] presence emits a change for a topic that has no members', async () => {
   await using rig = await startRig({ options: open })
   await using watched = rig.watch()
   const { presence } = watched.client.subscribe('room')
@@ -247,7 +247,7 @@ it('[SP22] that nobody is there is told as well', async () => {
   await vi.waitFor(() => expect(changes.mock.calls).toEqual([[true, []]]), 5000)
 })
 
-it('[SP22] for await reads the messages of a topic, and ends with it', async () => {
+it('[SP22] for await reads the messages of a topic, and ends when it is unsubscribed', async () => {
   await using rig = await startRig({ options: open })
   await using watched = rig.watch()
   const topic = watched.client.subscribe('t')
@@ -270,7 +270,7 @@ it('[SP22] for await reads the messages of a topic, and ends with it', async () 
 })
 
 it.each(['presence:room', 'node x', 'answers x'])(
-  '[SP22] %s belongs to the server, whatever the application allows',
+  '[SP22] the topic name %s is reserved for the server, whatever the application allows',
   async (name) => {
     await using rig = await startRig({ options: open })
     await using watched = rig.watch()

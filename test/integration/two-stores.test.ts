@@ -9,7 +9,7 @@ import { startRoundRobin } from '../support/round-robin.ts'
 import { sessionTransports, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** Servers at one URL, each with the store that is given for it; connections are cut again and again, so that clients come back. */
+/** Starts a server for each store, behind one URL. All connections are cut every 400 ms, so that clients reconnect. */
 async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
   const errors: string[] = []
   const sockets = new Set<Socket>()
@@ -61,7 +61,7 @@ function watched(url: string, type: (typeof sessionTransports)[number]['type']) 
 const twoStores = 'server.two_stores'
 
 it.concurrent.each(sessionTransports.map(({ type }) => type))(
-  '%s: two servers with a store of their own each are named on both sides, once',
+  '%s: two servers that do not share a store are reported to onError, and once to the client',
   async (type) => {
     await using servers = await started([memoryStore(), memoryStore()])
     await using one = watched(servers.url, type)
@@ -75,7 +75,7 @@ it.concurrent.each(sessionTransports.map(({ type }) => type))(
   },
 )
 
-it.concurrent.each(sessionTransports.map(({ type }) => type))('%s: two servers over one store are not', async (type) => {
+it.concurrent.each(sessionTransports.map(({ type }) => type))('%s: servers over one store are not reported', async (type) => {
   const store = memoryStore()
   await using servers = await started([store, store])
   await using one = watched(servers.url, type)
@@ -87,7 +87,7 @@ it.concurrent.each(sessionTransports.map(({ type }) => type))('%s: two servers o
 })
 
 it.concurrent.each(sessionTransports.map(({ type }) => type))(
-  '%s: a server that was restarted with a new store is not',
+  '%s: a server that was restarted with a new store is not reported',
   async (type) => {
     const errors: string[] = []
     const http = createServer()

@@ -12,7 +12,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('a build can be repeated to the byte, wherever it is written to', () => {
+test('a build into another folder produces the same bytes', () => {
   const again = join(folder, 'some/where/else')
   run(process.execPath, [`${root}scripts/build.mjs`, again], folder)
   expect(hashesOf(again)).toEqual(hashesOf(dist))

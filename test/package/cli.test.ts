@@ -72,7 +72,7 @@ function steadfast(...words: readonly string[]): Command {
 
 const soon = { timeout: 15_000, interval: 20 }
 
-/** The address that an event of the log names. */
+/** Waits for this event in the log; resolves with its address. */
 async function addressIn(command: Command, event: string): Promise<string> {
   return vi.waitFor(() => {
     const found = command.events().find((each) => each['event'] === event)
@@ -81,7 +81,7 @@ async function addressIn(command: Command, event: string): Promise<string> {
   }, soon)
 }
 
-test('says that ws is missing', async () => {
+test('without ws the gateway exits with 2 and prints `npm install ws`', async () => {
   rmSync(join(folder, 'node_modules/ws'), { recursive: true, force: true })
   const command = steadfast('gateway', '--target', 'ws://127.0.0.1:9', '--listen', '127.0.0.1:0')
   expect(await command.exited()).toBe(2)
@@ -91,7 +91,7 @@ test('says that ws is missing', async () => {
 describe('with ws', () => {
   beforeAll(ws)
 
-  test('--help and --version', async () => {
+  test('--help and --version print and exit with 0', async () => {
     const help = steadfast('gateway', '--help')
     expect(await help.exited()).toBe(0)
     expect(help.out()).toContain('--target url')
@@ -100,7 +100,7 @@ describe('with ws', () => {
     expect(version.out()).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
-  test('mistakes end with 2 and say what would be right', async () => {
+  test('a usage error exits with 2 and prints the remedy without a stack trace', async () => {
     for (const [words, message] of [
       [['gatewy'], "'gatewy' is no command"],
       [['gateway', '--targt', 'x'], "did you mean '--target'?"],
@@ -114,7 +114,7 @@ describe('with ws', () => {
     }
   })
 
-  test('a port that is in use is named', async () => {
+  test('an error names the port that is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as AddressInfo
@@ -124,7 +124,7 @@ describe('with ws', () => {
     taken.close()
   })
 
-  test('carries a socket, tells of it, answers /health and /metrics, and ends in order', async () => {
+  test('the gateway carries a socket, logs it, serves /health and /metrics, and drains on SIGTERM', async () => {
     await using backend = await startBackend()
     writeFileSync(join(folder, 'gateway.json'), JSON.stringify({ target: 'ws://127.0.0.1:1', log: 'json', pingMs: 10_000 }))
     const command = steadfast(
@@ -156,7 +156,7 @@ describe('with ws', () => {
     expect(command.err()).toBe('')
   })
 
-  test('keeps its sessions in a Redis', async (context) => {
+  test('the gateway keeps its sessions in Redis, and /health answers 503 without it', async (context) => {
     await want(context, 'redis-server')
     await using redis = await startRedis()
     await using backend = await startBackend()
@@ -181,7 +181,7 @@ describe('with ws', () => {
     expect(await command.exited()).toBe(0)
   })
 
-  test('a second signal ends it at once', async () => {
+  test('a second SIGINT ends the gateway at once with exit code 1', async () => {
     await using backend = await startBackend({ onConnection: ({ socket }) => socket.pause() })
     const command = steadfast(
       'gateway',

@@ -43,14 +43,14 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test.each(['node.test.mjs', 'node.test.cjs'])('the contracts of a store run under node:test (%s)', async (file) => {
+test.each(['node.test.mjs', 'node.test.cjs'])('the store contracts pass under node:test (%s)', async (file) => {
   const told = await outputOf([`--test`, '--test-reporter=tap', file])
   const [, passed = 0] = /^# pass (\d+)$/m.exec(told) ?? []
   expect(told).toMatch(/^# fail 0$/m)
   expect(Number(passed)).toBeGreaterThan(100)
 })
 
-test('the contracts of a store run in Jest', async () => {
+test('the store contracts pass in Jest', async () => {
   const told = await outputOf([
     `${root}node_modules/jest/bin/jest.js`,
     '--runInBand',
@@ -64,7 +64,7 @@ test('the contracts of a store run in Jest', async () => {
   expect(numPassedTests).toBeGreaterThan(100)
 })
 
-/** What Node prints. A runner that finds itself within another reports to that one. */
+/** What Node prints. With NODE_TEST_CONTEXT set, its test runner would report to an outer runner instead. */
 function outputOf(parameters: readonly string[]): Promise<string> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   return new Promise((resolve) => {

@@ -19,10 +19,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test("README's server and client run in Node as they stand, and the client survives a restart of the server", async () => {
+test("README's server and client run unchanged in Node, and the client survives a restart of the server", async () => {
   mkdirSync(artifacts, { recursive: true })
   writeFileSync(`${artifacts}/.gitignore`, '*\n')
-  // A package finds itself by its name from any folder below it.
+  // A package can import itself by its name from any folder below its own.
   folder = mkdtempSync(`${artifacts}/first-hour-`)
   const port = await freePort()
   for (const name of ['server', 'client']) {

@@ -9,14 +9,14 @@ test('publint reports nothing about the packed files', async () => {
   expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
 })
 
-test('every way to resolve the types finds them ("are the types wrong?" reports nothing)', () => {
-  // The script-tag file is for script tags: it has no types.
+test('the types resolve in every module resolution mode ("are the types wrong?" reports nothing)', () => {
+  // The script-tag files have no types.
   const scripts = scriptTags.map((name) => `./${name}`)
   const report = run('attw', ['--pack', '.', '--exclude-entrypoints', ...scripts, '--format', 'json'])
   expect(JSON.parse(report).problems ?? {}).toEqual({})
 })
 
-test('the package carries what it promises and nothing of the workshop', () => {
+test('the package contains the build, the sources and the documentation, and nothing else', () => {
   const [packed] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']))
   const files: string[] = packed.files.map(({ path }: { path: string }) => path)
   const built = entries.flatMap((entry) =>
@@ -33,14 +33,14 @@ test('the package carries what it promises and nothing of the workshop', () => {
   expect(files).toContain('src/index.ts')
 })
 
-test('the package says where it comes from, and where to report what is wrong', () => {
+test('package.json and SECURITY.md link to the repository, its issues and its advisories', () => {
   const { repository, homepage, bugs } = JSON.parse(read('package.json'))
   const [, address = ''] = /^git\+(https:.*)\.git$/.exec(repository.url) ?? []
   expect([homepage, bugs.url]).toEqual([`${address}#readme`, `${address}/issues`])
   expect(read('SECURITY.md')).toContain(`(${address}/security/advisories/new)`)
 })
 
-test('no package is needed at run time, beside what an application brings: ws, the clients of stores, frameworks', () => {
+test('the package has no dependencies, only optional peers: ws, store clients and frameworks', () => {
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json'))
   expect(dependencies).toBeUndefined()
   const peers = ['@platformatic/kafka', 'ioredis', 'react', 'redis', 'vue', 'ws']
@@ -48,10 +48,10 @@ test('no package is needed at run time, beside what an application brings: ws, t
   expect(peerDependenciesMeta).toEqual(Object.fromEntries(peers.map((name) => [name, { optional: true }])))
 })
 
-test('what is installed with the package runs on every Node that the package names', () => {
+test('dependencies and peers run on every Node version that the package supports', () => {
   const { engines, dependencies, peerDependencies } = JSON.parse(read('package.json'))
   const { packages } = JSON.parse(read('package-lock.json'))
-  // The first of the alternatives: later ones begin at later majors.
+  // The first alternative of a range: the others begin at later majors.
   const minOf = (range: string) => Number(/^>=\s*(\d+)(?:\.\d+)*(?: \|\||$)/.exec(range)?.[1])
   expect(minOf(engines.node)).toBeGreaterThan(0)
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
@@ -60,11 +60,11 @@ test('what is installed with the package runs on every Node that the package nam
   }
 })
 
-test('nothing of the server is in what runs in a page', () => {
+test('the browser files contain no code of the server', () => {
   for (const file of [...pageFiles, ...frameworkFiles]) expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 
-test('the lockfile names no host to download from', () => {
+test('the lockfile has an integrity hash for each package, and no download URL', () => {
   const { packages } = JSON.parse(read('package-lock.json')) as {
     packages: Record<string, { resolved?: string; integrity?: string }>
   }

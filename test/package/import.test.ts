@@ -6,11 +6,11 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { dist, entries, pageFiles, pageModules, read, run } from './package.ts'
 
-test('what each entry exports is what this snapshot says', async () => {
+test('each entry exports the names in the snapshot', async () => {
   for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)
 })
 
-test('a class that extends the client may name its members as it likes', async () => {
+test('a subclass of the client may use the names of its private members', async () => {
   const { RealtimeClient } = (await import(`${dist}/index.js`)) as typeof import('../../src/index.ts')
   const names = ['sender', 'connection', 'options', 'emitter', 'events', 'host', 'settings']
   class Own extends RealtimeClient {}
@@ -29,7 +29,7 @@ test('ESM and CJS export the same names', async () => {
   }
 })
 
-// The names that a page, a worker or Node adds to the language. A fresh context has none of them.
+// The globals that a page, a worker or Node adds to the language. A fresh context has none of them.
 const language = new Set(vm.runInNewContext('Object.getOwnPropertyNames(globalThis)') as string[])
 const surroundings = [
   ...['window', 'self', 'document', 'navigator', 'location', 'history', 'localStorage', 'sessionStorage', 'indexedDB', 'caches'],
@@ -60,7 +60,7 @@ const surroundings = [
 
 describe('importing touches no global', () => {
   test.each(pageModules)('%s in Node', (file) => {
-    // The traps are set for the time of the import only, so that Node's own start and end are not what is tested.
+    // The traps are set during the import only, so that Node's own startup and exit are not tested.
     const script = `
       const names = ${JSON.stringify([...new Set(surroundings)])}
       const before = names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]).filter(([, own]) => own?.configurable !== false)
@@ -88,16 +88,16 @@ describe('importing touches no global', () => {
         (error) => parentPort.postMessage({ error: String(error) }),
       )`
     const worker = new Worker(source, { eval: true })
-    // Nothing may keep it alive: no timer, no port.
+    // The worker exits by itself: the import has left no timer and no port open.
     const exit = once(worker, 'exit')
     const [answer] = await once(worker, 'message')
     expect(answer).toEqual({ count: expect.any(Number), added: 0 })
     expect(await exit).toEqual([0])
   })
 
-  // A module's text is not a script's.
+  // An ES module cannot run as a script.
   test.each(pageFiles.filter((file) => /\.(cjs|min\.js)$/.test(file)))(
-    '%s where every name of a browser throws, as in server-side rendering',
+    '%s where every browser global throws, as in server-side rendering',
     (file) => {
       const touched: string[] = []
       const sandbox = {}
@@ -111,7 +111,7 @@ describe('importing touches no global', () => {
         })
       }
       const context = vm.createContext(sandbox)
-      /** What entries share is in files of its own, which belong to the same page. */
+      /** Code that entries share is in chunks, which run in the same context. */
       const required = (path: string): Record<string, unknown> => {
         const module = { exports: {} }
         const run = vm.compileFunction(read(`dist/${path}`), ['module', 'exports', 'require'], { parsingContext: context })

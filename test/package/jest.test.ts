@@ -8,7 +8,7 @@ import { snippetNamed } from '../support/readme.ts'
 import { jestSnippet } from '../support/readme-testing.ts'
 import { root } from './package.ts'
 
-/** What the guide says for Vitest, in Jest's own words, and over every transport. */
+/** The tests of the guide for Vitest, written for Jest, and over every transport. */
 const more = `
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { RealtimeClient } from 'steadfast'
@@ -42,7 +42,7 @@ test.each(['websocket', 'sse', 'long-poll', 'poll'])('a session over %s loses no
   expect(jest.getTimerCount()).toBe(0)
 })
 
-test('plain mode with real timers', async () => {
+test('a client in plain mode works with real timers', async () => {
   jest.useRealTimers()
   const server = createFakeServer()
   const client = new RealtimeClient('https://example.test/chat', server.options)

@@ -2,7 +2,7 @@ import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { dist } from './package.ts'
 
-/** What only one of the protocols says. */
+/** For each protocol a string that only its code contains. */
 const signs = {
   nchan: 'ws+meta.nchan',
   betterSse: 'lastEventId',
@@ -12,14 +12,14 @@ const signs = {
 }
 
 describe('an app that imports one protocol of steadfast/protocols', () => {
-  it.each(Object.entries(signs))('has %s and no other', async (name) => {
+  it.each(Object.entries(signs))('bundles %s and no other protocol', async (name) => {
     const { outputFiles } = await build({
       stdin: { contents: `import { ${name} } from './protocols.js'; console.log(${name}())`, resolveDir: dist },
       ...{ bundle: true, minify: true, write: false, format: 'esm' },
     })
     const code = outputFiles[0]?.text ?? ''
     const found = Object.entries(signs).flatMap(([each, sign]) => (code.includes(sign) ? each : []))
-    // The name of a setting of mercure() is that of better-sse's parameter.
+    // A setting of mercure() has the same name as better-sse's query parameter.
     expect(found.filter((each) => name !== 'mercure' || each !== 'betterSse')).toEqual([name])
   })
 })

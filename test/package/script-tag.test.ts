@@ -11,14 +11,14 @@ test.each(scriptTags)('%s is ES2020', (name) => {
   expect(() => parse(read(`dist/${name}`), { ecmaVersion: 2020, sourceType: 'script' })).not.toThrow()
 })
 
-/** What runs in Node alone is left as it is. */
+/** Files for Node alone may use newer syntax. */
 const isOfNode = /^(server|redis|kafka|gateway|cli|server-testing)\.c?js$/
 const modules = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
   (name) => /(?<!min)\.c?js$/.test(name) && !isOfNode.test(name),
 )
 
 test.each(modules)(
-  '%s has no syntax that a build for ES2020 replaces by slower code: no private names, no class fields',
+  '%s has no syntax that a build for ES2020 replaces with slower code: no private names, no class fields',
   (name) => {
     expect(() => parse(read(`dist/${name}`), { ecmaVersion: 2021, sourceType: 'module' })).not.toThrow()
   },
@@ -37,7 +37,7 @@ test('the script-tag file exports what the package exports', async () => {
   expect([...names].sort()).toEqual(Object.keys(await import(`${dist}/index.js`)).sort())
 })
 
-test('the script-tag file sends its headers under their own names', () => {
+test('minification keeps the names of HTTP headers in the script-tag file', () => {
   for (const header of ['Accept', 'Last-Event-ID', 'Prefer']) expect(read(file)).toMatch(new RegExp(`[{,]"?${header}"?:`))
 })
 
@@ -52,7 +52,7 @@ test('integrity.json carries the version and the hash of each script file', () =
   })
 })
 
-test("README's script tag loads that version with that hash", () => {
+test("README's script tag has the version and the hash of integrity.json", () => {
   const { version, [scriptTag]: hash } = JSON.parse(read('dist/integrity.json'))
   const tags = read('README.md').match(/<script[^>]*steadfast\.min\.js[^>]*>/g) ?? []
   expect(tags.length).toBeGreaterThan(0)

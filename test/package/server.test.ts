@@ -6,7 +6,7 @@ import { dist, root, run } from './package.ts'
 
 let folder: string
 
-/** A project that has installed the package, and `ws` or not. */
+/** A project in which the package is installed, with or without `ws`. */
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'steadfast-server-'))
   const installed = join(folder, 'node_modules/steadfast')
@@ -45,7 +45,7 @@ describe.each([
     `const { createServer, request } = require('node:http')\nconst { RealtimeServer } = require('steadfast/server')`,
   ],
 ])('by %s', (_, file, head) => {
-  test('the server says what to install where ws is missing', () => {
+  test('without ws the server answers an upgrade with 501 and reports `npm install ws`', () => {
     rmSync(join(folder, 'node_modules/ws'), { recursive: true, force: true })
     writeFileSync(join(folder, file), `${head}\n${asking}`)
     const { status, errors } = JSON.parse(run(process.execPath, [file], folder))
@@ -53,7 +53,7 @@ describe.each([
     expect(errors[0]).toContain('npm install ws')
   })
 
-  test('the server speaks WebSocket where ws is installed', () => {
+  test('with ws the server accepts a WebSocket', () => {
     cpSync(`${root}node_modules/ws`, join(folder, 'node_modules/ws'), { recursive: true })
     writeFileSync(join(folder, file), `${head}\n${asking}`)
     expect(JSON.parse(run(process.execPath, [file], folder))).toEqual({ status: 101, errors: [] })

@@ -51,12 +51,12 @@ test('private members and internal properties get short names, and behave as bef
   )
 })
 
-test('private names that would become one and the same are refused', async () => {
+test('a private name that a class and its parent both declare is refused', async () => {
   const code = 'export class A { #x = 1; a() { return this.#x } } export class B extends A { #x = 2; b() { return this.#x } }'
   await expect(shrunk({ 'index.ts': code }, '')).rejects.toThrow('B and its parent A both have a private #x')
 })
 
-test('a question that only a private name can answer is refused', async () => {
+test('`#name in value` is refused', async () => {
   const code = 'export class A { #x = 1; static is(value: object) { return #x in value && value.#x } }'
   await expect(shrunk({ 'index.ts': code }, '')).rejects.toThrow('#x in')
 })

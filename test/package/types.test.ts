@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from './package.ts'
 
-/** What an application writes, checked with the declarations that it installs and with its own compiler. */
+/** Code of an application, checked with the declarations that it installs and with its own version of the compiler. */
 const files = {
   'page.ts': `
     import { json, type NamedCause, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from 'steadfast'
@@ -30,14 +30,14 @@ const files = {
     const typed = new RealtimeClient('/realtime', { codec: json<News, Command>(), debug: (line) => line.length })
     typed.send({ say: 'hello' })
     typed.on('message', ({ data, target }) => data.id && target.send({ say: 'thanks' }))
-    // @ts-expect-error a command has more
+    // @ts-expect-error a command needs `say`
     typed.send({})
     export async function read(): Promise<number | undefined> {
       for await (const { data } of typed) return data.id
       return undefined
     }
 
-    // What is written for any client suits every client.
+    // A listener for any client can be added to every client.
     const listener = (event: RealtimeEvent<'close'>) => event.target.connect()
     client.on('close', listener)
     typed.on('close', listener)
@@ -46,11 +46,11 @@ const files = {
 
     const options: RealtimeOptions = { protocol: nchan(), prepare: async ({ attempt }) => ({ query: { n: String(attempt) } }) }
     new RealtimeClient('/realtime', options)
-    // @ts-expect-error nothing makes News of what comes
+    // @ts-expect-error without a codec messages are not News
     new RealtimeClient<News, Command>('/realtime')
-    // @ts-expect-error nothing makes News of what comes
+    // @ts-expect-error without a codec messages are not News
     new RealtimeClient<News, Command>('/realtime', { debug: true })
-    // @ts-expect-error nothing makes texts of commands
+    // @ts-expect-error without a codec commands cannot be sent
     new RealtimeClient<unknown, Command>('/realtime', {})
     new RealtimeClient<unknown, string>('/realtime')
 
@@ -71,7 +71,7 @@ const files = {
     typedFake.send({ id: 2 })
     // @ts-expect-error the client receives news
     typedFake.send({ say: 'x' })
-    // @ts-expect-error nothing makes News of what comes
+    // @ts-expect-error without a codec messages are not News
     createFakeServer<News, Command>()
     const Socket = webSocketOver({ transports: ['sse'] })
     new Socket('/realtime', ['a.v1']).close(4400, 'bye')
@@ -108,7 +108,7 @@ const files = {
     }
     RealtimeProvider({ client: new RealtimeClient('/realtime') })
     RealtimeProvider({ url: '/realtime', options: { debug: true } })
-    // @ts-expect-error one of the two
+    // @ts-expect-error either client or url is required
     RealtimeProvider({})
     const composables = createRealtimeComposables<{ news: number }>()
     export function setup(): number | undefined {
@@ -149,14 +149,14 @@ const files = {
       authenticate: () => new Person('1', 30),
       onMessage: ({ principal }) => principal.age,
     })
-    // @ts-expect-error who has no id cannot be told from others
+    // @ts-expect-error a principal needs an id
     new RealtimeServer<{ name: string }>({})
     export const typed = new RealtimeServer({
       codec: { encode: (value: { text: string }) => JSON.stringify(value), decode: (payload): { say: string } => JSON.parse(String(payload)) },
       onMessage: (session, { data }) => session.send({ text: data.say.toUpperCase() }),
     })
     export const published: Promise<number> = typed.publish('news', { text: 'x' })
-    // @ts-expect-error the codec takes a text
+    // @ts-expect-error the codec takes { text }
     typed.publish('news', { say: 'x' })
   `,
 }
@@ -183,7 +183,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe.concurrent('the declarations compile, with skipLibCheck off', () => {
+describe.concurrent('the declarations compile with', () => {
   it.each(rows)(
     'TypeScript %s, %s',
     async (version, name, surroundings, sources) => {

@@ -5,7 +5,7 @@ import { echo, opened, publishInTurn, startProxied } from '../support/proxied.ts
 import { type ProxyName, proxyNames } from '../support/proxies.ts'
 import { recommended, shortened } from '../support/proxy-settings.ts'
 
-/** What operators change about the recommended settings, and what docs/DEPLOYMENT.md says comes of it. */
+/** Changes that operators make to the recommended settings, with the effects that docs/DEPLOYMENT.md describes. */
 
 function changed(name: ProxyName, from: string | RegExp, to: string): string {
   const lines = recommended(name)
@@ -14,13 +14,13 @@ function changed(name: ProxyName, from: string | RegExp, to: string): string {
   return result
 }
 
-/** A proxy that ends what is silent for a third of `heartbeatMs`. */
+/** A proxy whose idle timeout is a third of `heartbeatMs`. */
 const tooShort = { minuteMs: 2000, server: { heartbeatMs: 6000 } }
 
-describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s waits less than heartbeatMs', (name) => {
+describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s with a timeout below heartbeatMs', (name) => {
   beforeEach((context) => want(context, name))
 
-  it('a long-poll that it cuts is asked again, and is no end of the connection', async () => {
+  it('cuts a long-poll, which the client repeats without a close event', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['long-poll'])
     await opened(page)
@@ -31,7 +31,7 @@ describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s
     expect([page.of('open').length, page.of('close').length]).toEqual([1, 0])
   })
 
-  it('an event stream that it cuts goes on where it was', async () => {
+  it('cuts an event stream, which the client resumes without losing a message', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['sse'])
     await opened(page)
@@ -45,7 +45,7 @@ describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s
   })
 })
 
-/** Compression of all that the software can be told to compress. */
+/** Configurations that compress as many content types as the proxy can. */
 const compressed: Partial<Readonly<Record<ProxyName, string>>> = {
   nginx: changed('nginx', '  location', '  gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;\n\n  location'),
   haproxy: changed(
@@ -57,8 +57,8 @@ const compressed: Partial<Readonly<Record<ProxyName, string>>> = {
   caddy: recommended('caddy'),
 }
 
-describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%s compresses', (name, lines) => {
-  it('and holds no event back', async (context) => {
+describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%s with compression', (name, lines) => {
+  it('holds no event back', async (context) => {
     await want(context, name)
     await using bench = await startProxied(name, lines)
     await using page = bench.visit(['sse'])
@@ -69,8 +69,8 @@ describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%
   })
 })
 
-describe.concurrent('Host is replaced', () => {
-  /** Every proxy of these, told not to pass the name on that the page has asked for. */
+describe.concurrent('behind a proxy that replaces Host', () => {
+  /** Each proxy, configured not to forward the Host that the page requested. */
   const replaced: Partial<Readonly<Record<ProxyName, string>>> = {
     nginx: changed('nginx', 'Host $http_host', 'Host $proxy_host'),
     haproxy: changed('haproxy', '  default_backend', '  http-request set-header Host backend.internal\n  default_backend'),
@@ -79,7 +79,7 @@ describe.concurrent('Host is replaced', () => {
   }
 
   for (const [name, lines] of Object.entries(replaced) as [ProxyName, string][]) {
-    it(`${name}: publicOrigins says whose pages are our own`, async (context) => {
+    it(`${name}: a WebSocket opens if publicOrigins contains the origin of the page`, async (context) => {
       await want(context, name)
       await using bench = await startProxied(name, lines, { server: (origin) => ({ publicOrigins: [origin] }) })
       await using page = bench.visit(['websocket'])
@@ -89,7 +89,7 @@ describe.concurrent('Host is replaced', () => {
     })
   }
 
-  it('nginx: without it the WebSocket is refused, and the server is told what to set', async (context) => {
+  it('nginx: without publicOrigins a WebSocket is refused; the error names both origins and the remedy', async (context) => {
     await want(context, 'nginx')
     const errors: unknown[] = []
     const server = { onError: (error: unknown) => void errors.push(error) }
@@ -97,12 +97,12 @@ describe.concurrent('Host is replaced', () => {
     await using page = bench.visit(['websocket'])
     await page.nth('error', 1, 20_000)
     expect(page.of('open')).toEqual([])
-    // Both values that were compared, and the remedy.
+    // The error names both compared origins and the remedy.
     const told = errors.map(String).filter((each) => each.includes(bench.proxy.origin))
     expect(told).toEqual([expect.stringMatching(/http:\/\/127\.0\.0\.1 .*proxy_set_header Host \$http_host.*publicOrigins/)])
   })
 })
 
-it('every proxy of docs/DEPLOYMENT.md has a block', () => {
+it('docs/DEPLOYMENT.md has a configuration for every proxy', () => {
   for (const name of proxyNames) expect(recommended(name)).toContain('8080')
 })

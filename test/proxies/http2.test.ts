@@ -14,7 +14,7 @@ import { aimed, recommended } from '../support/proxy-settings.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
-/** What docs/DEPLOYMENT.md recommends, with TLS and HTTP/2 in front, and the built script-tag file in a real browser. */
+/** The configurations of docs/DEPLOYMENT.md with TLS and HTTP/2, and the built script-tag file in a real browser. */
 let browser: Browser
 let folder: string
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
 beforeEach((context) => want(context, 'openssl'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** The recommended lines with a second place to listen at, which speaks TLS and HTTP/2. */
+/** The recommended lines with a second listener, for TLS and HTTP/2. */
 const encrypted = {
   nginx: (lines: string, port: number) =>
     lines.replace(
@@ -69,16 +69,16 @@ describe.each(Object.keys(encrypted) as (keyof typeof encrypted)[])('%s', (name)
     const lines = encrypted[name](aimed(recommended(name), servers.ports[0] ?? 0, 60_000), port)
     await using _ = await startProxy(name, lines)
     const origin = `https://127.0.0.1:${port}`
-    // A browser takes HTTP/2 for its WebSockets where this is offered, and HTTP/1.1 elsewhere.
+    // A browser uses HTTP/2 for WebSockets where the proxy offers extended CONNECT, and HTTP/1.1 elsewhere.
     expect(await offersConnect(origin)).toBe(name === 'haproxy')
 
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
     const page = await context.newPage()
-    // Some document of this origin: the answer to a request that is none of a client.
+    // Any document of this origin will do: here the response to a request that no client would make.
     await page.goto(`${origin}/realtime`)
     await page.addScriptTag({ path: SCRIPT })
     for (const type of ['websocket', 'sse', 'long-poll', 'poll'] as const) expect(await echoInPage(page, type)).toEqual(['hello'])
-    // Over HTTP/1.1 six of them would take all the connections that there are to an origin.
+    // Over HTTP/1.1 six streams would take all connections of the browser to an origin.
     const many = Array.from({ length: 8 }, () => echoInPage(page, 'sse'))
     expect(await Promise.all(many)).toEqual(many.map(() => ['hello']))
     const spoken = await page.evaluate(() =>
@@ -92,7 +92,7 @@ describe.each(Object.keys(encrypted) as (keyof typeof encrypted)[])('%s', (name)
   })
 })
 
-/** Leaves the client open, and resolves with what it was sent. */
+/** Resolves with the first message or error of a client, and leaves the client open. */
 function echoInPage(page: Page, type: 'websocket' | 'sse' | 'long-poll' | 'poll'): Promise<unknown[]> {
   return page.evaluate(async (transport) => {
     const { RealtimeClient, session } = (globalThis as unknown as { Steadfast: typeof Steadfast }).Steadfast
@@ -106,7 +106,7 @@ function echoInPage(page: Page, type: 'websocket' | 'sse' | 'long-poll' | 'poll'
   }, type)
 }
 
-/** Whether it speaks RFC 8441. */
+/** Whether the server offers WebSockets over HTTP/2 (RFC 8441). */
 async function offersConnect(origin: string): Promise<boolean> {
   const session = connect(origin, { rejectUnauthorized: false })
   try {

@@ -7,8 +7,8 @@ import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
 import { sessionTransports } from '../support/session-rig.ts'
 
 /**
- * Sessions through the real proxies, each with the shortest configuration that proxies and with what docs/DEPLOYMENT.md
- * recommends. A page of the proxy's own origin asks, on a port of its own, and no server is told of origins.
+ * Sessions through real proxies, each with the shortest configuration that works as a proxy and with the one that
+ * docs/DEPLOYMENT.md recommends. The client is a page at the proxy's own origin, and no server has the option `origins`.
  *
  * Where a proxy is not installed its tests are skipped, which CI does not allow.
  */
@@ -16,12 +16,12 @@ const settings = ['recommended', 'default'] as const
 type Setting = (typeof settings)[number]
 
 const mebibyte = 1_048_576
-/** These hand a request for an upgrade on as a plain one, unless they are told otherwise. */
+/** These forward an upgrade as a plain request, unless they are configured otherwise. */
 const stripsUpgrades = ['nginx default', 'apache default', 'varnish default']
-/** A body may have 1 MB. */
+/** These limit a request body to 1 MB. */
 const boundsBodies = ['nginx default']
 
-/** The server of docs/DEPLOYMENT.md is told this of the proxy. */
+/** The server option that docs/DEPLOYMENT.md sets behind a proxy. */
 const recommendedServer = { trustProxy: 'loopback' }
 
 const benches = new Map<string, Promise<Proxied>>()
@@ -55,19 +55,19 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       .filter((type) => type !== 'websocket' || !stripsUpgrades.includes(cell))
 
     describe.concurrent.each(passing)('%s', (type) => {
-      it('carries what is sent, both ways and at once', async () => {
+      it('carries messages both ways without holding them back', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
         await echo(page, ['one line', 'two\nlines', '三 🙂', ''])
         const count = 10
         const elapsedMs = await publishInTurn(bench, page, count)
-        // What a proxy holds back comes with the next heartbeat, or never; of answers that are sent whole it can hold back nothing.
+        // A message that a proxy holds back arrives with the next heartbeat, or never. Complete responses cannot be held back.
         if (type === 'websocket' || type === 'sse') expect(elapsedMs).toBeLessThan(count * shortened(20_000) * 0.75)
         expect(page.causes()).toEqual([])
       })
 
-      it('stays open while nothing is said for longer than the proxy waits', async () => {
+      it('stays open while idle for longer than the timeout of the proxy', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
@@ -77,7 +77,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
         expect([page.of('open').length, page.of('close').length, page.causes()]).toEqual([1, 0, []])
       })
 
-      it('carries a message of 1 MiB, or says that it is undelivered and goes on', async () => {
+      it('carries a message of 1 MiB, or reports it as undelivered and stays open', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
@@ -98,9 +98,9 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     })
 
     if (!stripsUpgrades.includes(cell)) return
-    it('lets no WebSocket through: the client is open over SSE, and says why', async () => {
+    it('strips upgrades: the client opens over SSE and diagnoses ws.upgrade_stripped', async () => {
       const bench = await benchOf(name, setting)
-      // With long-poll as well, a stream that is slow to open on a busy machine would lose to it.
+      // Without long-poll, to which a stream that is slow to open on a busy machine would lose the race.
       await using page = bench.visit(['websocket', 'sse'])
       await opened(page)
       expect(page.opened()).toEqual(['sse'])
@@ -113,7 +113,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     })
   })
 
-  it('what is recommended tells the server who asks, and for what', async () => {
+  it('the recommended configuration passes Host, scheme and client address on to the server', async () => {
     const seen: (string | undefined)[][] = []
     await using bench = await startProxied(name, recommended(name), {
       server: {
@@ -139,12 +139,12 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     expect(seen.map(([asked]) => asked)).toEqual(seen.map(() => host))
     expect(seen.map(([, scheme]) => scheme)).toEqual(seen.map(() => 'http'))
     expect(bench.servers.errors).toEqual([])
-    // The last address is the one that the proxy has seen itself.
+    // The last address is the one that the proxy itself has added.
     expect(seen.map(([, , addresses]) => addresses?.split(/,\s*/).at(-1))).toEqual(seen.map(() => '127.0.0.1'))
   })
 })
 
-it('haproxy sends each event at once only where it is told to', async (context) => {
+it('haproxy delays events by default, but not with the recommended configuration', async (context) => {
   await want(context, 'haproxy')
   const times: number[] = []
   for (const setting of settings) {

@@ -8,7 +8,7 @@ import { sockets } from './page-socket.ts'
 import type { Pipe } from './pipe.ts'
 import type { Court } from './violation.ts'
 
-/** What a node says, as the simulation overhears it when it reaches the page. */
+/** Called with each frame of a node when it reaches the page. */
 export type Overhear = (frame: string, connection: Connection) => void
 
 interface SocketSurroundings {
@@ -18,10 +18,10 @@ interface SocketSurroundings {
   readonly overhear: Overhear
 }
 
-/** A WebSocket at a node. */
+/** The carrier of a WebSocket at a node. */
 export class SocketCarrier implements Carrier {
   readonly medium: Medium = 'websocket'
-  /** When something was last written, as the network's clock says. */
+  /** When something was last written, by the network's clock. */
   wroteAt: number
   /** When it was last found full. */
   fullAt = 0
@@ -32,7 +32,7 @@ export class SocketCarrier implements Carrier {
   readonly #heartbeatMs: number
   readonly #court: Court
   readonly #places = new BinaryPlaces()
-  /** When the server asked for a sign of life that has not come yet. */
+  /** When the server sent a ping that is still unanswered. */
   #askedAt: number | null = null
 
   constructor(connection: Connection, { clock }: Network, { maxBytes, heartbeatMs, court, overhear }: SocketSurroundings) {
@@ -69,12 +69,12 @@ export class SocketCarrier implements Carrier {
     this.write('p')
   }
 
-  /** Something of the client came. */
+  /** Bytes of the client arrived. */
   heard(): void {
     this.#askedAt = null
   }
 
-  /** For how long a question has stayed without an answer. */
+  /** How long a ping has been unanswered. */
   get unansweredMs(): number {
     return this.#askedAt === null ? 0 : this.#clock.now - this.#askedAt
   }
@@ -84,7 +84,7 @@ export class SocketCarrier implements Carrier {
   }
 
   end({ code, reason = '', retryAfterMs = 0 }: CloseFrame = { code: 1000 }): void {
-    // The time that is given to slow links comes on top of it.
+    // The allowance for slow links comes on top of it.
     this.#court.must(
       reason !== 'nothing heard' || this.unansweredMs >= this.#heartbeatMs,
       'judged-unasked',
@@ -109,10 +109,10 @@ const statuses: Readonly<Record<number, number>> = {
   4503: 503,
 }
 
-/** An answer that is sent whole grows no further than this, as `src/server/adapters/http-carriers.ts` has it. */
+/** The size limit of a complete answer, as in `src/server/adapters/http-carriers.ts`. */
 const fullLength = 262_144
 
-/** An answer at a node, which an event stream is that stays open. What is in between may hold it back. */
+/** The carrier of an HTTP answer at a node: an event stream or a long-poll. A proxy may hold it back. */
 export class AnswerCarrier implements Carrier {
   readonly medium: Medium
   wroteAt: number
@@ -125,11 +125,11 @@ export class AnswerCarrier implements Carrier {
   readonly #hold: { readonly bytes: number; readonly head: boolean }
   #state: 'asked' | 'answering' | 'over' = 'asked'
   #held: Uint8Array[] = []
-  /** Frames with where they end in what is held. */
+  /** Held frames with their ends in the held bytes. */
   #heldFrames: { readonly frame: string; readonly end: number }[] = []
   #heldBytes = 0
   #isHeadHeld = false
-  /** A long-poll's answer is sent whole. */
+  /** The answer to a long-poll, which is sent at once. */
   #whole = ''
   #wholeFrames: string[] = []
 
@@ -224,7 +224,7 @@ export class AnswerCarrier implements Carrier {
     this.#held = []
     this.#heldFrames = []
     this.#heldBytes = 0
-    // Nobody promises that what was written together arrives together.
+    // Bytes that were written together may arrive separately.
     const at = random.chance(0.3) ? random.integer(0, whole.length) : whole.length
     this.#push(
       down,
@@ -270,7 +270,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** Whether it is an `open` frame. Whatever follows it is no sign that the client is there. */
+/** Whether it is an `open` frame. Later frames are no sign that the client is present. */
 function isOpening(frame: string | Uint8Array): boolean {
   return typeof frame === 'string' && frame.startsWith('o')
 }

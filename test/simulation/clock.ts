@@ -1,7 +1,7 @@
-/** A process, as far as the clock knows it: what belongs to it stands still while it sleeps, and never happens once it has died. */
+/** A simulated process: its events wait while it is asleep, and never happen once it is dead. */
 export class Being {
   readonly name: string
-  /** Timers that it has set and that have neither run nor been cancelled. */
+  /** Its timers that have neither fired nor been cancelled. */
   pending = 0
   state: 'awake' | 'asleep' | 'dead' = 'awake'
   readonly missed: Timer[] = []
@@ -21,7 +21,7 @@ interface Timer {
 /** Time that jumps from event to event. */
 export class Clock {
   now = 0
-  /** Events that have happened. */
+  /** Number of events so far. */
   events = 0
   #order = 0
   readonly #heap: Timer[] = []
@@ -38,7 +38,7 @@ export class Clock {
     }
   }
 
-  /** Runs the next event, if it is due by then; tells whether there was one. */
+  /** Runs the next event if it is due by `until`; returns whether there was one. */
   step(until: number): boolean {
     for (;;) {
       const [next] = this.#heap
@@ -59,7 +59,7 @@ export class Clock {
     }
   }
 
-  /** What was missed while asleep happens now, in the order in which it was due. */
+  /** Wakes a process: events that it missed while asleep happen now, in the order in which they were due. */
   wake(being: Being): void {
     if (being.state !== 'asleep') return
     being.state = 'awake'
@@ -108,7 +108,7 @@ function isBefore(a: Timer, b: Timer): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
-/** Lets everything happen that needs no time. */
+/** Lets all promises settle that do not wait for a timer. */
 export function drained(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

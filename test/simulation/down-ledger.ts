@@ -1,26 +1,26 @@
 import { isSame, type Made, tagOf } from './payloads.ts'
 import type { Court } from './violation.ts'
 
-/** One life of one log: what has one epoch. */
+/** One life of one log, with one epoch. */
 interface Log {
   readonly topic: string
   readonly epoch: string
-  /** Its messages; entries that are no message are no part of it. */
+  /** Its messages, without entries of other kinds. */
   readonly entries: { readonly offset: number; readonly made: Made }[]
-  /** The highest offset that the log has forgotten. */
+  /** The highest offset that the log has dropped. */
   lostThrough: number
 }
 
-/** Where the client is in a log. */
+/** The client's position in a log. */
 interface Place {
   readonly log: Log
   readonly stream: number
   offset: number
-  /** Index of the entry that has to come next. */
+  /** Index of the next expected entry. */
   next: number
 }
 
-/** What the server sends: rules 1 and 3. Nothing is missed without a `gap`, nothing comes twice, all comes in order. */
+/** Messages of the server (rules 1 and 3): none is missed without a `gap`, none arrives twice, all arrive in order. */
 export class DownLedger {
   readonly #court: Court
   /** By topic and epoch; the private stream has the topic ''. */
@@ -28,11 +28,11 @@ export class DownLedger {
   readonly #byTag = new Map<string, { readonly log: Log; readonly offset: number; readonly made: Made }>()
   /** By topic; '' is the private stream. */
   readonly #places = new Map<string, Place>()
-  /** A gap behind which another epoch begins. */
+  /** Gaps after which another epoch begins, by topic. */
   readonly #expected = new Map<string, number>()
-  /** How far a gap reaches that came before the first message of its stream. */
+  /** The end of a gap that was reported before the first message of its stream, by topic. */
   readonly #skipped = new Map<string, { readonly log: Log; readonly offset: number }>()
-  /** What subscriptions there have been, by session epoch and stream number. */
+  /** All subscriptions so far, by session epoch and stream number. */
   readonly #subscriptions = new Map<string, { readonly topic: string; readonly epoch: string; readonly from: number }>()
   received = 0
   gaps = 0
@@ -41,7 +41,7 @@ export class DownLedger {
     this.#court = court
   }
 
-  // What the store says.
+  // Events of the store.
 
   appended(topic: string, epoch: string, offset: number, made: Made): void {
     const log = this.#log(topic, epoch)
@@ -51,7 +51,7 @@ export class DownLedger {
 
   subscribed(sessionEpoch: string, stream: number, topic: string, epoch: string, from: number): void {
     this.#subscriptions.set(`${sessionEpoch} ${stream}`, { topic, epoch, from })
-    // So that it is known to be newer than what the topic was before.
+    // Creates the log, so that it counts as newer than earlier lives of the topic.
     this.#log(topic, epoch)
   }
 
@@ -60,7 +60,7 @@ export class DownLedger {
     log.lostThrough = Math.max(log.lostThrough, through)
   }
 
-  /** The server lets go of what it takes for delivered. */
+  /** The server trims entries that it takes for delivered. */
   trimmed(sessionEpoch: string, through: number): void {
     const log = this.#log('', sessionEpoch)
     const place = this.#places.get('')
@@ -72,9 +72,9 @@ export class DownLedger {
     log.lostThrough = Math.max(log.lostThrough, through)
   }
 
-  // What the client says.
+  // Events of the client.
 
-  /** The client begins anew, and has said so. */
+  /** The client has reported that it starts a new session. */
   began(): void {
     this.#places.clear()
     this.#expected.clear()
@@ -110,7 +110,7 @@ export class DownLedger {
     }
     const place = this.#places.get(topic)
     const isOther = this.#expected.has(topic)
-    // The topic may have begun another life while the gap was on its way.
+    // The topic may have begun a new life while the gap was in transit.
     const log = (isOther ? null : place?.log) ?? this.#newest(topic, resumesAt - 1) ?? this.#newest(topic)
     if (!log) return
     this.#court.must(
@@ -130,7 +130,7 @@ export class DownLedger {
     while ((log.entries[place.next]?.offset ?? Infinity) <= place.offset) place.next += 1
   }
 
-  /** What the client has not got yet of what it reads now. */
+  /** The messages of its current streams that the client has not received yet; '' without any. */
   missing(sessionEpoch: string, subscriptions: readonly { readonly stream: number; readonly topic: string }[]): string {
     const streams = [{ stream: 0, topic: '' }, ...subscriptions]
     return streams
@@ -147,7 +147,7 @@ export class DownLedger {
     if (!log || last === 0) return ''
     const place = this.#places.get(topic)
     const expected = this.#expected.get(topic)
-    // It was told that another life of the log begins, in which there is nothing yet.
+    // The client knows that a new life of the log begins, which is still empty.
     if (expected !== undefined && place?.log === log) return ''
     const subscription = this.#subscriptions.get(`${sessionEpoch} ${stream}`)
     const isOther = stream > 0 && subscription?.epoch !== log.epoch
@@ -191,7 +191,7 @@ export class DownLedger {
     return place
   }
 
-  /** The log's present life. */
+  /** The current life of a log. */
   #newest(topic: string, lostThrough = 0): Log | undefined {
     return [...this.#logs.values()].filter((log) => log.topic === topic && log.lostThrough >= lostThrough).at(-1)
   }

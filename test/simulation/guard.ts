@@ -1,14 +1,14 @@
 import { maxTimers } from './page.ts'
 import type { Stage } from './stage.ts'
 
-/** Connections that the page may hold at once: a dial of each transport, and what is sent beside them. */
+/** The most connections that the page may hold at once: a dial of each transport, and the POSTs beside them. */
 const maxHeld = 8
-/** How long a move may take, with all that it waits for. */
+/** How long a move to another transport may take, including all that it waits for. */
 const moveMs = 45_000
-/** How long it may take until a node hears that another attachment was confirmed. */
+/** How long it may take until a node learns that another attachment was confirmed. */
 const twoConfirmedMs = 5000
 
-/** What must hold at every moment. */
+/** The invariants that must hold at all times. */
 export class Guard {
   readonly #stage: Stage
   #manySince = Infinity
@@ -48,7 +48,7 @@ export class Guard {
     network.sweep()
   }
 
-  /** What has not arrived yet; '' when all has. */
+  /** The messages and requests that have not arrived yet; '' without any. */
   missing(): string {
     const { page, up, down, requests, record } = this.#stage
     if (page.final) {

@@ -4,7 +4,7 @@ import { type Made, made } from './payloads.ts'
 import { topics } from './schedule.ts'
 import type { Stage } from './stage.ts'
 
-/** An operation happens. */
+/** Carries out an operation. */
 export function happen(stage: Stage, operation: Operation): void {
   const { clock, network, page, store, lives } = stage
   const { conditions } = network
@@ -45,7 +45,7 @@ export function happen(stage: Stage, operation: Operation): void {
       conditions.proxy = operation.proxy
       return
     case 'ban':
-      // A client rightly gives up a server that has nothing to offer.
+      // A client may give up on a server that offers no transport, so that case is avoided.
       conditions.bans.set(operation.kind, operation.ban === 405 && hasOneTransport(stage) ? 502 : operation.ban)
       if (operation.killsLiving) for (const each of network.held()) if (each.kind === operation.kind) each.break(0, 0, 'both')
       return
@@ -98,7 +98,7 @@ export function happen(stage: Stage, operation: Operation): void {
       void trim(stage, operation.topic, operation.share)
       return
     case 'evict':
-      // So many others are used that the store lets go of this one.
+      // Uses so many other topics that the store evicts this one.
       for (let index = 0; index < 8; index += 1) void tailOf(store.inner.topics, `other ${clock.now} ${index}`)
       return
     case 'forget':

@@ -7,7 +7,7 @@ import type { Court } from './violation.ts'
 
 const answerMs = 40
 
-/** Other clients of a node, each with a session of its own: they say nothing but what they are asked for. */
+/** Other clients of a node, each with a session of its own, which only answer the server's pings. */
 export class IdleClients {
   readonly #clock: Clock
   readonly #being: Being

@@ -2,7 +2,7 @@ import { failureOf } from './report.ts'
 import { scheduleOf } from './schedule.ts'
 import { simulate } from './world.ts'
 
-/** Runs so many seeds; resolves with how many failed. */
+/** Runs `count` seeds; resolves with how many failed. */
 export async function simulateSeeds(first: number, count: number, maxFailures: number): Promise<number> {
   const sums = { events: 0, virtualMs: 0, sent: 0, received: 0, repeats: 0, gaps: 0, longestMs: 0, longestSeed: first }
   const started = performance.now()
@@ -45,7 +45,7 @@ export async function simulateSeeds(first: number, count: number, maxFailures: n
   return failed
 }
 
-/** Runs one seed and tells all that happens. */
+/** Runs one seed and prints all its events. */
 export async function tell(seed: number): Promise<boolean> {
   const { violation, trace, events } = await simulate(scheduleOf(seed), true)
   console.log(
@@ -54,7 +54,7 @@ export async function tell(seed: number): Promise<boolean> {
   return !violation
 }
 
-/** Runs seeds until one fails; resolves with what broke, or with `null`. For mutations, whose failure is wanted. */
+/** Runs seeds until one fails; resolves with its violation, or with `null`. For mutations, which should fail. */
 export async function firstFailure(
   first: number,
   count: number,

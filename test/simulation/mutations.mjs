@@ -1,5 +1,5 @@
-// Rules broken on purpose, one at a time: what the simulation does not notice it does not hold. `from` must be in the file
-// exactly once.
+// Mutations, each of which breaks a rule: if the simulation does not detect one, it does not test that rule. `from` must be in
+// the file exactly once.
 export const mutations = [
   {
     name: 'dedupe-or-equal',

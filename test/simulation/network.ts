@@ -2,22 +2,22 @@ import { Being, type Clock } from './clock.ts'
 import { Pipe, type Travel } from './pipe.ts'
 import { Random } from './random.ts'
 
-/** What a request is for, as something in between can tell. */
+/** The purpose of a request, as a middlebox can tell. */
 export type RequestKind = 'websocket' | 'sse' | 'long-poll' | 'poll' | 'send'
 
 /**
- * How a kind of request is forbidden: refused, never answered, answered by something else with this status, or let through at the door
- * and swallowed behind it.
+ * How a kind of request is blocked: refused, never answered, answered with this status by a middlebox, or swallowed after the
+ * connection has opened.
  */
 export type Ban = 'refuse' | 'hang' | 'swallow' | 502 | 405
 
-/** Holds an answer's body back until so many bytes of it have come, or until it ends. */
+/** Holds an answer's body back until it has `holdBytes` or ends. */
 export interface Buffering {
   readonly holdBytes: number
   readonly holdsHead: boolean
 }
 
-/** The network as it is now. */
+/** The current state of the network. */
 export interface Conditions {
   latencyMs: number
   jitterMs: number
@@ -26,7 +26,7 @@ export interface Conditions {
   /** Nothing gets through: dials fail or hang. */
   outage: 'none' | 'refuse' | 'hang'
   proxy: Buffering | null
-  /** What a proxy in between says of a node that it cannot reach. */
+  /** The answer of a proxy for a node that it cannot reach. */
   gateway: 'none' | 502 | 503
   readonly bans: Map<RequestKind, Ban>
 }
@@ -40,13 +40,13 @@ export interface ServerEnd {
 /** The end of a connection in the page. */
 export interface PageEnd {
   broke(): void
-  /** Something in between answers in the server's place. */
+  /** A middlebox answers in place of the server. */
   answered(status: number): void
 }
 
 export type Notice = 'both' | 'page' | 'server' | 'nobody'
 
-/** One TCP connection, as long as anybody believes in it. */
+/** One TCP connection, as long as one side takes it for open. */
 export class Connection {
   readonly id: number
   readonly kind: RequestKind
@@ -56,10 +56,10 @@ export class Connection {
   readonly random: Random
   readonly page: PageEnd
   server: ServerEnd | null = null
-  /** The page has it: a socket that is not closed, a request that is not over. */
+  /** Whether the page holds it: as an open socket or a pending request. */
   isHeld = true
   isOver = false
-  /** When a node last told over it that the attachment is open. */
+  /** When a node last sent over it that the attachment is open. */
   toldAt = 0
 
   constructor(id: number, kind: RequestKind, node: number, up: Pipe, down: Pipe, random: Random, page: PageEnd) {
@@ -72,7 +72,7 @@ export class Connection {
     this.page = page
   }
 
-  /** It breaks: of what is on its way a share still arrives, and those who are not told go on believing. */
+  /** Breaks the connection: a share of the bytes in flight still arrives, and sides without notice take it for open. */
   break(shareUp: number, shareDown: number, notice: Notice): void {
     this.isOver = notice === 'both'
     const toldServer = notice === 'both' || notice === 'server'
@@ -84,15 +84,15 @@ export class Connection {
   }
 }
 
-/** Whoever answers at a node. */
+/** The receiver of connections at a node. */
 export interface Door {
   readonly being: Being
   upgrade(connection: Connection, url: URL, protocols: readonly string[]): void
-  /** Takes a request whose body comes in pieces. */
+  /** Takes a request whose body arrives in pieces. */
   request(connection: Connection): { took(bytes: Uint8Array): void; ended(): void }
 }
 
-/** The node that a new connection leads to; `null` when nobody is there to take it. */
+/** Selects the node of a new connection; `null` if none can take it. */
 export type Route = (random: Random) => { readonly node: number; readonly door: Door } | null
 
 export const calm = { latencyMs: 20, jitterMs: 5, bytesPerMs: 1000 } as const
@@ -108,7 +108,7 @@ export class Network {
     gateway: 'none',
     bans: new Map(),
   }
-  /** The page's side of things: what arrives there. */
+  /** The process of the page, for events that arrive there. */
   readonly pageBeing: Being
   readonly clock: Clock
   readonly trace: (line: () => string) => void
@@ -125,7 +125,7 @@ export class Network {
     this.#route = route
   }
 
-  /** Dials; what comes of it the page's end learns later. `reached` is called where there is a node, to begin to talk to it. */
+  /** Dials; the page's end gets the outcome later. `reached` is called if there is a node, to start the exchange. */
   dial(kind: RequestKind, page: PageEnd, reached: (connection: Connection, door: Door) => void): Connection {
     this.#lastId += 1
     const { conditions, clock } = this
@@ -156,17 +156,17 @@ export class Network {
     return connection
   }
 
-  /** Whether what is let through the door of this connection is swallowed behind it. */
+  /** Whether a middlebox swallows what follows the opening of this connection. */
   swallows({ kind }: Connection): boolean {
     return this.conditions.bans.get(kind) === 'swallow'
   }
 
-  /** Those that the page holds. */
+  /** The connections that the page holds. */
   held(): Connection[] {
     return [...this.connections].filter(({ isHeld }) => isHeld)
   }
 
-  /** Forgets what nobody believes in any more. */
+  /** Removes connections that neither side takes for open. */
   sweep(): void {
     for (const connection of this.connections) if (connection.isOver && !connection.isHeld) this.connections.delete(connection)
   }

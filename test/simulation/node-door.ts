@@ -11,12 +11,12 @@ import type { Court } from './violation.ts'
 
 type VirtualCarrier = SocketCarrier | AnswerCarrier
 
-/** What one reading of the logs may add to a socket that was not full: 64 KiB, one long message, and what JSON makes of them. */
+/** The most bytes that one read of the logs may add to a socket that was not full: 64 KiB and one long message, as JSON. */
 const aboveHighWater = 400_000
 const principal = { id: 'somebody' }
 const malformed = { code: codes.protocolError, reason: 'malformed hello' }
 
-/** Takes what comes over the network to a node, as `node:http` and `ws` do for a real one. */
+/** Receives the requests and sockets of the network for a node, as `node:http` and `ws` do for a real one. */
 export class NodeDoor implements Door {
   readonly being: Being
   readonly #attached = new Map<Attachment, { readonly carrier: VirtualCarrier; readonly connection: Connection }>()
@@ -72,7 +72,7 @@ export class NodeDoor implements Door {
         attachment?.receive(data)
       },
       closed: (code, reason) => {
-        // The Close frame is sent back, as RFC 6455 wants it.
+        // The Close frame is answered, as RFC 6455 requires.
         connection.down.push(10, () => connection.page.broke())
         connection.server = null
         attachment?.ended({ by: 'client', code, reason })
@@ -84,7 +84,7 @@ export class NodeDoor implements Door {
     const decoder = new TextDecoder()
     let text = ''
     let isOver = false
-    // A request that breaks off counts for its whole lines.
+    // Of an aborted request the complete lines are handled.
     const over = (lines: readonly string[]) => {
       if (isOver) return
       isOver = true
@@ -99,7 +99,7 @@ export class NodeDoor implements Door {
     }
   }
 
-  /** What must hold of all that the node is attached to; returns the most confirmed attachments of one session. */
+  /** Checks the invariants of all attachments; returns the highest number of confirmed attachments of one session. */
   check(court: Court, heartbeatMs: number): number {
     const { clock } = this.#network
     const counts = new Map<string, number>()
@@ -110,7 +110,7 @@ export class NodeDoor implements Door {
       }
       if (!carrier.isDraining()) carrier.fullAt = clock.now
       const silentMs = clock.now - Math.max(carrier.wroteAt, carrier.fullAt)
-      // What is being ended has its last word to wait for, and no more to say.
+      // The attachment of a session that is ending only waits for the close.
       const mayBeSilent = !attachment.isOpen || carrier.medium === 'answer' || !!attachment.session.processor.record.ended
       court.must(mayBeSilent || silentMs <= heartbeatMs, 'server-silent', () => `#${connection.id} for ${silentMs} ms`)
       const { undelivered } = connection.down

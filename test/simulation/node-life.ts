@@ -27,10 +27,10 @@ export interface Surroundings {
   nextTag(): string
 }
 
-/** What the application notes in a session at the end of `onSession`. */
+/** The data that the application stores in a session at the end of `onSession`. */
 const begun = 'begun'
 
-/** A node's own, and one for each answer and each POST that waits. */
+/** The most timers of a node: its own, and one for each pending answer and POST. */
 const maxTimers = 24
 
 /** One life of a node, from its start to its death. */
@@ -40,7 +40,7 @@ export class NodeLife {
   readonly timers: Timers
   readonly node: ServerNode
   readonly door: NodeDoor
-  /** How wrong its clock on the wall is. */
+  /** The error of its wall clock. */
   skewMs: number
   readonly #idle: IdleClients
   readonly #around: Surroundings
@@ -59,7 +59,7 @@ export class NodeLife {
     this.#idle = new IdleClients(clock, this.being, around.ledgers.court)
     let lastId = 0
     const host: ServerHost = {
-      // Clocks on the wall are wrong, and are set while the node runs.
+      // Wall clocks are wrong, and may be changed while the node runs.
       now: () => epochMs + clock.now + this.skewMs,
       elapsedMs: () => clock.now + startedAt,
       after: this.timers.after,
@@ -104,7 +104,7 @@ export class NodeLife {
     )
   }
 
-  /** It dies without a word: nothing of it happens any more. */
+  /** Kills the node without a shutdown. */
   kill(): void {
     this.being.state = 'dead'
     this.node.halt()
@@ -114,7 +114,7 @@ export class NodeLife {
     return this.node.close(drainMs)
   }
 
-  /** What must hold of it at every moment; returns the most confirmed attachments of one session. */
+  /** Checks the invariants of the node; returns the highest number of confirmed attachments of one session. */
   check(): number {
     const { setting, ledgers } = this.#around
     const { count } = this.timers
@@ -122,19 +122,19 @@ export class NodeLife {
     return this.door.check(ledgers.court, setting.heartbeatMs)
   }
 
-  /** What it still has of sessions; '' when there is nothing. */
+  /** What is left of sessions in the node; '' without anything. */
   rest(): string {
     const { attachments } = this.door
     const { sessionsHere } = this.node
     return sessionsHere + attachments > 0 ? `${sessionsHere} sessions with ${attachments} attachments` : ''
   }
 
-  /** Other clients come, and stay idle. */
+  /** Other clients connect, and stay idle. */
   grow(sessions: number, everyMs: number): void {
     this.#idle.join(this.node, sessions, everyMs)
   }
 
-  /** They leave again. */
+  /** The idle clients leave. */
   shrink(): void {
     this.#idle.leave()
   }
@@ -189,12 +189,12 @@ export class NodeLife {
     ledgers.up.atHome(epoch, this.name, setting.isPinned, tag)
     ledgers.up.started(it, index, n, message.redelivered, this.name, epoch, clock.now)
     const random = new Random(this.#around.setting.leaseMs, index, n)
-    // Most are quick, some are not.
+    // Most handlers are quick, some are slow.
     const forMs = setting.handlerMs * random.next() ** 6
     if (forMs > 1) await new Promise<void>((resolve) => clock.after(this.being, forMs, resolve))
     if (random.chance(setting.echoShare)) {
       const sending = session.send(outOf(made(this.#around.nextTag(), 'text', 20, index)))
-      // Some handlers see to errors of the store themselves, the others fail with them.
+      // Some handlers catch errors of the store, the others fail with them.
       await (random.chance(0.5) ? sending.catch(() => {}) : sending.catch((error) => this.#failed(error, index, epoch)))
     }
     if (this.being.state !== 'dead') ledgers.up.settled(index, this.name, epoch)
@@ -210,7 +210,7 @@ export class NodeLife {
     return `re: ${data}`
   }
 
-  /** A handler fails because the store does; it runs again. */
+  /** A handler fails with an error of the store, and will run again. */
   #failed(error: unknown, index: number, epoch: string): never {
     if (this.being.state !== 'dead') this.#around.ledgers.up.failed(index, this.name, epoch)
     throw error

@@ -3,10 +3,10 @@ import type { Kind } from './payloads.ts'
 
 export type Signal = 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'pageshow' | 'freeze' | 'resume'
 
-/** Something that happens at a time. All of it is drawn before the run, so that leaving one out leaves the others as they are. */
+/** An event at a given time. All are drawn before the run, so that leaving one out does not change the others. */
 export type Operation = { readonly at: number } & (
   | { readonly type: 'send'; readonly count: number; readonly kind: Kind; readonly size: number }
-  /** The page asks so many things in one task. */
+  /** The page sends this many requests in one task. */
   | { readonly type: 'request'; readonly count: number }
   | { readonly type: 'push'; readonly node: number; readonly count: number; readonly kind: Kind; readonly size: number }
   | {
@@ -18,7 +18,7 @@ export type Operation = { readonly at: number } & (
       readonly size: number
     }
   | { readonly type: 'subscribe' | 'unsubscribe'; readonly node: number; readonly topic: string }
-  /** Breaks a connection: `pick` in [0, 1) chooses among those that there are. */
+  /** Breaks a connection: `pick` in [0, 1) selects one of the existing ones. */
   | {
       readonly type: 'kill'
       readonly pick: number
@@ -36,9 +36,9 @@ export type Operation = { readonly at: number } & (
   | { readonly type: 'sleep'; readonly forMs: number; readonly wakesWith: readonly Signal[] }
   | { readonly type: 'signal'; readonly signal: Signal }
   | { readonly type: 'clock'; readonly byMs: number }
-  /** A node's clock on the wall is set. */
+  /** The wall clock of a node is changed. */
   | { readonly type: 'node-clock'; readonly node: number; readonly byMs: number }
-  /** So many other clients come to a node, one every `everyMs`, and stay there idle. */
+  /** This many other clients connect to a node, one every `everyMs`, and stay idle. */
   | { readonly type: 'grow'; readonly node: number; readonly sessions: number; readonly everyMs: number }
   | { readonly type: 'crash'; readonly node: number; readonly forMs: number; readonly notice: 'page' | 'nobody' }
   | { readonly type: 'leave'; readonly node: number; readonly forMs: number; readonly drainMs: number }
@@ -46,40 +46,40 @@ export type Operation = { readonly at: number } & (
   | { readonly type: 'trim'; readonly topic: string; readonly share: number }
   | { readonly type: 'evict'; readonly topic: string }
   | { readonly type: 'forget' }
-  /** The store loses the last of what it has acknowledged, and begins another life. */
+  /** The store loses its last acknowledged writes, and begins a new life. */
   | { readonly type: 'rewind' }
   /** Announcements of the store do not reach a node. */
   | { readonly type: 'deaf'; readonly node: number; readonly forMs: number }
   | { readonly type: 'store'; readonly forMs: number; readonly fails: 'before' | 'after' | 'never'; readonly share: number }
-  /** The server ends the session; where the client hears of it, it connects again after a while, or never. */
+  /** The server ends the session; a client that learns of it connects again after a while, or never. */
   | { readonly type: 'kick'; readonly node: number; readonly code: number; readonly againAfterMs: number }
 )
 
-/** What is the same for the whole of a run. */
+/** The settings of a whole run. */
 export interface Setting {
-  /** The transports that the client may use: how many of the ranking, and from which on. */
+  /** The transports of the client: the first and the last one in the ranking. */
   readonly firstTransport: number
   readonly lastTransport: number
   readonly heartbeatMs: number
   readonly resumeWindowMs: number
   readonly leaseMs: number
-  /** What the store takes at most to answer; 0: it answers in the same instant. */
+  /** The longest response time of the store; 0: it answers at once. */
   readonly storeMs: number
-  /** How long handlers run at most. */
+  /** The longest run time of handlers. */
   readonly handlerMs: number
-  /** How many handlers throw, and how many answer. */
+  /** The shares of handlers that throw, and that reply with a message. */
   readonly throwShare: number
   readonly echoShare: number
   readonly hasOnEnd: boolean
-  /** Whether each session stays on the node where it began. */
+  /** Whether each session stays on the node on which it began. */
   readonly isPinned: boolean
-  /** Whether a client whose session was lost sends again. */
+  /** Whether a client whose session was lost resends its messages. */
   readonly resends: boolean
   readonly maxMessageBytes: number
   readonly maxBatchBytes: number
-  /** What the server's sockets take before they call themselves full. */
+  /** The bytes that a socket of the server buffers before it counts as full. */
   readonly socketBytes: number
-  /** The transport that worked on an earlier visit. */
+  /** The transport in the client's memory from an earlier visit. */
   readonly remembered: string | null
 }
 
@@ -87,7 +87,7 @@ export interface Schedule {
   readonly seed: number
   readonly setting: Setting
   readonly operations: readonly Operation[]
-  /** When the network becomes whole. */
+  /** When the network is restored. */
   readonly endMs: number
 }
 

@@ -1,7 +1,7 @@
 import type { Connection, Network, PageEnd } from './network.ts'
 import { requestKindOf } from './request-kinds.ts'
 
-/** What a node's side of a request can make the page see. */
+/** The events that a node's side of a request can raise in the page. */
 export interface RequestEnd extends PageEnd {
   head(status: number, contentType: string, headers?: Readonly<Record<string, string>>): void
   chunk(bytes: Uint8Array): void
@@ -12,7 +12,7 @@ export const requests = new WeakMap<Connection, RequestEnd>()
 
 type Result = { readonly done: false; readonly value: Uint8Array } | { readonly done: true; readonly value: undefined }
 
-/** The function that the page calls `fetch`, on this network. */
+/** The page's `fetch`, on this network. */
 export function fetchOf(network: Network): (url: string, init: RequestInit) => Promise<Response> {
   return (url, init) => new VirtualRequest(network, new URL(url), init).answer
 }
@@ -150,8 +150,8 @@ class VirtualRequest implements RequestEnd {
 }
 
 /**
- * What stands for a browser's object. The client takes an error in reading an answer for a failure of the network, so a member that is
- * missing here ends the run itself: every request would fail, and nothing be simulated.
+ * A fake of a browser's object. A member that it lacks ends the run: the client would take the exception for a network failure,
+ * so that every request would fail and nothing be simulated.
  */
 function complete<Part extends object>(part: Part): Part {
   return new Proxy(part, {

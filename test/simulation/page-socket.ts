@@ -4,14 +4,14 @@ import { requestKindOf } from './request-kinds.ts'
 type Data = string | ArrayBuffer
 type Listener<Event> = ((event: Event) => void) | null
 
-/** What a node's side of a socket can make the page see. */
+/** The events that a node's side of a socket can raise in the page. */
 export interface SocketEnd extends PageEnd {
   accepted(protocol: string): void
   received(data: string | Uint8Array): void
   closed(code: number, reason: string): void
 }
 
-/** What the page's side of a socket can make the node see; set by whoever takes it there. */
+/** The events that the page's side of a socket can raise in the node, which sets this listener. */
 export interface SocketListener {
   received(data: string | Uint8Array): void
   closed(code: number, reason: string): void
@@ -20,7 +20,7 @@ export interface SocketListener {
 export const listeners = new WeakMap<Connection, SocketListener>()
 export const sockets = new WeakMap<Connection, SocketEnd>()
 
-/** The class that the page calls `WebSocket`, on this network. */
+/** The page's `WebSocket` class, on this network. */
 export function webSocketOf(network: Network): new (url: string, protocols?: string[]) => object {
   return class VirtualWebSocket implements SocketEnd {
     binaryType: BinaryType = 'blob'
@@ -72,7 +72,7 @@ export function webSocketOf(network: Network): new (url: string, protocols?: str
       if (this.readyState !== 0) return
       this.readyState = 1
       this.protocol = protocol
-      // A box in the middle lets the handshake pass, and nothing of what follows.
+      // A middlebox passes the handshake, and nothing after it.
       if (network.swallows(this.#connection)) this.#connection.break(0, 0, 'nobody')
       this.onopen?.({ type: 'open' })
     }

@@ -15,7 +15,7 @@ import { origin, transports } from './request-kinds.ts'
 import { epochMs, type Ledgers } from './store.ts'
 import { Timers } from './timers.ts'
 
-/** More than these must never wait at once. */
+/** Upper limits of pending timers and of messages in the outbox. */
 export const maxTimers = 16
 export const outboxMessages = 600
 
@@ -30,14 +30,14 @@ export class Page {
   isOnline = true
   isHidden = false
   isPutAway = false
-  /** The session's epoch as the last `open` frame that reached the client said it, and as the application was told of it. */
+  /** The session's epoch in the last `open` frame that reached the client (`announcedEpoch`: as reported to the page). */
   openedEpoch = ''
-  /** The dial whose `open` was heard last. */
+  /** The number of the dial whose `open` was received last. */
   #openedK = 0
   announcedEpoch = ''
   flushes = 0
   final: { readonly code: number } | null = null
-  /** Called when the client has been told that it is over. */
+  /** Called when the client has closed for good. */
   onFinal: () => void = () => {}
   readonly #clock: Clock
   readonly #ledgers: Ledgers
@@ -79,7 +79,7 @@ export class Page {
     this.#listen()
   }
 
-  /** Sends all of these in one task. */
+  /** Sends these messages in one task. */
   send(messages: readonly Made[]): void {
     const { up, court } = this.#ledgers
     for (const made of messages) {
@@ -94,7 +94,7 @@ export class Page {
     this.#flush()
   }
 
-  /** Asks all of these in one task. */
+  /** Sends these requests in one task. */
   request(tags: readonly string[]): void {
     const { requests, down } = this.#ledgers
     if (this.client.state.status === 'closed') return
@@ -102,13 +102,13 @@ export class Page {
       requests.sent(tag)
       this.client.request(tag).then(
         (reply) => requests.replied(tag, reply),
-        // A full outbox takes nothing.
+        // A full outbox rejects requests.
         (error) => requests.failed(tag, error instanceof RangeError ? 'undelivered' : (error as RequestError).code, down.gaps),
       )
     }
   }
 
-  /** The application connects again after the server has ended the session: it is another one then. */
+  /** The application connects again after the server has ended the session, which starts a new session. */
   connectAgain(): void {
     if (!this.final) return
     this.final = null
@@ -125,14 +125,14 @@ export class Page {
     for (const listener of [...this.#listeners]) listener(whole)
   }
 
-  /** The user looks at the page again, where he did not. */
+  /** The user returns to the page, if it was hidden or cached. */
   lookedAt(): void {
     if (this.isPutAway) this.signal('pageshow')
     if (this.isHidden) this.signal('visible')
     if (!this.isOnline) this.signal('online')
   }
 
-  /** An `open` frame reached the client. One of an older dial that tells of another life was held back, and is not heard (rule 4). */
+  /** An `open` frame reached the client. It ignores a late one of an older dial with another epoch (rule 4). */
   opened(k: number, epoch: string): void {
     if (k < this.#openedK && epoch !== this.openedEpoch) return
     this.#openedK = k

@@ -1,4 +1,4 @@
-/** What the application sends: every message tells which one it is, and is known to the last letter. */
+/** Messages of the application: each contains its own tag, and its whole content is known. */
 export type Kind = 'text' | 'binary'
 
 export interface Made {
@@ -8,14 +8,14 @@ export interface Made {
 
 const fillers = ['plain text ', 'lines\nand\r\nreturns ', '"quotes", \\ and [brackets] ', 'ä€\u{1f642}\u2028 ']
 
-/** `tag` is unique; the rest is filled up to about so many bytes. */
+/** `tag` is unique; filler brings the message to about `size` bytes. */
 export function made(tag: string, kind: Kind, size: number, flavour: number): Made {
   const filler = kind === 'binary' ? 'bytes\n:' : (fillers[flavour % fillers.length] ?? '')
   const head = `${tag}|`
   return { kind, text: head + filler.repeat(Math.max(0, Math.ceil((size - head.length) / filler.length))) }
 }
 
-/** As it is handed to `send`. */
+/** The message as an argument of `send()`. */
 export function outOf({ kind, text }: Made): string | ArrayBuffer {
   return kind === 'text' ? text : bytesOf(text).buffer
 }
@@ -26,7 +26,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** As it came back out. */
+/** The message for received data. */
 export function inOf(data: unknown): Made {
   if (typeof data === 'string') return { kind: 'text', text: data }
   const bytes = data instanceof Uint8Array ? data : data instanceof ArrayBuffer ? new Uint8Array(data) : null

@@ -1,10 +1,10 @@
 import type { Being, Clock } from './clock.ts'
 
-/** How bytes travel at present; read anew for each that is sent. */
+/** The current properties of the line, read again for each packet. */
 export interface Travel {
   latencyMs(): number
   bytesPerMs(): number
-  /** Until then nothing arrives anywhere; what was on its way arrives after it. */
+  /** Until this time nothing arrives; bytes in flight arrive afterwards. */
   stalledUntil(): number
 }
 
@@ -14,9 +14,9 @@ interface Packet {
   readonly deliver: () => void
 }
 
-/** One direction of a connection: whatever happens to it, what arrives arrives in order. */
+/** One direction of a connection, which delivers in order under all conditions. */
 export class Pipe {
-  /** Bytes that were pushed and have not arrived. */
+  /** Bytes that were pushed and have not arrived yet. */
   undelivered = 0
   /** Called when something has arrived, so that there is room again. */
   onRoom: () => void = () => {}
@@ -52,14 +52,14 @@ export class Pipe {
     this.#arm()
   }
 
-  /** From now on nothing arrives, and the sender is not told. */
+  /** From now on nothing arrives, without notice to the sender. */
   swallow(): void {
     if (this.#state === 'open') this.#state = 'hole'
     this.#cancel?.()
     this.#cancel = null
   }
 
-  /** The end: of what is on its way a share still arrives, behind it `end`, and whatever is pushed later is lost. */
+  /** Ends the line: a share of the bytes in flight still arrives, then `end` is called, and later pushes are lost. */
   cut(share: number, end: (() => void) | null): void {
     if (this.#state === 'cut') return
     const isHole = this.#state === 'hole'
@@ -72,7 +72,7 @@ export class Pipe {
     this.#arm()
   }
 
-  /** The line has become another: what waits goes on its way by what it is now. */
+  /** The properties of the line have changed: waiting packets are scheduled again. */
   resume(): void {
     this.#cancel?.()
     this.#cancel = null

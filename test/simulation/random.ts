@@ -1,4 +1,4 @@
-/** Draws that a seed decides. Whatever has a name of its own draws from a stream of its own, so that leaving out one thing changes little else. */
+/** Random numbers from seeds. Each purpose has a stream of its own, so that leaving one event out changes few others. */
 export class Random {
   #state: number
 
@@ -23,7 +23,7 @@ export class Random {
     return least + Math.floor(this.next() * (most - least + 1))
   }
 
-  /** Small numbers are as likely as large ones are. */
+  /** An integer from `least` to `most`, evenly distributed over magnitudes. */
   magnitude(least: number, most: number): number {
     return Math.round(least * (most / least) ** this.next())
   }

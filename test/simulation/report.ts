@@ -5,7 +5,7 @@ import { type Outcome, simulate } from './world.ts'
 
 const tailLines = 80
 
-/** What a seed that fails has to say: the invariant, the shortest schedule, and what happened last in it. */
+/** The report on a failing seed: the invariant, the shortest schedule, and its last events. */
 export async function failureOf(seed: number, { violation }: Outcome): Promise<string> {
   if (!violation) return ''
   const whole = scheduleOf(seed)

@@ -3,7 +3,7 @@ import type { RequestKind } from './network.ts'
 
 export const origin = 'https://server.example'
 
-/** The paths of the transports, so that something in between can tell them apart. */
+/** The transports with different paths, so that a middlebox can tell them apart. */
 export const transports = [
   { type: 'websocket', url: `${origin}/websocket` },
   { type: 'sse', url: `${origin}/sse` },

@@ -6,10 +6,10 @@ interface Request {
   outcome: string | null
 }
 
-/** Why a request may have no reply: it was never sent, or the server lost its answer, or the client or its session has ended. */
+/** Error codes of requests without a reply: never sent, answer lost by the server, or client or session ended. */
 const losses: readonly string[] = ['undelivered', 'lost', 'closed']
 
-/** The requests of the page: each is handled once, unless the handler is told of a repeat, and settles once (rule 21). */
+/** The requests of the page: each is handled once, except for marked repeats, and settles once (rule 21). */
 export class RequestLedger {
   readonly #court: Court
   readonly #requests = new Map<string, Request>()
@@ -22,12 +22,12 @@ export class RequestLedger {
     return [...this.#requests.values()].every(({ outcome }) => outcome !== null)
   }
 
-  /** The tags of those that have not settled. */
+  /** The tags of the requests that have not settled. */
   get open(): readonly string[] {
     return [...this.#requests].flatMap(([tag, { outcome }]) => (outcome === null ? [tag] : []))
   }
 
-  /** How many may count as done: a handler has returned, or nobody waits for the reply any more. */
+  /** How many requests may count as done: their handler has returned, or they have settled. */
   get doneCount(): number {
     return [...this.#requests.values()].filter(({ isDone, outcome }) => isDone || outcome !== null).length
   }
@@ -55,7 +55,7 @@ export class RequestLedger {
     this.#court.must(request?.starts !== 0, 'request-unhandled', () => `${tag} has a reply, and no handler has had it`)
   }
 
-  /** @param gaps how many gaps the client was told of, in which an answer may have been */
+  /** @param gaps how many gaps were reported to the client, which may have contained the answer */
   failed(tag: string, code: unknown, gaps: number): void {
     this.#settled(tag, String(code))
     this.#court.must(code !== 'lost' || gaps > 0, 'request-lost', () => `the answer to ${tag} is lost, and there was no gap`)

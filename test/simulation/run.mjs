@@ -1,9 +1,9 @@
 // Bundles the simulation with the sources under it and runs it:
-//   npm run simulate -- --seeds N --first S    N seeds; of the first failure of each kind the shortest schedule is told
-//   npm run simulate -- --tell S               all that happens under one seed
-//   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and tells which seed notices
-//   npm run simulate -- --tabs …              the same of the tabs that share a connection
-//   npm run simulate -- --mutate NAME          the seeds with one of those rules broken
+//   npm run simulate -- --seeds N --first S    runs N seeds; prints the shortest schedule for the first failure of each kind
+//   npm run simulate -- --tell S               prints all events of one seed
+//   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and prints which seed detects it
+//   npm run simulate -- --tabs …              the same for tabs that share a connection
+//   npm run simulate -- --mutate NAME          runs the seeds with one of those rules broken
 import { readFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,9 +19,9 @@ const { values } = parseArgs({
     /** @default 1000; 4000 for each mutation */
     seeds: { type: 'string' },
     first: { type: 'string', default: '1' },
-    /** Tells all that happens under this seed. */
+    /** Prints all events of this seed. */
     tell: { type: 'string' },
-    /** Stops after so many failures. */
+    /** Stops after this many failures. */
     failures: { type: 'string', default: '5' },
     mutations: { type: 'boolean', default: false },
     /** Simulates tabs that share a connection, in place of one client and two nodes. */
@@ -47,7 +47,7 @@ async function run() {
   return (await simulateSeeds(first, seeds, Number(values.failures))) > 0 ? 1 : 0
 }
 
-/** Every rule is broken on purpose, and the simulation must see each. */
+/** Breaks every rule on purpose; the simulation must detect each mutation. */
 async function runMutations() {
   let missed = 0
   for (const mutation of mutations) {
@@ -59,7 +59,7 @@ async function runMutations() {
   return missed > 0 ? 1 : 0
 }
 
-/** What catches a mutation; '' where nothing does. One that no longer fits the sources is no mutation. */
+/** Which seed detects a mutation; '' if none does. Throws for a mutation that no longer fits the sources. */
 async function caught(mutation) {
   const { firstFailure } = await bundled(mutation)
   const failure = await firstFailure(first, seeds)

@@ -9,7 +9,7 @@ const notices: readonly Notice[] = ['both', 'both', 'both', 'page', 'server', 'n
 
 type Draw = (random: Random, at: number) => readonly Operation[]
 
-/** Traffic and faults, each with how often it is drawn. */
+/** Traffic and faults, each with the weight of its draw. */
 const draws: readonly (readonly [weight: number, draw: Draw])[] = [
   [20, (random, at) => [{ at, type: 'send', count: random.magnitude(1, 12), kind: kindOf(random), size: sizeOf(random) }]],
   [
@@ -147,7 +147,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
 const totalWeight = draws.reduce((sum, [weight]) => sum + weight, 0)
 const signals: readonly Signal[] = ['online', 'offline', 'visible', 'hidden', 'pagehide', 'pageshow', 'freeze', 'resume']
 
-/** All that happens in the run of a seed. */
+/** The schedule of a seed. */
 export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed, 1)
   const setting = { ...settingOf(random), isPinned: new Random(seed, 9).chance(0.25) }
@@ -156,7 +156,7 @@ export function scheduleOf(seed: number): Schedule {
   return { seed, setting, operations: sorted(drawn(random, 0, endMs, random.integer(4, 22))), endMs }
 }
 
-/** The best transports are forbidden at first: so long that the client tries them again beside what it has, and moves. */
+/** Blocks the best transports at first, for so long that the client later dials them as challengers and is promoted. */
 function climbOf(seed: number, setting: Setting, random: Random): Schedule {
   const forbidden = random.pick([['websocket'], ['websocket', 'sse'], ['websocket', 'sse', 'long-poll']] as const)
   const allowedAt = random.integer(3000, 25_000)
@@ -182,7 +182,7 @@ function climbOf(seed: number, setting: Setting, random: Random): Schedule {
 
 function drawn(random: Random, fromMs: number, endMs: number, count: number): Operation[] {
   const times = Array.from({ length: count }, () => fromMs + random.next() * (endMs - fromMs)).sort((a, b) => a - b)
-  // Much of what goes wrong goes wrong because of what happens right after something else.
+  // Many bugs appear only when one event follows right after another.
   const close = times.map((at, index) => (random.chance(0.4) ? (times[index - 1] ?? at) + random.magnitude(1, 400) : at))
   return close.flatMap((at) => draw(random)(random, Math.round(at)))
 }
@@ -225,7 +225,7 @@ function draw(random: Random): Draw {
 
 function banned(random: Random, at: number): readonly Operation[] {
   const kind = random.pick(kinds)
-  // A server that has none of the transports is one that a client rightly gives up.
+  // A client may give up on a server that offers none of the transports.
   const ban = random.pick(
     kind === 'poll' || kind === 'send'
       ? (['refuse', 'hang', 'swallow', 502] as const)

@@ -4,7 +4,7 @@ import { simulate } from './world.ts'
 
 /**
  * The shortest schedule that still breaks the same invariant: delta debugging (Zeller, Hildebrandt 2002) over the list of
- * operations, and then, of what is left, everything that can be made simpler.
+ * operations, followed by simplifications of the remaining ones.
  */
 export async function shrunk(schedule: Schedule, { invariant }: Violation): Promise<Schedule> {
   const fails = async (each: Schedule) => (await simulate(each)).violation?.invariant === invariant

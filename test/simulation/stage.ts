@@ -11,7 +11,7 @@ import { SharedStore } from './store.ts'
 import { UpLedger } from './up-ledger.ts'
 import { Court } from './violation.ts'
 
-/** All that there is in a run: the page with its client, two nodes over one store, the network between them, and who keeps count. */
+/** All parts of a run: the page with its client, two nodes over one store, the network between them, and the ledgers. */
 export class Stage {
   readonly schedule: Schedule
   readonly clock = new Clock()
@@ -24,14 +24,14 @@ export class Stage {
   readonly store: SharedStore
   /** The nodes; `null` while one is dead. */
   readonly lives: (NodeLife | null)[] = [null, null]
-  /** The node that all new connections lead to; `null`: either. */
+  /** The node that all new connections go to; `null`: either. */
   route: number | null = null
-  /** The session as the client's latest dial named it. */
+  /** The session id in the client's latest dial. */
   sessionId = ''
-  /** Notes what happens, if anybody wants to know. */
+  /** Records a line of the trace, if the run is traced. */
   readonly log: (line: () => string) => void
   readonly #being = new Being('world')
-  /** The codes with which the server has ended sessions, and how soon the application then connects again. */
+  /** The codes with which the server has ended sessions, with the delay until the application connects again. */
   readonly #kicks = new Map<number, number>()
   #lastK = 0
   #births = 0
@@ -66,7 +66,7 @@ export class Stage {
     return `${prefix}${this.#tags}`
   }
 
-  /** A node starts, unless it runs. */
+  /** Starts a node, unless it is running. */
   begin(index: number): void {
     if (this.lives[index]) return
     this.#births += 1
@@ -82,7 +82,7 @@ export class Stage {
         ledgers: this,
       },
       greeted: (session, k) => {
-        // What was dialled before may arrive later.
+        // A hello of an earlier dial may arrive late.
         if (k < this.#lastK) return
         this.#lastK = k
         this.sessionId = session
@@ -97,7 +97,7 @@ export class Stage {
     this.log(() => `  ${life.name} is up`)
   }
 
-  /** A node dies, and everything in it. */
+  /** Kills a node. */
   die(index: number, notice: 'page' | 'nobody'): void {
     const life = this.lives[index]
     if (!life) return
@@ -111,7 +111,7 @@ export class Stage {
     }
   }
 
-  /** A node says goodbye, ends, and comes back after a while. */
+  /** Shuts a node down gracefully, and starts it again after a while. */
   async leave(index: number, drainMs: number, forMs: number): Promise<void> {
     const life = this.lives[index]
     await life?.leave(drainMs)
@@ -125,12 +125,12 @@ export class Stage {
     this.lives[node]?.kick(this.sessionId, code)
   }
 
-  /** How soon the application connects again after the server has ended the session so; `null` if the server never has. */
+  /** The delay after which the application connects again after this close code; `null` if the server has never sent it. */
   againAfterMs(code: number): number | null {
     return this.#kicks.get(code) ?? null
   }
 
-  /** The network becomes whole. What is half open stays so: that is for the client to find out. */
+  /** Restores the network. Half-open connections stay as they are, for the client to detect. */
   heal(): void {
     const { conditions, connections } = this.network
     Object.assign(conditions, calm, { stalledUntil: 0, outage: 'none', proxy: null, gateway: 'none' })

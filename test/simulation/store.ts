@@ -27,32 +27,32 @@ export interface Ledgers {
   readonly court: Court
 }
 
-/** How the store fails now: of so many calls nothing is done, or it is done and nobody hears of it, or they are never answered. */
+/** How a share of the store's calls fails now: before taking effect, after it, or by never being answered. */
 export interface Trouble {
   readonly fails: 'before' | 'after' | 'never'
   readonly share: number
 }
 
-/** The store that the nodes share, as something beyond the network: it takes its time, it fails, and it tells the ledgers the truth. */
+/** The store shared by the nodes, as behind a network: it has delays and failures, and reports its state to the ledgers. */
 export class SharedStore {
   readonly inner: MemoryStore
   trouble: Trouble | null = null
   hadTrouble = false
-  /** The ways to end what the nodes watch now, by the life of the node. */
+  /** The functions that stop the nodes' watches, by the life of the node. */
   readonly watches = new Map<Being, Map<() => void, (news: null) => void>>()
   #touchedAt = 0
-  /** The store has lost it, so the server may not know it. */
+  /** Whether the store has lost the session, so that the server need not know it. */
   isForgotten = false
   /** Each session's last record. */
   readonly records = new Map<string, SessionRecord>()
   readonly #being = new Being('store')
   #isOverdue = false
   readonly #expiries = new Map<string, number>()
-  /** How far each topic was lost, by its name and epoch. */
+  /** The highest lost offset of each topic, by name and epoch. */
   readonly #lostThrough = new Map<string, number>()
-  /** How far all offsets of topics are above those of the store within: it grows with each life. */
+  /** What is added to the topic offsets of the inner store; it grows with each life. */
   #raised = 0
-  /** Nodes that hear of no change now. */
+  /** Nodes that get no announcements at present. */
   readonly #deaf = new Set<Being>()
   readonly #clock: Clock
   readonly #maxMs: number
@@ -80,7 +80,7 @@ export class SharedStore {
     this.inner = memoryStore({ maxTopics: 8, maxMessagesPerStream: 2000 }, { now: () => epochMs + clock.now, randomId })
   }
 
-  /** The store as one life of a node sees it. */
+  /** The store as seen by one life of a node. */
   for(being: Being): MemoryStore {
     const watches = new Map<() => void, (news: null) => void>()
     this.watches.set(being, watches)
@@ -92,9 +92,9 @@ export class SharedStore {
         if (this.#random.chance(0.5)) void run()
         return new Promise<Result>(() => {})
       }
-      // At once, where the store is quick.
+      // Without a delay the store answers at once.
       if (this.#maxMs === 0 && !trouble) return run() as Promise<Result>
-      // What one node asks for is done in the order in which it asks.
+      // Calls of one node take effect in their order.
       const { now } = this.#clock
       appliedAt = Math.max(appliedAt, now + this.#random.next() * this.#maxMs)
       const applied = new Promise<Result>((resolve, reject) => {
@@ -131,18 +131,18 @@ export class SharedStore {
     return { topics: this.#topics(call, watch), sessions: this.#sessions(call, watch) }
   }
 
-  /** When the session was last in touch with a node; within its window from there it must not be lost. */
+  /** When the session last had contact with a node; it must not be lost within its resume window from then. */
   get touchedAt(): number {
     return this.#touchedAt
   }
 
-  /** It is in touch. One that comes after its window may be let in, and lost before it is renewed. */
+  /** The session has contact. After its resume window it may be accepted, and still be lost before it is renewed. */
   touched(at: number): void {
     if (at - this.#touchedAt > this.#resumeWindowMs) this.#isOverdue = true
     this.#touchedAt = Math.max(this.#touchedAt, at)
   }
 
-  /** A node is gone, and nobody tells it anything any more. */
+  /** A node is dead, and gets no announcements any more. */
   left(being: Being): void {
     for (const stop of this.watches.get(being)?.keys() ?? []) stop()
     this.watches.delete(being)
@@ -159,8 +159,8 @@ export class SharedStore {
   }
 
   /**
-   * The store goes back in time, as one does whose replica is promoted without the last writes: it begins another life. Its topics go on
-   * above all that they can have given out, and its sessions are gone.
+   * The store goes back in time, as when a replica is promoted without the last writes, and begins a new life. The offsets of
+   * its topics continue above all that it can have assigned before, and its sessions are gone.
    */
   async rewind(topics: readonly string[]): Promise<void> {
     for (const id of this.records.keys()) {
@@ -172,12 +172,12 @@ export class SharedStore {
     for (const being of this.watches.keys()) this.#announceMissed(being)
   }
 
-  /** A node hears of no change any more. */
+  /** A node gets no announcements any more. */
   deafen(being: Being): void {
     this.#deaf.add(being)
   }
 
-  /** A node hears of changes again, and of that it may have missed some. */
+  /** A node gets announcements again, and is told that it may have missed some. */
   hearAgain(being: Being): void {
     if (this.#deaf.delete(being)) this.#announceMissed(being)
   }
@@ -186,7 +186,7 @@ export class SharedStore {
     for (const announce of [...(this.watches.get(being)?.values() ?? [])]) announce(null)
   }
 
-  /** The store loses the older part of a topic, as one does that keeps so much of each and no more. */
+  /** The store drops the older part of a topic, as one with a size limit does. */
   async loseTopic(topic: string, share: number): Promise<void> {
     const { epoch, offset } = await tailOf(this.inner.topics, topic)
     const through = this.#raised + Math.floor(offset * share)
@@ -247,7 +247,7 @@ export class SharedStore {
         call(() => {
           for (const id of ids) {
             const before = this.#expiries.get(id)
-            // Another node may have decided already to end it.
+            // Another node may already have decided to end the session.
             if (before !== undefined) this.#isOverdue = before <= this.#clock.now + epochMs
             if (before !== undefined) this.#expiries.set(id, Math.max(before, expiresAt))
           }
@@ -297,15 +297,15 @@ export class SharedStore {
     this.#up.recorded(record.done, record.epoch, this.#requests.doneCount)
   }
 
-  /** There is another session under the same id. */
+  /** A new session has replaced one with the same id. */
   #replaced({ turn, ended }: SessionRecord): void {
     const { now } = this.#clock
-    // One that was never confirmed is forgotten sooner (rule 8).
+    // A session that was never confirmed expires sooner (rule 8).
     const windowMs = turn > 0 ? this.#resumeWindowMs - 2000 : unconfirmedMs - 3000
     const awayMs = now - this.touchedAt
     this.#up.excuse('session-lost', now)
     this.#court.must(
-      // One that has ended is remembered for its window from there, whoever asks for it meanwhile.
+      // A session that has ended is kept for its window from then, regardless of later requests for it.
       this.isForgotten || ended?.by === 'server' || this.#isOverdue || this.hadTrouble || awayMs >= windowMs,
       'session-lost-early',
       () =>
@@ -323,7 +323,7 @@ export class SharedStore {
     }
   }
 
-  /** A session may be forgotten when its time is over, or when it has ended. */
+  /** A session may be removed when it has expired or ended. */
   #mayBeLost(id: string, record: SessionRecord | undefined): void {
     const expiresAt = this.#expiries.get(id)
     this.#expiries.delete(id)
@@ -336,7 +336,7 @@ export class SharedStore {
   }
 }
 
-/** What virtual time begins with on the clocks on the wall. */
+/** The wall-clock time at virtual time 0. */
 export const epochMs = 1_800_000_000_000
 
 const unconfirmedMs = 15_000

@@ -1,6 +1,6 @@
 import type { Being, Clock } from './clock.ts'
 
-/** What a host is asked to do later, counted, so that what is left running is seen. */
+/** The timers of a host, counted, so that timers left running are detected. */
 export class Timers {
   count = 0
   readonly #clock: Clock

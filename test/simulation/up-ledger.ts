@@ -12,28 +12,28 @@ interface Message {
   readonly made: Made
   readonly starts: Start[]
   n: number
-  /** Its handler has settled, or the client has taken it back. */
+  /** Whether its handler has settled, or the client has reported it as undelivered. */
   isSettled: boolean
   isUndelivered: boolean
 }
 
-/** What may make a message come a second time. */
+/** Reasons for which a message may be handled twice. */
 type Excuse = 'crash' | 'session-lost' | 'store-failed'
 
-/** What the client sends: rules 2, 4 and 7. Every message is handled, in order, and again only where the protocol says so. */
+/** Messages of the client (rules 2, 4 and 7): all are handled, in order, and again only where the protocol allows it. */
 export class UpLedger {
   readonly #court: Court
   readonly #messages: Message[] = []
   readonly #excuses: { readonly excuse: Excuse; readonly at: number; readonly life: string }[] = []
-  /** The handlers that run now, by the life of the node and the epoch of the session. */
+  /** The running handlers, by the life of the node and the epoch of the session. */
   readonly #running = new Map<string, number>()
-  /** So many, from the first on, have settled. */
+  /** How many messages, from the first on, have settled. */
   #settledThrough = 0
-  /** The same by the session's epoch. */
+  /** The number of messages recorded as done, by the session's epoch. */
   readonly #doneOf = new Map<string, number>()
-  /** The life of a node in which each session began, by its epoch. */
+  /** The life of the node on which each session began, by the session's epoch. */
   readonly #homes = new Map<string, string>()
-  /** The highest n that any record called done. */
+  /** The highest n that any record has as done. */
   #recordedDone = 0
   #handledThrough = -1
   starts = 0
@@ -55,7 +55,7 @@ export class UpLedger {
     this.#messages.push({ made, starts: [], n: 0, isSettled: false, isUndelivered: false })
   }
 
-  /** The client has told the application that these were not delivered. */
+  /** The client has reported these messages to the application as undelivered. */
   undelivered(tags: readonly string[]): void {
     for (const tag of tags) {
       const message = this.#messages[Number(tag.slice(1))]
@@ -77,7 +77,7 @@ export class UpLedger {
     this.#homes.set(epoch, life)
   }
 
-  /** A message of a pinned session is handled where it began. */
+  /** A message of a pinned session is handled on the node on which the session began. */
   atHome(epoch: string, life: string, isPinned: boolean, tag: string): void {
     const home = this.#homes.get(epoch) ?? ''
     this.#court.must(
@@ -125,7 +125,7 @@ export class UpLedger {
     this.#running.set(key, index)
   }
 
-  /** A handler has settled, one way or the other. */
+  /** A handler has settled, with or without an error. */
   settled(index: number, life: string, epoch: string): void {
     this.failed(index, life, epoch)
     const message = this.#messages[index]
@@ -133,12 +133,12 @@ export class UpLedger {
     this.#settle()
   }
 
-  /** A handler has failed with an error of the store, and is to run again. */
+  /** A handler has failed with an error of the store, and will run again. */
   failed(index: number, life: string, epoch: string): void {
     if (this.#running.get(`${life} ${epoch}`) === index) this.#running.delete(`${life} ${epoch}`)
   }
 
-  /** A record was written; so many requests of the page are done as well, which have numbers among those of the messages. */
+  /** A record was written. Requests of the page share the numbers of messages: `requestsDone` of them are done too. */
   recorded(done: number, epoch: string, requestsDone = 0): void {
     this.#doneOf.set(epoch, Math.max(done, this.#doneOf.get(epoch) ?? 0))
     if (done <= this.#recordedDone) return
@@ -150,7 +150,7 @@ export class UpLedger {
     this.#recordedDone = done
   }
 
-  /** The client was told. */
+  /** The client received this acknowledgment. */
   acked(n: number): void {
     this.#court.must(
       n <= this.#recordedDone,
@@ -168,7 +168,7 @@ export class UpLedger {
     )
   }
 
-  /** What is still to come. */
+  /** The messages that have not been handled yet; '' without any. */
   missing(): string {
     const missing = this.#messages.flatMap(({ isSettled, isUndelivered, n }, index) =>
       isSettled || isUndelivered ? [] : [`${index}${n ? ` (n ${n})` : ''}`],

@@ -1,11 +1,14 @@
-/** Something that must never happen. */
+/** A broken invariant. */
 export interface Violation {
-  /** Which invariant, in a word that is the same for the same kind of failure. */
+  /** The name of the invariant, the same for failures of the same kind. */
   readonly invariant: string
   readonly detail: string
 }
 
-/** Hears of everything that must hold, and keeps the first that does not: it may be found out deep inside the code under test, which would swallow an exception. */
+/**
+ * Checks invariants, and keeps the first violation: it does not throw, since a check may run deep inside the code under test,
+ * which would swallow the exception.
+ */
 export class Court {
   violation: Violation | null = null
 

@@ -5,11 +5,11 @@ import { describeOperation, type Schedule } from './operations.ts'
 import { Stage } from './stage.ts'
 import type { Violation } from './violation.ts'
 
-/** How long a whole network may take to bring everything where it belongs. */
+/** How long the delivery of everything may take after the network is restored, in milliseconds. */
 const recoveryMs = 300_000
-/** How long the last write of a closed client may take, and a little more. */
+/** The time limit of the final flush of a closed client, with a margin. */
 const closingMs = 6000
-/** More events than this is no work but a loop. */
+/** More events than this mean an endless loop. */
 const maxEvents = 60_000
 const maxTraced = 600
 const lookEveryMs = 250
@@ -18,7 +18,7 @@ export interface Outcome {
   readonly violation: Violation | null
   readonly events: number
   readonly virtualMs: number
-  /** From the network being whole until all was delivered. */
+  /** The time from the restored network to the delivery of everything. */
   readonly recoveryMs: number
   readonly sent: number
   readonly received: number
@@ -27,7 +27,7 @@ export interface Outcome {
   readonly trace: readonly string[]
 }
 
-/** Runs a schedule to its end, or to the first thing that must not happen. */
+/** Runs a schedule to its end, or to the first violation. */
 export function simulate(schedule: Schedule, isTraced = false): Promise<Outcome> {
   return new World(schedule, isTraced).run()
 }
@@ -79,7 +79,7 @@ class World {
     if (!court.violation) await this.#end()
   }
 
-  /** The application closes the client: nothing of it may go on, and soon nothing of it at the nodes. */
+  /** The application closes the client: nothing of it may continue, and soon nothing of it may be left at the nodes. */
   async #end(): Promise<void> {
     const { court, clock, page, network, lives, store, schedule } = this.#stage
     const { final } = page
@@ -100,7 +100,7 @@ class World {
     const { resumeWindowMs, heartbeatMs } = schedule.setting
     const isEmpty = () => lives.every((life) => !life || life.rest() === '')
     if (!(await this.#until(clock.now + resumeWindowMs + 4 * heartbeatMs + 40_000, isEmpty))) return
-    // One that comes up meanwhile is another.
+    // A node that starts meanwhile is a new life.
     const left = lives.flatMap((life) => life ?? [])
     for (const life of left) {
       court.must(life.rest() === '', 'server-left', () => `${life.name} keeps ${life.rest()}`)
@@ -114,7 +114,7 @@ class World {
     }
   }
 
-  /** Lets time pass, or less if that is enough; tells whether all is well. */
+  /** Lets time pass until `at`, or until `isEnough` holds; returns whether there was no violation. */
   async #until(at: number, isEnough: () => boolean = () => false): Promise<boolean> {
     const { clock, court } = this.#stage
     await drained()

@@ -15,16 +15,16 @@ import { nodeHost } from '../support/watched-client.ts'
 const seed = seedOf(process.env)
 const sessions = Number(process.env['SOAK_SESSIONS'] ?? 1000)
 const soakMs = Number(process.env['SOAK_MS'] ?? 600_000)
-/** A run that only fills caches and compiles what is hot, so that the other one is measured against what is there for good. */
+/** A first run that fills caches and compiles hot code, so that the second one is measured against memory that stays. */
 const warmUpMs = Math.min(60_000, soakMs)
-/** How long the server waits for who is never heard of again, and remembers who has gone. */
+/** How long the server waits for a client that has vanished, and remembers a session that has ended. */
 const resumeWindowMs = 60_000
-/** Until it has forgotten all that is over: a window, and the third of it in which it says that somebody is there; and another. */
+/** Until the server has forgotten every session: a window, the third of it for renewing attached ones, and another window. */
 const forgetMs = (7 / 3) * resumeWindowMs + 20_000
 const patienceMs = 120_000
-/** A client sends one message in so long a time, at random. */
+/** The mean time between two messages of a client. */
 const messageEveryMs = 2000
-/** How much more may be there than after the warm-up, in bytes: some objects of V8's own, and no session. */
+/** How much memory may have grown since the warm-up, in bytes: some objects of V8's own, and no session. */
 const mayGrowBytes = 3_000_000
 
 const names = sessionTransports.map(({ type }) => type)
@@ -46,10 +46,10 @@ interface Account {
 interface Told {
   opened: number
   echoed: number
-  /** Clients that said goodbye, and that were never heard of again. */
+  /** Clients that called close(), and clients that vanished. */
   closed: number
   vanished: number
-  /** Sessions that the server had lost, which it told. */
+  /** Sessions that the server had lost and reported as not resumed. */
   readonly lost: string[]
   readonly wrongs: string[]
 }
@@ -83,12 +83,12 @@ it(`${sessions} sessions for ${soakMs / 1000} s with faults leave the server as 
   expect(after.resources, told).toEqual(fresh.resources)
   expect(after.heapUsed - before.heapUsed, told).toBeLessThan(mayGrowBytes)
   expect(after.external - before.external, told).toBeLessThan(mayGrowBytes)
-  // Otherwise there was nothing to endure.
+  // Otherwise the run proves nothing.
   expect(soaked.opened, told).toBeGreaterThan(sessions * 2)
   expect(soaked.echoed, told).toBeGreaterThan((sessions * soakMs) / messageEveryMs / 4)
   expect(Math.min(soaked.closed, soaked.vanished), told).toBeGreaterThan(sessions / 4)
-  // Who has confirmed nothing for 15 s is forgotten (rule 8), and who stays away for longer than the window. It is told, and rare
-  // unless the machine has no time for so many.
+  // A session that is not confirmed for 15 s is forgotten (rule 8), and one whose client stays away for longer than the window.
+  // That is reported, and rare unless the machine is too slow for so many sessions.
   expect(soaked.lost.length, told).toBeLessThan(sessions / 50)
 
   child.send('close')
@@ -97,7 +97,7 @@ it(`${sessions} sessions for ${soakMs / 1000} s with faults leave the server as 
 })
 
 async function accountOf(child: ChildProcess, port: number): Promise<Account> {
-  // What was seen of attempts is forgotten when somebody asks for one.
+  // The ledger drops old attempts when it is asked for one.
   await fetch(`http://127.0.0.1:${port}/realtime?diagnose=none`, { headers: { connection: 'close' } })
   child.send('account')
   return answerOf(child)
@@ -115,7 +115,7 @@ async function answerOf<Answer>(child: ChildProcess): Promise<Answer> {
   }
 }
 
-/** All sessions at once, each on a way of its own or on all, coming and going, while the network is harmed. */
+/** All sessions at once, each on one transport or on all, beginning and ending, while the network fails. */
 async function soak(port: number, ms: number): Promise<Told> {
   const random = seeded(seed)
   const proxy = await startFaultProxy({ target: { port } })
@@ -148,12 +148,12 @@ interface Life {
   readonly told: Told
 }
 
-/** One client, which sends numbers and wants each back, once and in order. */
+/** One client, which sends numbers and expects each of them back, once and in order. */
 async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   let signal = (_: PageSignal) => {}
   const client = new RealtimeClient(url, {
     protocol: session(),
-    // That many clients ask more seldom.
+    // So many clients poll less often.
     transports: transportsOf(index).map((name) =>
       name === 'poll' ? { ...transportOf(name), intervalMs: 1000 } : transportOf(name),
     ),
@@ -177,7 +177,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   client.connect()
   client.on('open', ({ resumed }) => {
     told.opened += 1
-    // What the server had for it is gone with the session, and what it had done comes again: both are told by this.
+    // With the session its messages are lost, and handled ones are handled again: `resumed: false` reports both.
     if (hasOpened && !resumed) {
       told.lost.push(`${index} on ${transportsOf(index)}: ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the last word`)
       isLost = true
@@ -186,7 +186,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
     heardAt = performance.now()
   })
   client.on('gap', ({ topic }) => {
-    // A room forgets after 10 s, and a client may be away for longer; what was sent to it alone is kept.
+    // A topic forgets messages after 10 s, and a client may be away for longer; its private stream is kept.
     if (topic === '') told.wrongs.push(`${index} missed something`)
   })
   client.on('message', ({ data, topic }) => {
@@ -213,7 +213,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
       `${index} on ${transportsOf(index)} lacks ${sent - echoed} of ${sent}, ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the ` +
         `last word: ${JSON.stringify(client.state)} ${JSON.stringify(client.report()).slice(-1500)}`,
     )
-  // Some say goodbye, and some are never heard of again.
+  // Some clients close, and some vanish.
   if (random() < 0.5) {
     told.vanished += 1
     signal({ type: 'pagehide' })

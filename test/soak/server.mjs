@@ -1,4 +1,4 @@
-// The server of the endurance test, in a process of its own so that its memory is its own: it takes orders from its parent.
+// The server of the endurance test, in a process and a heap of its own: it takes orders from its parent.
 import { createServer } from 'node:http'
 import { getActiveResourcesInfo, memoryUsage } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,10 +12,10 @@ let over = 0
 const errors = []
 
 const server = new RealtimeServer({
-  // What is kept of topics is bounded in age, so that what was published goes again.
+  // Topics keep messages for 10 s, so that publications are freed again.
   ...memoryStore({ maxAgeMs: 10_000 }),
   ...{ heartbeatMs: 5000, resumeWindowMs },
-  // All come from one address, and all come back at once.
+  // All clients have one address, and all reconnect at once.
   limits: { attachmentsPerSecond: 2000, attachmentsPerSecondPerAddress: 2000 },
   onError: (error) => errors.push(String(error?.stack ?? error)),
   async onSession(session) {
@@ -38,9 +38,9 @@ const http = createServer((_, response) => response.writeHead(404).end())
 server.attach(http)
 http.listen(0, '127.0.0.1', () => process.send({ port: http.address().port }))
 
-/** What is there when nothing is under way: garbage and young objects are no part of it. */
+/** Memory, handles and counters when nothing is in flight, after garbage collection. */
 async function account() {
-  // Forgets what is too old, which happens when somebody comes.
+  // The store drops old messages only when it is used.
   await server.publish('nobody reads this', 'x')
   for (let round = 0; round < 4; round += 1) {
     globalThis.gc()

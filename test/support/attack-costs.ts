@@ -9,17 +9,17 @@ export interface Cost {
 export interface GrowthOptions {
   /** The small size; the large one is four times as much. */
   readonly size: number
-  /** No standstill may be longer, in milliseconds of computing: much room, for what is a tenth of that. @defaultValue 1,000 */
+  /** The longest standstill allowed of the event loop, in ms of CPU; usual ones are a tenth of it. @defaultValue 1,000 */
   readonly ceilingMs?: number
 }
 
-/** Four times as much that costs four times as much is linear; quadratic, it would cost sixteen times. */
+/** Four times the size costs four times as much if the cost is linear, and sixteen times if it is quadratic. */
 const maxRatio = 8
-/** What is cheaper than this is all noise. */
+/** Costs below this are noise. */
 const noiseMs = 60
 const attempts = 3
 
-/** What an input costs, by the processor's time: a busy machine does not add to it. */
+/** What an input costs, in CPU time: other load on the machine does not add to it. */
 export async function costOf(server: AttackedServer, run: () => Promise<unknown>): Promise<Cost> {
   await server.reset()
   await run()
@@ -28,12 +28,12 @@ export async function costOf(server: AttackedServer, run: () => Promise<unknown>
   return { cpuMs, standstillCpuMs }
 }
 
-/** Throws unless the cost of an input grows as its size does, and the loop never stands still for long. */
+/** Throws unless the cost of an input grows linearly with its size and the event loop never stands still for long. */
 export async function grewLinearly(
   costs: (size: number) => Promise<Cost>,
   { size, ceilingMs = 1000 }: GrowthOptions,
 ): Promise<void> {
-  // What is not compiled yet is no measure.
+  // A warm-up: code that is not compiled yet would distort the measurement.
   await costs(size)
   let small: Cost = { cpuMs: Infinity, standstillCpuMs: Infinity }
   let large = small

@@ -14,12 +14,12 @@ import { RawSocket, randomSession, until } from './raw-client.ts'
 //   await using server = await AttackedServer.start('plain', { limits: { maxMessageBytes: 1000 } })
 //   const before = await server.account()
 //   … bytes, by `RawTcp` of `raw-tcp.ts` or by `raw-client.ts` …
-//   await server.stillServes()                            it lives, and a client that comes now gets an echo
-//   await server.returnsTo(before)                        sockets, timers, sessions and memory are what they were
+//   await server.stillServes()                            it is alive, and a new client gets an echo
+//   await server.returnsTo(before)                        sockets, timers, sessions and memory are back at their old figures
 //
-// For what holds up the loop, `grewLinearly` (attack-costs.ts) compares the cost of n with that of 4 n. What a server is made of
-// has a name in `test/attack/scenarios.ts`: add one there where none fits. What else is to be asked of the process is an `Order`
-// in `test/attack/server.ts`. Which figures an account has is told by `test/attack/meters.ts`.
+// For inputs that block the event loop, `grewLinearly` (attack-costs.ts) compares the cost of size n with that of size 4 n.
+// Server configurations have names in `test/attack/scenarios.ts`: add one there if none fits. Further requests to the process
+// are an `Order` in `test/attack/server.ts`. The figures of an account are defined in `test/attack/meters.ts`.
 
 const root = resolve(import.meta.dirname, '../..')
 const patienceMs = 20_000
@@ -39,7 +39,7 @@ interface Answer {
 
 let bundled: Promise<string> | null = null
 
-/** The server as one script: Node 20 reads no TypeScript. Once for all of a file's tests. */
+/** The server bundled as one script, since Node 20 cannot run TypeScript; bundled once for all tests of a file. */
 function script(): Promise<string> {
   bundled ??= build({
     ...{ entryPoints: [join(root, 'test/attack/server.ts')], absWorkingDir: root, write: false, bundle: true },
@@ -48,7 +48,7 @@ function script(): Promise<string> {
   return bundled
 }
 
-/** A `RealtimeServer` in a process of its own, so that what an input does to the process is seen from outside. */
+/** A `RealtimeServer` in a process of its own, so that the effects of an input on the process can be observed from outside. */
 export class AttackedServer implements AsyncDisposable {
   readonly port: number
   readonly url: string
@@ -101,17 +101,17 @@ export class AttackedServer implements AsyncDisposable {
     return this.#child.pid ?? 0
   }
 
-  /** How the process ended; `null` while it lives. */
+  /** How the process ended; `null` while it runs. */
   get exit(): Exit | null {
     return this.#exit
   }
 
-  /** Throws if the process is no longer there, with what it said. */
+  /** Throws if the process has ended, with its stderr. */
   lives(): void {
     if (this.#exit) throw new Error(`The process has ended (${this.#exit.code ?? this.#exit.signal}): ${this.#exit.stderr}`)
   }
 
-  /** Has something done in the process, and waits for the answer. */
+  /** Sends an order to the process, and resolves with its answer. */
   async order(order: Order, limitMs = patienceMs): Promise<unknown> {
     this.lives()
     this.#lastId += 1
@@ -144,17 +144,17 @@ export class AttackedServer implements AsyncDisposable {
     }
   }
 
-  /** What is there now; `isSettled`: without garbage. */
+  /** The current figures of the process; `isSettled`: after a garbage collection. */
   async account({ isSettled = true, limitMs = patienceMs } = {}): Promise<Account> {
     return (await this.order({ type: 'account', isSettled }, limitMs)) as Account
   }
 
-  /** Begins to measure anew how long the loop stands still, and what is computed. */
+  /** Restarts the measurements of CPU time and of the longest standstill of the event loop. */
   async reset(): Promise<void> {
     await this.order({ type: 'reset' })
   }
 
-  /** Waits until an account is as wanted, and returns it; throws with the last one. */
+  /** Waits for an account that satisfies `isSo`, and returns it; on a timeout throws with the last one. */
   async until(isSo: (account: Account) => boolean, what: string, limitMs = patienceMs): Promise<Account> {
     const deadline = performance.now() + limitMs
     for (;;) {
@@ -165,7 +165,7 @@ export class AttackedServer implements AsyncDisposable {
     }
   }
 
-  /** Waits until it computes next to nothing any more. */
+  /** Waits until the process uses next to no CPU time. */
   async rests(limitMs = 60_000): Promise<void> {
     const deadline = performance.now() + limitMs
     for (let before = -Infinity; performance.now() < deadline; ) {
@@ -177,7 +177,7 @@ export class AttackedServer implements AsyncDisposable {
     throw new Error(`The process is still busy after ${limitMs} ms.`)
   }
 
-  /** A client that comes now gets an echo. */
+  /** Throws unless a new client gets an echo. */
   async stillServes(auth?: string): Promise<void> {
     this.lives()
     const raw = new RawSocket(this.url, { session: randomSession(), turn: 1, ...(auth === undefined ? {} : { auth }) })
@@ -193,7 +193,7 @@ export class AttackedServer implements AsyncDisposable {
     this.lives()
   }
 
-  /** The process lives, and soon nothing is left of what came since: no socket, timer or session, and not much memory. */
+  /** Throws unless the process runs and soon has no more sockets, timers and sessions than `before`, and little more memory. */
   async returnsTo(before: Account, { mayGrowBytes = 8_000_000, limitMs = patienceMs } = {}): Promise<Account> {
     const isBack = ({ sockets, timers, sessions, resources }: Account) =>
       sockets <= before.sockets && timers <= before.timers && sessions <= before.sessions && isWithin(resources, before.resources)
@@ -204,7 +204,7 @@ export class AttackedServer implements AsyncDisposable {
     return after
   }
 
-  /** Waits until the process ends, and tells how. */
+  /** Waits until the process ends, and resolves with how it ended; `null` on a timeout. */
   async ended(limitMs = patienceMs): Promise<Exit | null> {
     return Promise.race([this.#exited, sleep(limitMs, null, { ref: false })])
   }

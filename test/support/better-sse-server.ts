@@ -6,10 +6,10 @@ export interface BetterSseServer extends AsyncDisposable {
   readonly port: number
   /** `http://127.0.0.1:port/events` */
   readonly url: string
-  /** Sends to all and keeps for those who resume; returns the event's id. The data arrives as JSON. */
+  /** Sends an event to all clients and keeps it for those that resume; returns its id. The data arrives as JSON. */
   publish(data: unknown, options?: { readonly name?: string }): string
   connections(): number
-  /** Breaks all streams off, as a crash would; the server goes on. */
+  /** Destroys all streams, as a crash would; the server keeps running. */
   killAll(): void
   close(): Promise<void>
 }
@@ -24,8 +24,8 @@ export interface BetterSseOptions {
 }
 
 /**
- * An event stream by the npm package better-sse, a server that nobody here wrote. Its events get ids of our own (it would
- * invent random ones) and replay is up to its user, so both are done here as its documentation shows.
+ * An event stream of the npm package better-sse, a third-party server. It leaves replay to its user and would give events
+ * random ids, so this server sets ids and replays events as the documentation of better-sse shows.
  */
 export async function startBetterSse({ retryMs, keepAliveMs, otherwise }: BetterSseOptions = {}): Promise<BetterSseServer> {
   const history: { readonly data: unknown; readonly name: string; readonly id: string }[] = []

@@ -7,13 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { commandFolders } from './installed.ts'
 import { freePort } from './loopback.ts'
 
-/** A broker of a test's own, in a folder of its own. */
+/** A broker for one test, in a folder of its own. */
 export interface Broker extends AsyncDisposable {
-  /** Where it speaks its protocol over WebSockets. */
+  /** The URL of its WebSocket endpoint. */
   readonly url: string
 }
 
-/** Debian's wrapper changes the user; this is what it runs. */
+/** The program that Debian's wrapper runs; the wrapper itself would change the user. */
 export const rabbitServer = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 
 export function hasMosquitto(): boolean {
@@ -41,7 +41,7 @@ export async function startRabbit(): Promise<Broker> {
     'web_stomp.ws_frame = binary',
   ]
   writeFileSync(file('rabbitmq.conf'), settings.join('\n'))
-  // Its names server would otherwise outlive it.
+  // Without an own epmd RabbitMQ would start one that outlives it.
   const epmd = spawn('epmd', ['-port', String(names), '-address', '127.0.0.1'], { stdio: 'ignore' })
   const env = {
     ...process.env,
@@ -56,14 +56,14 @@ export async function startRabbit(): Promise<Broker> {
   return started({
     ...{ folder, server, url: `ws://127.0.0.1:${web}/ws`, readyAt: /Server startup complete/ },
     stop: () => {
-      // The script has children of its own.
+      // The script starts children, so its process group is killed.
       if (server.pid !== undefined && server.exitCode === null) process.kill(-server.pid, 'SIGKILL')
       epmd.kill('SIGKILL')
     },
   })
 }
 
-/** mosquitto with a listener for MQTT over WebSockets, open to anybody. */
+/** mosquitto with a listener for MQTT over WebSockets that allows anonymous clients. */
 export async function startMosquitto(): Promise<Broker> {
   const folder = mkdtempSync(join(tmpdir(), 'steadfast-mosquitto-'))
   const [plain, port] = await Promise.all([freePort(), freePort()])

@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { type PageOptions, startPageServer } from './page-host.ts'
 
 export interface ConsoleLine {
-  /** `'log'`, `'warning'`, `'error'` and so on. The browser's own complaints (a failed request, a broken CSP) are `'error'`s too. */
+  /** `'log'`, `'warning'`, `'error'` and so on. Messages of the browser itself (of a failed request, say) are `'error'`s. */
   readonly type: string
   readonly text: string
 }
@@ -17,11 +17,11 @@ export interface OpenPageOptions extends PageOptions {
 export interface OpenedPage extends AsyncDisposable {
   readonly page: Page
   readonly origin: string
-  /** What was written to the console, by whomever. */
+  /** Everything written to the console, by the page or the browser. */
   readonly console: readonly ConsoleLine[]
   /** Uncaught errors and unhandled rejections. */
   readonly errors: readonly string[]
-  /** What the Content-Security-Policy forbade: the directive and what it struck. */
+  /** The violations of the Content-Security-Policy: the directive and the blocked URL. */
   violations(): Promise<readonly string[]>
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import type { TabPlace } from './engines.ts'
 
-/** What Playwright and Puppeteer both call a browser context, as far as tabs need it. */
+/** The part of a browser context that Playwright and Puppeteer have in common and tabs need. */
 interface Context {
   newPage(): Promise<{
     goto(url: string): Promise<unknown>
@@ -10,7 +10,7 @@ interface Context {
   close(): Promise<void>
 }
 
-/** The tabs of one context, which share what the browser keeps for an origin. */
+/** The tabs of one context, which share locks, storage and channels of an origin. */
 export function tabsOf(context: Context): TabPlace {
   return {
     async open(url) {

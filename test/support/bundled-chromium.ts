@@ -6,28 +6,28 @@ import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import type { FoundChromium } from './chromium.ts'
 
-/** This very version is known to start as below, and it speaks what our playwright-core speaks. */
+/** This exact version is known to start as below, and to work with the installed playwright-core. */
 const PACKAGE = '@sparticuz/chromium@153.0.0'
 
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/steadfast-chromium', PACKAGE.replace(/^.*@/, ''))
 
 const run = promisify(execFile)
 
-/** Of each folder: who is offline hears so at once when he asks again. */
+/** One promise per cache folder: after a failed download, later calls fail at once. */
 const fills = new Map<string, Promise<void>>()
 const decompress = promisify(brotliDecompress)
 
-/** The package's own looks for the fonts in the places where Lambda would have them. */
+/** The package's own file looks for fonts in the folders of AWS Lambda. */
 const FONTS_CONF = `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
 `
 
 /**
- * A Chromium out of an npm package, for machines that have none: fetched on first use into a cache, never a dependency.
+ * A Chromium from an npm package, for machines without one: fetched into a cache on first use, never a dependency.
  *
- * The package unpacks the shared libraries and fonts that a bare machine lacks only where it believes to be on AWS Lambda, so
- * its archives are unpacked here, and Chromium is pointed at them by its environment.
+ * The package unpacks the shared libraries and fonts that a bare machine lacks only if it takes the machine for AWS Lambda. So
+ * its archives are unpacked here, and environment variables point Chromium at them.
  */
 export async function fetchBundledChromium(cache: string = CACHE): Promise<FoundChromium> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
@@ -46,7 +46,7 @@ export async function fetchBundledChromium(cache: string = CACHE): Promise<Found
   }
 }
 
-/** Works beside the cache and moves the whole into place, so that whoever is interrupted, or a second one, leaves no half of it. */
+/** Fills a folder beside the cache and renames it, so that an interrupted or a parallel process leaves no incomplete cache. */
 async function fill(cache: string): Promise<void> {
   const work = `${cache}.${process.pid}`
   try {

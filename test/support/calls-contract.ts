@@ -11,7 +11,7 @@ export function callsContract(
   const start = (options: RealtimeServersOptions['options']) =>
     startRig({ count: 2, ...(options && { options }), ...(openStore && { openStore }) })
 
-  it.each(transports)('[SP21] over %s requests of both sides are answered once, through cuts', async (type) => {
+  it.each(transports)('[SP21] requests of both sides over %s are answered once, also if connections are cut', async (type) => {
     const handled: unknown[] = []
     await using rig = await start({
       onRequest(_, { data }) {
@@ -37,7 +37,7 @@ export function callsContract(
     expect(rig.servers.errors).toEqual([])
   })
 
-  it('[SP22] a permission without an end lasts, and one that expires is asked for again', async () => {
+  it('[SP22] a permission without expiry lasts, and one that expires is checked again', async () => {
     let isAllowed = true
     await using rig = await start({
       heartbeatMs: 1000,
@@ -63,7 +63,7 @@ export function callsContract(
     expect(rig.servers.errors).toEqual([])
   })
 
-  it('[SP22] the members of a topic come and go, with the history before what follows', async () => {
+  it('[SP22] a topic delivers its history before new messages, and reports members that join and leave', async () => {
     await using rig = await start({
       onSubscribe: () => true,
       presence: ({ data }) => data,

@@ -6,7 +6,7 @@ import { type ServerProcess, startProcess, tokenOf } from './server-process.ts'
 const tokenKey = 'a key of tests for tokens'
 const apiKey = 'a key of tests for the API'
 
-/** A Centrifugo with its engine in memory, whose channels recover, except those of the namespace `brief`, which keep no history. */
+/** Centrifugo with its engine in memory. Its channels recover, except those of the namespace `brief`, which keep no history. */
 export interface Centrifugo extends ServerProcess {
   readonly port: number
   readonly origin: string

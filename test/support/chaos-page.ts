@@ -5,7 +5,7 @@ import { fastClock } from './fast-clock.ts'
 import type { PageGlobals } from './page-client.ts'
 import { makeTraffic, type TallyReport } from './traffic.ts'
 
-/** What a page under chaos has said so far, as plain data. */
+/** What a page under chaos has reported so far, as plain data. */
 export interface PageStory {
   readonly progress: Progress
   readonly reports: readonly TallyReport[]
@@ -15,7 +15,7 @@ export interface PageStory {
   readonly moves: readonly string[]
   /** How many messages each transport brought. */
   readonly brought: Readonly<Record<string, number>>
-  /** Gaps, undelivered messages, ends, and errors that nobody caught: what must not happen. */
+  /** Events that must not happen: gaps, undelivered messages, final closes and uncaught errors. */
   readonly wrongs: readonly string[]
   readonly isSent: boolean
 }
@@ -25,14 +25,14 @@ interface ChaosGlobals extends PageGlobals {
   story(): PageStory
 }
 
-/** Makes a client in the page that sends its lane and checks what arrives. The options must be plain data. */
+/** Creates a client in the page that sends its lane and checks what arrives. The options must be plain data. */
 export async function startChaosInPage(
   page: EnginePage,
   url: string,
   lanes: Lanes,
   { speed, ...options }: RealtimeOptions & { readonly speed: number },
 ): Promise<void> {
-  // Functions that stand alone are handed over as they are written.
+  // These functions use nothing from outside, so their source text can be passed to the page.
   await page.evaluate(
     `Object.assign(globalThis, { makeTraffic: ${makeTraffic}, startClientSide: ${startClientSide}, fastClock: ${fastClock} })`,
   )

@@ -6,28 +6,28 @@ import { makeTraffic, type Tally, type TallyReport, type Traffic, wholeReport } 
 
 const { message, tally } = makeTraffic()
 
-/** What of one stream may be on its way and not arrived. */
+/** How many messages of one stream may be in flight. */
 const maxUnderWay = 500
 
-/** What is on its way in any number of streams, so that there is nothing to forget that somebody has not had. */
+/** Limits above what is in flight in each stream, so that the store never drops a message that has not arrived. */
 export const store: MemoryLimits = {
   maxMessagesPerStream: 2 * maxUnderWay,
   maxBytesPerStream: 2 ** 26,
   maxBytes: 2 ** 32,
 }
 
-/** Which messages go which way: up, down to the session alone, and down by a topic. */
+/** The messages of a run: up, down in the private stream, and down by a topic. */
 export interface Lanes {
   readonly seed: number
-  /** Each way, in all. */
+  /** Messages in each direction. */
   readonly count: number
-  /** Over how long they are spread, in milliseconds. */
+  /** The time over which they are spread, in milliseconds. */
   readonly spreadMs: number
 }
 
-/** How far the client is. */
+/** The progress of the client. */
 export interface Progress {
-  /** The numbers of the messages that are due on the two lanes down. */
+  /** The numbers of the next messages on the two lanes down. */
   readonly due: readonly [alone: number, topic: number]
   readonly flushed: number
 }
@@ -36,15 +36,15 @@ export function countsDown({ count }: Lanes): readonly [alone: number, topic: nu
   return [Math.ceil(count / 2), Math.floor(count / 2)]
 }
 
-/** The server's side of numbered messages both ways, for one session. */
+/** The server's side of one session: sends numbered messages and checks those that arrive. */
 export class ServerSide {
   readonly up: Tally
   readonly #lanes: Lanes
   readonly #random: () => number
   readonly topic: string
-  /** Set by `onSession`; a session that is lost begins once more, which is a fault. */
+  /** Filled by `onSession`; more than one entry means that a session was lost, which is a fault. */
   readonly sessions: string[] = []
-  /** How sessions ended; nothing but the client's own `close()` may do that here. */
+  /** How sessions ended; here only the client's own `close()` may end one. */
   readonly ends: string[] = []
 
   constructor(lanes: Lanes, random: () => number) {
@@ -62,7 +62,7 @@ export class ServerSide {
       },
       onMessage: (_, { data, redelivered }) => {
         this.up.take(data, redelivered)
-        // Some handlers take a moment, so that acknowledgments come late.
+        // Some handlers take a moment, so that acknowledgments are late.
         return this.#random() < 0.02 ? sleep(this.#random() * 20) : undefined
       },
       onEnd: (_, { by, code, reason }) => {
@@ -71,7 +71,7 @@ export class ServerSide {
     }
   }
 
-  /** Sends all, not faster than the client takes it, once there is a session; `server` may be another one each time. */
+  /** Sends all messages once there is a session, no faster than the client receives. `server()` may change. */
   async send(server: () => RealtimeServer, progress: () => Progress, signal: AbortSignal): Promise<void> {
     const { seed, spreadMs } = this.#lanes
     const [alone, topic] = countsDown(this.#lanes)
@@ -96,7 +96,7 @@ export class ServerSide {
   }
 }
 
-/** What the client's side needs of its client, in a page as in Node. */
+/** The part of a client that the client's side uses, in a page as in Node. */
 interface ClientLike {
   send(data: string | ArrayBuffer): void
   flushed(): Promise<unknown>
@@ -110,7 +110,7 @@ export interface ClientSide {
   readonly sending: Promise<void>
 }
 
-/** The client's side. It stands alone, so that it can be handed to a page. */
+/** The client's side. It uses nothing from outside, so that it can be passed to a page. */
 export function startClientSide(traffic: Traffic, client: ClientLike, { seed, count, spreadMs }: Lanes): ClientSide {
   const tallies = [traffic.tally(seed + 1), traffic.tally(seed + 2)] as const
   let sent = 0
@@ -147,12 +147,12 @@ export function startClientSide(traffic: Traffic, client: ClientLike, { seed, co
   }
 }
 
-/** What all three lanes report when nothing went wrong. */
+/** The reports of all three lanes when nothing went wrong. */
 export function wholeReports(lanes: Lanes): readonly TallyReport[] {
   return [lanes.count, ...countsDown(lanes)].map(wholeReport)
 }
 
-/** Says what a run came to: green alone would not tell how much was done, and to whom. */
+/** Prints the figures of a run, since a passed test alone does not show how much was exercised. */
 export function tell(parts: readonly string[]): void {
   process.stderr.write(`${parts.join(', ')}\n`)
 }

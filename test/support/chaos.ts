@@ -5,20 +5,20 @@ import type { TransportName } from './session-rig.ts'
 
 export interface ChaosOptions {
   readonly random: () => number
-  /** What clients may use. Where there are several, each is once the only one that is allowed, and some are forbidden now and then. */
+  /** The transports of the clients. Of several, each is for a while the only one allowed, and some are blocked at times. */
   readonly transports: readonly TransportName[]
-  /** The longest pause between two evils, in milliseconds. @defaultValue 800 */
+  /** The longest pause between two faults, in milliseconds. @defaultValue 800 */
   readonly calmMs?: number
 }
 
 export interface Chaos {
-  /** What was done, and when, oldest first. */
+  /** The faults so far with their times, oldest first. */
   readonly deeds: readonly string[]
-  /** Ends it, and makes the network whole again. */
+  /** Stops the faults, and restores the network. */
   stop(): Promise<void>
 }
 
-/** Kills, stalls and blocks what goes through the proxy, at random, until it is stopped. */
+/** Kills, stalls and blocks connections through the proxy at random, until it is stopped. */
 export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800 }: ChaosOptions): Chaos {
   const startedAt = performance.now()
   const deeds: string[] = []
@@ -26,7 +26,7 @@ export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800
   const between = (least: number, most: number) => Math.round(least + random() * (most - least))
   const pause = (ms: number) => sleep(ms, undefined, { signal: controller.signal }).catch(() => {})
 
-  /** For a while, and on whoever is connected if it `strikes`. */
+  /** Applies faults for a while; with `strikes` also to open connections. */
   const during = async (ms: number, strikes: boolean, ...faults: readonly Fault[]) => {
     await proxy.set(...faults)
     if (strikes) proxy.killAll()
@@ -79,7 +79,7 @@ export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800
     }
   }
 
-  /** Long enough for everybody to find it. */
+  /** Allows one transport only, for long enough that every client finds it. */
   async function allowOnly(kept: TransportName): Promise<void> {
     const forbidden = transports.filter((transport) => transport !== kept)
     note(`without ${forbidden}`)
@@ -87,7 +87,7 @@ export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800
     await pause(between(50, calmMs))
   }
 
-  /** Some of the transports, never all. */
+  /** Blocks some of the transports, never all. */
   async function forbid(): Promise<void> {
     const kept = transports[Math.floor(random() * transports.length)]
     const forbidden = transports.filter((transport) => transport !== kept && random() < 0.7)
@@ -95,7 +95,7 @@ export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800
     await during(between(500, 4000), random() < 0.7, ...forbidden.map((transport) => faultOn(transport, random())))
   }
 
-  /** One of the manners in which a transport is forbidden; the first of them is heard of at once. */
+  /** One of the ways to block a transport; a client notices the first of them at once. */
   function faultOn(transport: TransportName, chance: number): Fault {
     const at = `transport=${transport}`
     const manners: readonly Fault[] =

@@ -3,7 +3,7 @@ import { type Browser, type BrowserContextOptions, chromium } from 'playwright-c
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import type { PageWithSwitch } from './engines.ts'
 
-/** What Playwright switches off. It has to be said again, since of two such lists Chromium hears the last. */
+/** The features that Playwright disables. They are repeated here, since Chromium obeys only the last of two such lists. */
 const PLAYWRIGHTS_FEATURES = [
   'AvoidUnnecessaryBeforeUnloadCheckSync',
   'DestroyProfileOnBrowserClose',
@@ -23,10 +23,10 @@ const PLAYWRIGHTS_FEATURES = [
   'msEdgeUpdateLaunchServicesPreferredVersion',
 ]
 
-/** Two pages of the browser's own, loaded with every window for its address bar: two thirds of what opening one costs. */
+/** Two internal pages that Chromium loads with every window for its address bar: two thirds of the cost of opening one. */
 const ADDRESS_BAR = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup']
 
-/** Nothing that phones home, and nothing that bends what a page may do: web security and the process model stay as they are. */
+/** Disable requests of the browser itself. Web security and the process model stay as they are. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -52,15 +52,15 @@ const USUAL_PATHS = [
 
 export interface FoundChromium {
   readonly executablePath: string
-  /** What it needs in its environment besides ours. */
+  /** Environment variables that it needs in addition to those of this process. */
   readonly env: Readonly<Record<string, string>>
 }
 
 /**
  * The browser to test with: the one that `CHROME_PATH` names, else an installed one, else the one of the npm package
- * `@sparticuz/chromium`, fetched now if it has not been. `STEADFAST_CHROMIUM=bundled` goes straight to the last,
- * `STEADFAST_CHROMIUM=none` is a machine for which there is none, and `STEADFAST_ROOT` names a folder that stands for the root
- * of the machine.
+ * `@sparticuz/chromium`, fetched now if it has not been. `STEADFAST_CHROMIUM=bundled` selects the last one,
+ * `STEADFAST_CHROMIUM=none` simulates a machine for which there is none, and `STEADFAST_ROOT` names a folder that stands for
+ * the root of the machine.
  */
 export async function findChromium(environment: NodeJS.ProcessEnv = process.env): Promise<FoundChromium> {
   const { CHROME_PATH: named, STEADFAST_CHROMIUM: wanted, STEADFAST_ROOT: root = '' } = environment
@@ -76,11 +76,11 @@ export interface LaunchOptions {
   /** Which browser. Default: `findChromium()`. */
   readonly found?: FoundChromium
   readonly args?: readonly string[]
-  /** What its environment has besides ours. */
+  /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts a headless browser. Throws, loudly, where none can run. */
+/** Starts a headless browser. Throws where none can run. */
 export async function launchChromium({ found, args = [], env: more }: LaunchOptions = {}): Promise<Browser> {
   const { executablePath, env } = found ?? (await findChromium())
   try {

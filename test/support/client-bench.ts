@@ -12,18 +12,18 @@ type Servers = Readonly<Record<string, Behaviour>>
 
 export interface Bench extends ManualPage {
   readonly client: RealtimeClient
-  /** What is asked about failures, where the options turn that on. */
+  /** The follow-up questions about failures, if the options enable them. */
   readonly questions: Questions
-  /** All events, as `<instant> <what>`. */
+  /** All events, as `<time> <event>`. */
   readonly timeline: string[]
-  /** What has been added to the timeline since the last call. */
+  /** The entries added to the timeline since the last call. */
   news(): string[]
   transport(type: string): FakeTransport
-  /** After a close in whatever state: nothing may be left. */
+  /** Asserts that a closed client has left no timer, listener or dial behind. */
   expectNothingLeft(): void
 }
 
-/** A client on a page of plain values, with a server for each transport on its list. */
+/** A client on a fake page, with a fake server for each of its transports. */
 export function benchOf(servers: Servers, options: RealtimeOptions = {}, hostOptions: ManualHostOptions = {}): Bench {
   const page = manualPage(hostOptions)
   const questions = new Questions()

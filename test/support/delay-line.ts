@@ -1,14 +1,14 @@
 /**
- * Does things later, in the order in which they were asked for.
+ * Runs actions later, in the order in which they were pushed.
  *
- * One direction of a slow link: bytes, the FIN behind them and a reset all go through it, so that none overtakes another even
- * while the delay is being changed.
+ * It is one direction of a slow link: bytes, the FIN behind them and a reset all go through it, so that none overtakes another,
+ * even while the delay changes.
  */
 export class DelayLine {
   readonly #queue: { readonly due: number; readonly act: () => void }[] = []
   #timer: NodeJS.Timeout | undefined
 
-  /** Does it at the instant `due` (by `performance.now()`), or once everything before it is done, whichever is later. */
+  /** Runs the action at the time `due` (by `performance.now()`) or after all earlier ones, whichever is later. */
   push(act: () => void, due: number): void {
     if (this.#queue.length === 0 && due <= performance.now()) {
       act()

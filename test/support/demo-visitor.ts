@@ -4,32 +4,32 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
 import { expect, vi } from 'vitest'
 import { openPage } from './browser-page.ts'
-// It says what to do where nothing has been built.
+// Throws with the remedy if the package has not been built.
 import './page-client.ts'
 
-/** The demo in the hands of a visitor: what is pressed and said there, and what is read off the page. */
+/** A visitor of the demo: presses its buttons, sends chat messages, and reads the page. */
 
 const artifacts = resolve(import.meta.dirname, '../artifacts')
 const ways = ['down', 'up'] as const
 
-/** A page, as a visitor of its own, carried by WebSocket. When it is left nothing must have gone wrong behind the scenes. */
+/** Opens a page as a visitor of its own, connected over WebSocket. Its disposal fails if there were unexpected errors. */
 export async function visitDemo(browser: Browser, origin: string, path: '/' | '/plain' = '/') {
   const opened = await openPage(browser, { origin, path })
   const { page } = opened
   const visitor = {
     page,
-    // While it is only tried, a name stands there as well.
+    // A transport that is only being dialled is named there too, hence the status.
     carriedBy: (name: string, timeout = 10_000) => waitForText(page, '[data-status="open"] #carrier', name, timeout),
     press: (name: string) => page.getByRole('button', { name }).click({ timeout: 10_000 }),
-    /** What the panel says, in this order, with what it says of each cause opened or not. */
+    /** Waits for this text in the diagnosis panel; the details of each cause count whether they are open or not. */
     explains: (pattern: RegExp, timeout?: number) => waitForText(page, '#diagnosis', pattern, timeout),
     async say(text: string) {
       await page.getByLabel('Your message').fill(text)
       await visitor.press('Send')
     },
-    /** What became of the visitor's last line, as long as nobody else has said something since. */
+    /** Waits for this fate of the visitor's last line; works only while nobody else has sent a line since. */
     fate: (pattern: RegExp) => waitForText(page, '.line.mine:last-of-type .fate', pattern),
-    /** Both ways, once all that was sent has arrived. */
+    /** Waits until all messages both ways have arrived; asserts that none was lost, repeated or out of order. */
     async lostNothing() {
       const counts = path === '/' ? ways.map((way) => `#${way}-count`) : ['#received']
       for (const count of counts) await waitForText(page, count, /^([2-9]\d|\d{3}|[\d,]{5,})$/)
@@ -43,7 +43,7 @@ export async function visitDemo(browser: Browser, origin: string, path: '/' | '/
       await opened.close()
       expect(violations).toEqual([])
       expect(opened.errors).toEqual([])
-      // Of a refused connection the browser always complains, and of what is sent while a Close frame is being answered.
+      // The browser always logs refused connections, and messages sent while a Close frame is being answered.
       const usual = /^(Failed to load resource|WebSocket connection to|WebSocket is already in CLOSING or CLOSED state)/
       const complaints = opened.console.filter(({ text }) => !usual.test(text))
       expect(complaints).toEqual([])
@@ -74,11 +74,11 @@ interface Look {
   readonly colorScheme: 'light' | 'dark'
 }
 
-/** For a person to look at; what a machine can see is that nothing is wider than the window. */
+/** Takes a screenshot for people to look at; asserts only that nothing is wider than the window. */
 export async function photograph(page: Page, name: string, { width, height, colorScheme }: Look) {
   await page.setViewportSize({ width, height })
   await page.emulateMedia({ colorScheme })
-  // The drawings follow within a quarter of a second.
+  // The canvases are redrawn within a quarter of a second.
   await sleep(600)
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(0)
   mkdirSync(artifacts, { recursive: true })

@@ -10,7 +10,7 @@ export interface Demo extends AsyncDisposable {
   readonly program: ChildProcess
   /** What it has written to stderr so far. */
   complaints(): string
-  /** The same of stdout. */
+  /** What it has written to stdout so far. */
   said(): string
 }
 
@@ -21,7 +21,7 @@ interface DemoOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Starts the demo's server, as a program of its own; port 0 is any that is free. */
+/** Starts the demo's server as a process of its own; port 0 selects a free one. */
 export async function startDemo(port = 0, options: DemoOptions = {}): Promise<Demo> {
   const program = spawnDemo(port, options)
   const written = { stdout: '', stderr: '' }
@@ -31,7 +31,7 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
     })
   }
   const origin = await originOf(program).catch(async (error: unknown) => {
-    // Nobody else would.
+    // The caller gets no handle with which to end it.
     await end(program)
     throw new Error(`the demo did not start: ${written.stdout}${written.stderr}`, { cause: error })
   })
@@ -52,7 +52,7 @@ async function originOf(program: ChildProcess & { readonly stdout: Readable }): 
   return origin
 }
 
-/** How the demo's server ends that cannot start: its exit code and what it writes to stderr. */
+/** Starts a demo that cannot start; resolves with its exit code and what it wrote to stderr. */
 export async function refusedDemo(options: DemoOptions): Promise<{ readonly code: number | null; readonly complaints: string }> {
   const program = spawnDemo(0, options)
   const signal = AbortSignal.timeout(30_000)

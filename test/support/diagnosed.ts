@@ -5,13 +5,13 @@ import { type Bench, benchOf } from './client-bench.ts'
 import { type Behaviour, refuses } from './fake-transport.ts'
 import type { ManualHostOptions } from './manual-host.ts'
 
-/** A client whose failures are followed up, with what it said of them. */
+/** A client with follow-up questions, and its diagnoses. */
 export interface Investigated extends Bench {
   /** The diagnoses of all errors, in order. */
   readonly errors: readonly Diagnosis[]
-  /** Those that came later, in order. */
+  /** The refined diagnoses of `diagnosis` events, in order. */
   readonly refined: readonly Diagnosis[]
-  /** The cause of each error since the last call, and of what came later in brackets. */
+  /** The cause of each error since the last call; those of refined diagnoses are in brackets. */
   told(): string[]
 }
 
@@ -24,7 +24,7 @@ export function investigated(
   return { ...bench, ...diagnosesOf(bench.client) }
 }
 
-/** The server cannot be reached, or nothing but HTTP passes. */
+/** A WebSocket server that cannot be reached, or is behind a network that passes HTTP only. */
 export const blocked = refuses(1006)
 
 /** A client whose transport, the WebSocket, has failed for the first time. */
@@ -35,7 +35,7 @@ export async function failedOnce(...args: Partial<Parameters<typeof investigated
   return bench
 }
 
-/** The same, and the questions are answered: HTTP passes. */
+/** The same, with the follow-up questions answered: HTTP works. */
 export async function failedAndAnswered(...args: Partial<Parameters<typeof investigated>>): Promise<Investigated> {
   const bench = await failedOnce(...args)
   bench.questions.answerAll()

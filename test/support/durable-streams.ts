@@ -9,11 +9,11 @@ export interface DurableStreams extends ServerProcess {
   create(name: string, contentType?: string): Promise<string>
   /** Appends to a stream; resolves with the offset behind it. */
   append(name: string, body: BodyInit, contentType?: string): Promise<string>
-  /** Says that nothing more will come. */
+  /** Closes the stream: nothing can be appended any more. */
   closeStream(name: string): Promise<void>
 }
 
-/** It prints what it does, so it runs in a process of its own. */
+/** It prints to the console, so it runs in a process of its own. */
 const program = (port: number, longPollTimeout: number) => `
   import { DurableStreamTestServer } from ${JSON.stringify(import.meta.resolve('@durable-streams/server'))}
   await new DurableStreamTestServer({

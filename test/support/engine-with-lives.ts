@@ -13,7 +13,7 @@ import type {
 } from '../../src/server/store/ports.ts'
 import type { OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 
-/** What an engine may fail to do after it has lost its tail. */
+/** Faults of an engine after it has lost its last messages. */
 export type LivesFault =
   | 'offsets are not raised'
   | 'the gap is not reported'
@@ -30,16 +30,16 @@ interface Topic {
   lostThrough: number
   tail: number
   keys: Map<string, number>
-  /** When each message was appended. */
+  /** The time at which each message was appended, by offset. */
   readonly times: Map<number, number>
 }
 
-/** An engine in memory that can lose what it has acknowledged. Slow, and with faults on demand. */
+/** An engine in memory that can lose messages that it has acknowledged; slow, and with faults on demand. */
 export function topicsWithLives(fault?: LivesFault): OpenedTopicLog {
   let topics = new Map<string, Topic>()
   let kept: typeof topics = new Map()
   let epochs = 0
-  /** The highest offset that was ever given out. */
+  /** The highest offset that was ever assigned. */
   let highest = 0
   const watchers = new Set<{ readonly topic: string; readonly listener: (news: TopicNews | null) => void }>()
   const use = (name: string): Topic => {
@@ -56,7 +56,7 @@ export function topicsWithLives(fault?: LivesFault): OpenedTopicLog {
         try {
           if (watchers.has(watcher) && of(watcher.topic)) watcher.listener(news)
         } catch {
-          // The error of a listener concerns nobody else.
+          // An error of one listener must not affect the others.
         }
       }
     })

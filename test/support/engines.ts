@@ -4,29 +4,29 @@ import { type Equipment, missing } from './equipment.ts'
 import { launchFirefox } from './firefox.ts'
 import { launchWebKit } from './webkit.ts'
 
-/** A browser's engine, started without a window. */
+/** A headless browser. */
 export interface Engine extends AsyncDisposable {
-  /** Opens a page in a place of its own. */
+  /** Opens a page in a browser context of its own. */
   open(url: string): Promise<EnginePage>
-  /** Opens a place in which several tabs share what the browser keeps for an origin; absent: this engine is not driven so. */
+  /** Opens a context whose tabs share locks, storage and channels of an origin; absent if this engine's driver cannot. */
   readonly openTabs?: () => Promise<TabPlace>
 }
 
-/** Where tabs are opened, each of which closes by itself; all are gone with it. */
+/** A browser context for tabs, each of which can be closed alone; its disposal closes all. */
 export interface TabPlace extends AsyncDisposable {
   open(url: string): Promise<EnginePage>
 }
 
-/** What every way to drive a browser can do. */
+/** A page, as far as every browser driver supports it. */
 export interface EnginePage extends AsyncDisposable {
-  /** Runs a function, which stands alone, or a text in the page. What goes in and comes out is plain data. */
+  /** Runs code, or a function that uses nothing from outside, in the page. Argument and result are plain data. */
   evaluate<Result, Argument = undefined>(
     run: string | ((argument: Argument) => Result | Promise<Result>),
     argument?: Argument,
   ): Promise<Result>
 }
 
-/** A page that can be cut off from the network. */
+/** A page that can be taken offline. */
 export interface PageWithSwitch extends EnginePage {
   setOffline(isOffline: boolean): Promise<void>
 }

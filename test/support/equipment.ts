@@ -26,7 +26,7 @@ const goServers =
   'apt-get install golang-go, where that is Go 1.25 or later (else go.dev has it), then node scripts/build-hubs.mjs'
 const hasGo = () => hasCommand('go') || isInstalled('/usr/local/go/bin/go')
 
-/** What tests want of a machine besides Node and npm's packages. */
+/** Software that tests need on a machine besides Node and npm packages. */
 const equipment = {
   nginx: {
     install: 'apt-get install nginx libnginx-mod-nchan',
@@ -83,29 +83,29 @@ function proxy(name: ProxyName): Entry {
   return { install: installProxy(name), isThere: () => isProxyInstalled(name) }
 }
 
-/** The browser that tests would start; `null` where there is none and npm has none for this machine. A wrong CHROME_PATH throws. */
+/** The browser that tests would start; `null` if neither this machine nor npm has one. Throws for a wrong CHROME_PATH. */
 async function chromiumHere(): Promise<FoundChromium | null> {
   if (process.env['CHROME_PATH'] !== undefined) return findChromium()
   return findChromium().catch(() => null)
 }
 
-/** The npm package's is a headless shell: no back/forward cache, and no network stack of a whole browser. */
+/** Whether it is a full browser. The npm package's is a headless shell, without back/forward cache and full network stack. */
 export function hasWindows({ executablePath, env }: FoundChromium): boolean {
   return env['LD_LIBRARY_PATH'] === undefined && !basename(executablePath).includes('headless')
 }
 
-/** What a machine lacks, as an error says it; `null` where it is there. */
+/** The error text for missing software; `null` if it is installed. */
 export async function missing(what: Equipment): Promise<string | null> {
   const { install, isThere }: Entry = equipment[what]
   return (await isThere()) ? null : `MISSING: ${what}: ${install}`
 }
 
-/** Whether the tests that want it are to run: where it is there, and under CI in any case, since there they have to fail. */
+/** Whether tests that need it run: if it is installed, and always under CI, where they must fail without it. */
 export async function isEquippedWith(what: Equipment): Promise<boolean> {
   return isCI() || (await missing(what)) === null
 }
 
-/** Skips the test where the machine lacks what it wants; `npm test` says how many tests that were and what installs it. */
+/** Skips the test if the software is missing; `npm test` prints how many tests were skipped and how to install it. */
 export async function want({ skip }: Pick<TestContext, 'skip'>, what: Equipment): Promise<void> {
   if (await isEquippedWith(what)) return
   const { install } = equipment[what]

@@ -3,7 +3,7 @@ import type { Circumstances, Evidence, Finding, FollowUp, Ledger } from '../../s
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Verdict } from '../../src/diagnosis/verdicts.ts'
 
-/** What is known of a failure, as far as it matters to a test. */
+/** The evidence of a failure, as far as it matters to a test. */
 export type Given = Finding & Partial<Circumstances>
 
 export const closed = (code: number, more: Partial<Extract<Finding, { kind: 'closed' }>> = {}) =>
@@ -18,7 +18,7 @@ export function evidenceOf(given: Given): Evidence {
   return { transport: 'websocket', phase: 'connect', elapsedMs: 5, isOnline: true, ...given }
 }
 
-/** Follow-up questions that found nothing at all, but for what is said. */
+/** Follow-up questions that all failed, except as given. */
 export function asked(more: Partial<FollowUp> = {}): FollowUp {
   return { readable: 'failed', elapsedMs: 5, opaque: 'failed', isRedirect: false, page: 'answered', ...more }
 }
@@ -28,13 +28,13 @@ export function heard(status: number, more: Partial<FollowUp> = {}): FollowUp {
   return asked({ readable: 'answered', opaque: 'answered', status, contentType: 'text/plain', ...more })
 }
 
-/** The same with a ledger that saw nothing, but for what is said. */
+/** The same with the ledger of a server that saw no request, except as given. */
 export function recorded(more: Partial<Ledger> = {}): FollowUp {
   const nothing = { scope: 'all', sawRequest: false, sawUpgrade: false, verdict: null, offeredProtocols: [] } as const
   return heard(200, { contentType: 'application/json', ledger: { ...nothing, ...more } })
 }
 
-/** What is made of it: cause, certainty, verdict, candidates, hint. */
+/** Evidence and the diagnosis expected of it: cause, certainty, verdict, candidates, hint. */
 export type Row = readonly [
   given: Given,
   cause: string,
@@ -44,7 +44,7 @@ export type Row = readonly [
   hint?: Diagnosis['hint'],
 ]
 
-/** Tests each row: what is made of it, that nothing of it is lost, and that the sentence is whole. */
+/** Tests each row: the diagnosis, that it includes all the evidence, and that no placeholder of its message is left. */
 export function itJudges(rows: readonly Row[]): void {
   const named = rows.map((row) => [`${JSON.stringify(row[0])}: ${row.slice(1, 4).join(', ')}`, row] as const)
   it.each(named)('%s', (_, [given, cause, certainty, verdict, candidates, hint]) => {

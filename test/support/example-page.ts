@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { until } from './until.ts'
 
-/** Waits until what the selector finds says this, as far as it is visible. */
+/** Waits until the visible text of the elements found by the selector matches. */
 export async function says(page: Page, selector: string, expected: RegExp): Promise<void> {
   let last = ''
   await until(async () => {
-    // A page that navigates at this moment is asked again.
+    // If the page is navigating at this moment, it is read again.
     const texts = await page
       .locator(selector)
       .filter({ visible: true })
@@ -19,7 +19,7 @@ export async function says(page: Page, selector: string, expected: RegExp): Prom
   })
 }
 
-/** Where SCREENSHOTS names a folder, what the page looks like now, for whoever changes an example. */
+/** Saves a screenshot if SCREENSHOTS names a folder, for developers who change an example. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   const folder = process.env['SCREENSHOTS']
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) })

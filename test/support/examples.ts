@@ -20,35 +20,35 @@ import { createInterface } from 'node:readline'
 import { until } from './until.ts'
 
 const root = join(import.meta.dirname, '../..')
-/** How long an example has to end in order, after SIGTERM. */
+/** How long an example may take to exit after SIGTERM. */
 const stopMs = 10_000
 
 export interface ExampleOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Which of its scripts is run. @defaultValue 'start' */
+  /** The npm script to run. @defaultValue 'start' */
   readonly script?: 'start' | 'dev'
-  /** A `node_modules` with what is not installed for the tests. */
+  /** A `node_modules` with packages that are not installed for the tests. */
   readonly packages?: string
-  /** Programs in the place of those on the PATH: a line of shell each, by name. */
+  /** Programs that replace those on the PATH: a shell command each, by name. */
   readonly programs?: Readonly<Record<string, string>>
 }
 
 export interface RunningExample extends AsyncDisposable {
   readonly origin: string
-  /** Where its files are. */
+  /** The folder with its files. */
   readonly folder: string
-  /** What it printed, line by line. */
+  /** The lines that it has printed. */
   readonly lines: readonly string[]
-  /** Replaces a text in one of its files, as its developer would. */
+  /** Replaces a text in one of its files, as a developer would in an editor. */
   edit(path: string, text: string, by: string): void
   /** Kills it and starts it again at the same port. */
   restart(): Promise<void>
 }
 
 /**
- * Starts an example of `examples/` as `npm start` does, in a folder of its own, with the packages that its package.json names: steadfast
- * as it was built, all others as they are installed for the tests. It ends with all processes that it started; one that outlives it is an
- * error.
+ * Starts an example of `examples/` as `npm start` does, in a folder of its own, with the packages that its package.json names:
+ * the built steadfast, and all others as they are installed for the tests. A process of the example that survives its stop is
+ * an error.
  */
 export async function startExample(
   name: string,
@@ -66,7 +66,7 @@ export async function startExample(
   const path = [join(modules, '.bin'), process.env['PATH']].join(delimiter)
   const lines: string[] = []
   const run = (port: string) => {
-    // Without a shell between, but for a chain of commands.
+    // `exec` leaves no shell in between, except for a chain of commands.
     const line = scripts[script].includes('&&') ? scripts[script] : `exec ${scripts[script]}`
     const child = spawn(line, {
       ...{ cwd: folder, shell: true, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -126,13 +126,13 @@ function install(modules: string, packages: readonly string[]): void {
   }
 }
 
-/** As `npm install` does for the programs of a package. */
+/** Adds a program to `.bin`, as `npm install` does. */
 function addProgram(modules: string, name: string, line: string): void {
   mkdirSync(join(modules, '.bin'), { recursive: true })
   writeFileSync(join(modules, '.bin', name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
 }
 
-/** The same files at another place: hard links, or copies where that is another disk. */
+/** Copies a tree by hard links, or by real copies if the target is on another file system. */
 function linkTree(from: string, to: string): void {
   mkdirSync(to, { recursive: true })
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -151,7 +151,7 @@ function linkOrCopy(from: string, to: string): void {
   }
 }
 
-/** The first address that it prints. */
+/** Resolves with the first URL that the process prints. */
 function firstUrlOf(child: ChildProcess, lines: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
@@ -167,7 +167,7 @@ function firstUrlOf(child: ChildProcess, lines: string[]): Promise<string> {
   })
 }
 
-/** Tells it alone to end, so that it has to end what it has started; a shell would not pass that on. Then kills what is left. */
+/** Sends SIGTERM to the example alone, which has to stop its own children (a shell would not); then kills what is left. */
 async function stop(child: ChildProcess): Promise<void> {
   if (child.spawnargs.at(-1)?.startsWith('exec ')) child.kill('SIGTERM')
   else signal(child, 'SIGTERM')
@@ -188,7 +188,7 @@ function isAlive(child: ChildProcess): boolean {
   return signal(child, 0)
 }
 
-/** To the group of its processes; whether there is one. */
+/** Sends a signal to its process group; returns whether the group exists. */
 function signal({ pid }: ChildProcess, name: NodeJS.Signals | 0): boolean {
   try {
     return pid !== undefined && process.kill(-pid, name)

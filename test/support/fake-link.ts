@@ -1,6 +1,6 @@
 import type { Delivery, Link, Writable } from '../../src/api/transport.ts'
 
-/** A link like a WebSocket's: it takes everything at once, and the network takes it as fast as the test says. */
+/** A link like a WebSocket's: it buffers everything at once, and the network empties the buffer as the test says. */
 export class FakeSocketLink implements Link {
   readonly written: Writable[] = []
   readonly closed: (readonly [code: number | undefined, reason: string])[] = []
@@ -19,7 +19,7 @@ export class FakeSocketLink implements Link {
     return this.buffered
   }
 
-  /** So many bytes leave the page. */
+  /** The network takes this many bytes out of the buffer. */
   drain(bytes = this.buffered): void {
     this.buffered -= bytes
   }
@@ -40,7 +40,7 @@ interface Post {
   settle(delivery: Delivery): void
 }
 
-/** A link that posts; the test answers each request. One that is aborted says nothing, as in Node it may be. */
+/** A link that posts; the test answers each request. An aborted request reports nothing, as may happen in Node. */
 export class FakePostLink implements Link {
   readonly isPosting = true
   readonly posts: Post[] = []

@@ -38,7 +38,7 @@ export class FakeLocks {
 /** The storage of one tab; `locks` are those of its browser, `null` where it has none. */
 export class FakeTab {
   readonly items: Map<string, string>
-  /** How much it holds, in UTF-16 code units. */
+  /** Its capacity, in UTF-16 code units. */
   quota = Infinity
   writes = 0
   readonly #locks: FakeLocks | null
@@ -48,12 +48,12 @@ export class FakeTab {
     this.items = new Map(items)
   }
 
-  /** What a duplicated tab begins with. */
+  /** The storage of a duplicate of this tab. */
   copy(): FakeTab {
     return new FakeTab(this.#locks, this.items)
   }
 
-  /** The one text in it. */
+  /** The only item in it. */
   get text(): string | undefined {
     return [...this.items.values()][0]
   }
@@ -94,17 +94,17 @@ export class FakePage {
     for (const signal of signals) for (const listener of [...this.#listeners]) listener(signal)
   }
 
-  /** The browser puts it away: for a reload, another page of the tab, or to close it. */
+  /** The browser hides the page: for a reload, another page in the tab, or to close it. */
   hide(): void {
     this.signal({ type: 'leaving' }, { type: 'hidden' }, { type: 'pagehide' })
   }
 
-  /** It comes back out of the back/forward cache. */
+  /** The page comes back from the back/forward cache. */
   show(): void {
     this.signal({ type: 'visible' }, { type: 'pageshow', persisted: true })
   }
 
-  /** Its process is gone: nothing of it is heard again, and nothing of this reaches its storage. */
+  /** The process of the page dies: whatever its client still does has no effect on the storage of the tab. */
   crash(): void {
     this.#isDead = true
     this.hide()

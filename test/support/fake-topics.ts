@@ -1,7 +1,7 @@
 import type { RequestOptions, Topic, TopicMember, TopicMessage, TopicOptions } from '../../src/api/calls.ts'
 import type { AnyClient } from '../../src/frameworks/store.ts'
 
-/** A subscription that a component has made, and what the test does to it. */
+/** A subscription made by a component, with the events that the test raises on it. */
 export interface FakeTopic {
   readonly name: string
   readonly options: TopicOptions
@@ -10,7 +10,7 @@ export interface FakeTopic {
   become(state: Topic['state'], error?: Topic['error']): void
   deliver(...data: readonly unknown[]): void
   members(...members: readonly TopicMember[]): void
-  /** The server does not say who is there. */
+  /** The server does not report the members. */
   hide(reason: Topic['error']): void
 }
 
@@ -21,7 +21,7 @@ export interface FakeRequest {
   reject(error: Error): void
 }
 
-/** Gives a client topics and requests that the test answers by hand, in place of those of a session. */
+/** Replaces a client's topics and requests by fakes that the test answers. */
 export function withFakeTopics(client: object) {
   const topics: FakeTopic[] = []
   const requests: FakeRequest[] = []

@@ -3,7 +3,7 @@ import type { Received } from '../../src/api/protocol.ts'
 import type { Call, Link, Listener, Transport } from '../../src/api/transport.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 
-/** One dial of a fake transport, for the test to play the server's part. */
+/** One dial of a fake transport, whose server is the test. */
 export class FakeDial {
   readonly call: Call
   readonly link: FakeSocketLink | FakePostLink
@@ -42,13 +42,13 @@ export class FakeDial {
     this.#say(() => this.#listener.failed(report))
   }
 
-  /** After so long, if nobody has hung up by then. */
+  /** Runs this after a delay, unless the client has hung up by then. */
   later(ms: number, run: () => void): void {
     const cancel = this.call.host.after(ms, run)
     this.call.signal.addEventListener('abort', cancel, { once: true })
   }
 
-  /** A transport says nothing once its signal is aborted. */
+  /** A transport reports nothing once its signal is aborted. */
   #say(run: () => void): void {
     if (!this.isHungUp) run()
   }
@@ -65,7 +65,7 @@ export const opens =
   (afterMs = 10): Behaviour =>
   (dial) =>
     dial.later(afterMs, () => dial.open())
-/** Says no before it opens: a close code, or an HTTP status below 1000. */
+/** Refuses the dial before it opens: by a close code, or by an HTTP status if below 1000. */
 export const refuses =
   (code: number, { afterMs = 10, retryAfterMs = 0 } = {}): Behaviour =>
   (dial) => {
@@ -78,7 +78,7 @@ export const opensThenDrops =
     opens()(dial)
     dial.later(10 + afterMs, () => dial.fail(closed(code)))
   }
-/** One after another; the last goes on for ever. */
+/** One behaviour per dial; the last applies to all further dials. */
 export function sequence(...behaviours: readonly Behaviour[]): Behaviour {
   let dials = 0
   return (dial) => {

@@ -3,15 +3,15 @@ import type { ServerHost } from '../../src/server/node/host.ts'
 import { nodeHost as serverHost } from '../../src/server/node/process-host.ts'
 
 /**
- * A client's clock that runs `speed` times as fast as it should. With the server's the same, all that is measured in seconds
- * happens so much sooner, and the network is so much slower than it is. It stands alone, so that it can be handed to a page.
+ * A client's clock that runs `speed` times as fast as real time. With the same clock in the server all timers fire that much
+ * sooner, and the network is slower in comparison. It uses nothing from outside, so that it can be passed to a page.
  */
 export function fastClock(speed: number): Pick<Host, 'now' | 'after'> {
   const startedAt = Date.now()
   return {
     now: () => startedAt + (Date.now() - startedAt) * speed,
     after(delayMs, run) {
-      // What a timer of the platform cannot hold is later than any test.
+      // Delays beyond the maximum of a platform timer are longer than any test.
       const timer = setTimeout(run, Math.min(delayMs / speed, 2 ** 31 - 1))
       return () => clearTimeout(timer)
     },

@@ -5,7 +5,7 @@ import { listenOnLoopback, stopListening } from './loopback.ts'
 
 export type { Fault, FaultScope, RequestKind } from './fault.ts'
 
-/** A request that reached the proxy, or (`'unread'`) a connection that was reset before it could ask for anything. */
+/** A request that reached the proxy, or (`'unread'`) a connection that was reset before it could send one. */
 export interface Dial {
   readonly kind: RequestKind | 'unread'
   readonly path: string
@@ -18,15 +18,15 @@ export interface FaultProxy extends AsyncDisposable {
   /** `http://127.0.0.1:port`, without a slash at its end. */
   readonly url: string
   /**
-   * Replaces the faults in force. Faults about requests strike at the next request, faults about bytes strike living
-   * connections at once. Several may be in force together: `set({ type: 'delay', ms: 50 }, { type: 'refuse-upgrade', status: 403 })`.
+   * Replaces the faults in force. Faults of requests affect the next request, faults of bytes affect open connections at
+   * once. Several may be in force together: `set({ type: 'delay', ms: 50 }, { type: 'refuse-upgrade', status: 403 })`.
    */
   set(...faults: readonly Fault[]): Promise<void>
-  /** How many connections are alive on the client's side, by the kind of their latest request. */
+  /** How many connections are open on the client's side, by the kind of their latest request. */
   connections(scope?: FaultScope): number
   /** Every request so far, oldest first. A kept-alive connection counts once for each request. */
   dials(scope?: FaultScope): readonly Dial[]
-  /** RST on every living connection (of this kind). */
+  /** Sends RST on every open connection (of this kind). */
   killAll(scope?: FaultScope): void
   close(): Promise<void>
 }
@@ -35,7 +35,7 @@ export interface FaultProxyOptions {
   readonly target: { readonly host?: string; readonly port: number }
 }
 
-/** A TCP proxy on loopback that does harm on demand. */
+/** A TCP proxy on loopback that injects faults on demand. */
 export async function startFaultProxy({ target }: FaultProxyOptions): Promise<FaultProxy> {
   let faults: readonly Fault[] = []
   const relays = new Set<Relay>()

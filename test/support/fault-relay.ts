@@ -6,22 +6,22 @@ import { type RequestPiece, RequestReader, ResponseReader } from './http-heads.t
 
 export interface RelayOptions {
   readonly target: { readonly host: string; readonly port: number }
-  /** The faults in force at this instant. */
+  /** The faults in force now. */
   readonly faults: () => readonly Fault[]
   readonly onRequest: (kind: RequestKind, path: string) => void
-  /** Neither side is alive any more. */
+  /** Called when both sides are closed. */
   readonly onGone: () => void
 }
 
-/** What a slow link takes at once, and what may wait for it before the sender is made to wait. */
+/** The bytes that a slow link sends at a time, and the bytes that it queues before it pauses the sender. */
 const slowPieceBytes = 4096
 const slowQueueBytes = 65_536
 
 /**
  * One connection through the proxy.
  *
- * The server is dialled with the first request that is let through, so that what the proxy refuses or swallows is never seen
- * by the server, as behind a real middlebox.
+ * The server is dialled with the first request that passes, so that it never sees what the proxy refuses or swallows, as behind
+ * a real middlebox.
  */
 export class Relay {
   /** The kind of the latest request. */
@@ -34,14 +34,14 @@ export class Relay {
   readonly #requests = new RequestReader()
   readonly #up = new DelayLine()
   readonly #down = new DelayLine()
-  /** When a slow link has carried what it was given, and how much of that waits. */
+  /** When a slow link will have sent all that it was given, and how many bytes of it are queued. */
   readonly #slow = { up: { freeAt: 0, bytes: 0 }, down: { freeAt: 0, bytes: 0 } }
   #server: Socket | undefined
   #answer = new ResponseReader()
   #held: Buffer[] = []
   #openedAt: number | undefined
   #killTimer: NodeJS.Timeout | undefined
-  /** Nothing passes any more, neither bytes nor FIN nor RST; final, since a stream with a hole in it is of no use. */
+  /** Neither bytes nor FIN nor RST pass any more. Final, since a byte stream with missing bytes is of no use. */
   #severed = false
 
   constructor(client: Socket, options: RelayOptions) {
@@ -50,7 +50,7 @@ export class Relay {
     client.on('data', (chunk) => this.#fromClient(chunk))
     client.on('end', () => this.#clientEnded())
     client.on('drain', () => this.#server?.resume())
-    client.on('error', () => {}) // 'close' follows and says so
+    client.on('error', () => {}) // 'close' follows
     client.on('close', (failed) => {
       this.#pass('up', () => (failed ? this.#server?.resetAndDestroy() : this.#server?.destroy()))
       this.#checkGone()
@@ -61,7 +61,7 @@ export class Relay {
     return !this.#client.destroyed
   }
 
-  /** RST on both sides. */
+  /** Sends RST on both sides. */
   reset(): void {
     this.#forgetAllTimers()
     this.#client.resetAndDestroy()
@@ -74,7 +74,7 @@ export class Relay {
     this.#server?.destroy()
   }
 
-  /** Brings a living connection under the faults that are in force now. */
+  /** Applies the faults that are now in force to an open connection. */
   faultsChanged(): void {
     if (this.#fault('half-open') !== undefined) {
       this.#up.clear()
@@ -86,7 +86,7 @@ export class Relay {
   }
 
   #clientEnded(): void {
-    // Where no server will ever answer the FIN, the connection is over for the client with it.
+    // If no server will ever answer the FIN, it ends the connection for the client.
     if (this.#severed) this.#client.destroy()
     else this.#pass('up', () => (this.#server ?? this.#client).end())
   }
@@ -161,7 +161,7 @@ export class Relay {
     if (swallows) this.#severed = true
   }
 
-  /** An upgrade is open by its 101 alone; a server's own refusal is none of our business. */
+  /** Whether this status opens the connection: an upgrade opens by a 101 only. */
   #isOpening(status: number): boolean {
     return this.kind !== 'websocket' || status === 101
   }
@@ -179,7 +179,7 @@ export class Relay {
     if (this.#fault('swallow-frames') !== undefined) this.#severed = true
   }
 
-  /** Lets go of what a buffering proxy would hold. */
+  /** Forwards the bytes that a buffering proxy has held. */
   #release(): void {
     const bytes = Buffer.concat(this.#held.splice(0))
     for (const piece of this.#pieces(bytes)) {
@@ -204,7 +204,7 @@ export class Relay {
     else line.push(act, due)
   }
 
-  /** When a slow link will have carried so much more. */
+  /** When a slow link will have sent this many bytes more. */
   #freeAt(way: 'up' | 'down', size: number, bytesPerSecond: number): number {
     const link = this.#slow[way]
     link.freeAt = Math.max(link.freeAt, performance.now()) + (size / bytesPerSecond) * 1000
@@ -226,7 +226,7 @@ export class Relay {
     return way === 'up' ? this.#client : this.#server
   }
 
-  /** A slow link carries a little at a time; all others whatever comes. */
+  /** A slow link sends small pieces; all others send chunks as they come. */
   #pieces(bytes: Buffer): Buffer[] {
     if (!this.#fault('slow')) return [bytes]
     return Array.from({ length: Math.ceil(bytes.length / slowPieceBytes) }, (_, index) =>

@@ -1,16 +1,16 @@
 /**
  * What can go wrong between a browser and its server, as data.
  *
- * `only` says which requests a fault strikes; it is judged by the request head alone, as a middlebox would judge it.
+ * `only` selects the requests that a fault affects, by the request head alone, as a middlebox would.
  */
 export type RequestKind = 'websocket' | 'event-stream' | 'other'
 
 export type FaultScope = RequestKind | 'all'
 
 interface Scoped {
-  /** Which requests are struck. Default: `'all'`. */
+  /** The requests that are affected. Default: `'all'`. */
   readonly only?: FaultScope | undefined
-  /** And of these only requests whose URL contains this. */
+  /** Of these, only requests whose URL contains this. */
   readonly at?: string | undefined
 }
 
@@ -22,21 +22,21 @@ export type Fault =
    * is instant on loopback), so that a dial costs what it costs over such a link.
    */
   | ({ readonly type: 'delay'; readonly ms: number } & Scoped)
-  /** A link of this bandwidth each way, for each connection; who writes faster is made to wait. */
+  /** A link of this bandwidth each way, for each connection; a faster writer is paused. */
   | ({ readonly type: 'slow'; readonly bytesPerSecond: number } & Scoped)
-  /** Nobody listens: the kernel refuses. Living connections go on. */
+  /** Nothing listens: the kernel refuses new connections. Open ones continue. */
   | { readonly type: 'refuse' }
-  /** Accepted, read, and never answered; so for a request on a kept-alive connection too. */
+  /** Connections are accepted, requests read and never answered, those on kept-alive connections too. */
   | ({ readonly type: 'hang' } & Scoped)
   /** RST at accept; with `only`, as soon as the request head has been read. */
   | ({ readonly type: 'reset' } & Scoped)
-  /** RST `ms` after the head of the answer (for an upgrade: of the 101) has passed. Living ones that are older go at once. */
+  /** RST `ms` after the head of the answer (for an upgrade: of the 101) has passed. Older connections are reset at once. */
   | ({ readonly type: 'kill-after-open'; readonly ms: number } & Scoped)
-  /** The head of the answer passes, then no byte does, either way, for good. The connection stays open. */
+  /** The head of the answer passes, then no byte passes either way. The connection stays open. */
   | ({ readonly type: 'swallow-frames' } & Scoped)
-  /** The connections that live now lose their path for good: no byte, no FIN. New ones pass, as after a change of network. */
+  /** Connections open now pass neither bytes nor FIN any more. New ones work, as after a change of network. */
   | ({ readonly type: 'half-open' } & Scoped)
-  /** The answer is held back until there are `bytes` of it (default: for ever) or it ends. Never done to a WebSocket. */
+  /** The answer is held back until there are `bytes` of it (default: for ever) or it ends. Not applied to WebSockets. */
   | ({ readonly type: 'buffer'; readonly bytes?: number | undefined } & Scoped)
   /** A WebSocket upgrade is answered with this status; plain HTTP works. */
   | { readonly type: 'refuse-upgrade'; readonly status: number }
@@ -45,7 +45,7 @@ export type Fault =
 
 export type FaultOf<Type extends Fault['type']> = Extract<Fault, { type: Type }>
 
-/** The first fault of this type that strikes requests of this kind (`undefined`: no request has been read yet) and URL. */
+/** The first fault of this type that affects requests of this kind (`undefined`: no request has been read yet) and URL. */
 export function findFault<Type extends Fault['type']>(
   faults: readonly Fault[],
   type: Type,

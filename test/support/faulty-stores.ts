@@ -31,14 +31,14 @@ export const topicFaults: Faults<TopicLog> = {
   'reads ignore maxBytes': (right) => ({
     readAfter: (topic, after, limits) => right.readAfter(topic, after, { ...limits, maxBytes: 1_000_000 }),
   }),
-  'reads include the position': (right) => ({
+  'reads include the message at the position': (right) => ({
     readAfter: (topic, after, limits) => right.readAfter(topic, Math.max(0, after - 1), limits),
   }),
   'bytes become text': (right) => ({
     append: (topic, data, options) => right.append(topic, typeof data === 'string' ? data : String(data), options),
   }),
   'tails ignore `last`': (right) => ({ tails: (topics) => right.tails(topics) }),
-  'tails come in another order': (right) => ({ tails: (topics, last) => right.tails([...topics].sort(), last) }),
+  'tails are returned in another order': (right) => ({ tails: (topics, last) => right.tails([...topics].sort(), last) }),
   'the tail is too low': (right) => ({
     tails: async (topics, last) =>
       (await right.tails(topics, last)).map((each) => ({ ...each, offset: Math.max(0, each.offset - 1) })),
@@ -73,7 +73,7 @@ export const topicFaults: Faults<TopicLog> = {
   'maxAgeMs is ignored': (right) => ({
     append: (topic, data, options) => right.append(topic, data, { ...options, maxAgeMs: undefined }),
   }),
-  'topics are not told apart by case': (right) => ({
+  'topic names are case-insensitive': (right) => ({
     append: (topic, data, options) => right.append(topic.toLowerCase(), data, options),
     readAfter: (topic, after, limits) => right.readAfter(topic.toLowerCase(), after, limits),
     tails: (topics, last) =>
@@ -83,8 +83,8 @@ export const topicFaults: Faults<TopicLog> = {
       ),
     watch: (topic, listener) => right.watch(topic.toLowerCase(), listener),
   }),
-  'nothing is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
-  'a watch is in force later than it says': (right) => ({
+  'no change is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
+  'a watch takes effect after its `ready`': (right) => ({
     watch(topic, listener) {
       let watch: { stop(): void } | null = null
       const timer = setTimeout(() => {
@@ -102,7 +102,7 @@ export const topicFaults: Faults<TopicLog> = {
   'a stopped listener is called': (right) => ({
     watch: (topic, listener) => ({ ...right.watch(topic, listener), stop() {} }),
   }),
-  'listeners are called within the append': (right) => {
+  'listeners are called during the append': (right) => {
     const listeners = new Set<(news: TopicNews | null) => void>()
     return {
       append(topic, data, options) {
@@ -122,10 +122,10 @@ export const topicFaults: Faults<TopicLog> = {
       },
     }
   },
-  'news name the beginning as `after`': (right) => changedNews(right, (news) => ({ ...news, after: 0 })),
-  'news are of other data': (right) => changedNews(right, (news) => ({ ...news, data: 'other' })),
-  'news are of another offset': (right) => changedNews(right, (news) => ({ ...news, offset: news.offset + 1 })),
-  'news are of another epoch': (right) => changedNews(right, (news) => ({ ...news, epoch: 'other' })),
+  'announcements have 0 as `after`': (right) => changedNews(right, (news) => ({ ...news, after: 0 })),
+  'announcements have wrong data': (right) => changedNews(right, (news) => ({ ...news, data: 'other' })),
+  'announcements have a wrong offset': (right) => changedNews(right, (news) => ({ ...news, offset: news.offset + 1 })),
+  'announcements have a wrong epoch': (right) => changedNews(right, (news) => ({ ...news, epoch: 'other' })),
 }
 
 function changedEntries(right: SessionStore, change: (news: Exclude<SessionNews, null>) => SessionNews): Partial<SessionStore> {
@@ -136,13 +136,13 @@ export const sessionFaults: Faults<SessionStore> = {
   'a write ignores the version': (right) => ({
     write: async (id, record, _, expiresAt) => right.write(id, record, await right.read(id), expiresAt),
   }),
-  'what seldom changes is never written again': (right) => ({
+  'principal, data and subscriptions are written once only': (right) => ({
     write(id, record, before, expiresAt) {
       const { principal, data, subscriptions } = before?.record ?? record
       return right.write(id, { ...record, principal, data, subscriptions }, before, expiresAt)
     },
   }),
-  'a field is forgotten': (right) => ({
+  'a write drops a field': (right) => ({
     write: (id, record, before, expiresAt) => right.write(id, { ...record, redeliveredThrough: 0 }, before, expiresAt),
   }),
   'any version can be removed': (right) => ({
@@ -157,16 +157,16 @@ export const sessionFaults: Faults<SessionStore> = {
       return right.renew(ids, expiresAt)
     },
   }),
-  'a renewal renews the first only': (right) => ({
+  'a renewal renews the first session only': (right) => ({
     renew: async (ids, expiresAt) => {
       await right.renew(ids.slice(0, 1), expiresAt)
       return right.renew(ids, 0)
     },
   }),
-  'a renewal leaves out those that are gone': (right) => ({
+  'a renewal leaves out sessions that are gone': (right) => ({
     renew: async (ids, expiresAt) => (await right.renew(ids, expiresAt)).filter((state) => state !== null),
   }),
-  'a renewal knows no tails': (right) => ({
+  'a renewal returns 0 as every tail': (right) => ({
     renew: async (ids, expiresAt) => (await right.renew(ids, expiresAt)).map((state) => state && { ...state, tail: 0 }),
   }),
   'all sessions are counted for each principal': (right) => ({
@@ -175,32 +175,32 @@ export const sessionFaults: Faults<SessionStore> = {
       return { all, ofPrincipal: all }
     },
   }),
-  'no session is named': () => ({ sessionsOf: () => Promise.resolve([]) }),
-  'the expired come in any order': (right) => ({
+  'sessionsOf() finds no session': () => ({ sessionsOf: () => Promise.resolve([]) }),
+  'expired() returns sessions in the wrong order': (right) => ({
     expired: async (now, limit) => [...(await right.expired(now, limit))].reverse(),
   }),
-  'as many expire as like': (right) => ({ expired: (now) => right.expired(now, Infinity) }),
+  'expired() ignores its limit': (right) => ({ expired: (now) => right.expired(now, Infinity) }),
   'an entry is accepted for any epoch': (right) => ({
     append: async (id, _, entry) => right.append(id, (await right.read(id))?.record.epoch ?? '', entry),
   }),
-  'an entry has no meta': (right) => ({ append: (id, epoch, { kind, data }) => right.append(id, epoch, { kind, data }) }),
-  'an entry of an empty text has none': (right) => ({
+  'an entry loses its meta': (right) => ({ append: (id, epoch, { kind, data }) => right.append(id, epoch, { kind, data }) }),
+  'an entry with an empty text loses its data': (right) => ({
     append: (id, epoch, entry) => right.append(id, epoch, { ...entry, data: entry.data || undefined }),
   }),
   'trim does nothing': () => ({ trim: () => Promise.resolve() }),
-  'trim is not reported': (right) => ({
+  'trimmed entries are not reported as lost': (right) => ({
     async readAfter(id, after, limits) {
       const reading = await right.readAfter(id, after, limits)
       return reading && { ...reading, lostThrough: 0 }
     },
   }),
-  'the end of the private stream is not known': (right) => ({
+  'the tail of the private stream is its last read entry': (right) => ({
     async readAfter(id, after, limits) {
       const reading = await right.readAfter(id, after, limits)
       return reading && { ...reading, tail: reading.messages.at(-1)?.offset ?? 0 }
     },
   }),
-  'nothing is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
+  'no change is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
   'a removal is announced as a version': (right) =>
     changedEntries(right, (news) => ('version' in news ? { version: news.version || 1 } : news)),
   'an append is announced at the wrong offset': (right) =>

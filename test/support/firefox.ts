@@ -3,12 +3,12 @@ import { tabsOf } from './browser-tabs.ts'
 import type { Engine, PageWithSwitch } from './engines.ts'
 
 export interface FirefoxOptions {
-  /** The folder of its profile. Default: one of its own, which is gone with it. */
+  /** The folder of its profile. Default: a temporary one, removed with it. */
   readonly userDataDir?: string
   readonly prefs?: Readonly<Record<string, unknown>>
 }
 
-/** Firefox, driven by WebDriver BiDi: it needs no driver of its own. */
+/** Firefox, driven by WebDriver BiDi, which needs no driver process. */
 export async function launchFirefox({
   userDataDir,
   prefs,
@@ -18,7 +18,7 @@ export async function launchFirefox({
     executablePath: '/usr/bin/firefox-esr',
     headless: true,
     ...(userDataDir !== undefined && { userDataDir }),
-    // No lookups by HTTPS, and `offline` is told to pages as it is to people's.
+    // No DNS over HTTPS, and pages get `offline` events as in a normal profile.
     extraPrefsFirefox: { 'network.trr.mode': 5, 'network.manage-offline-status': true, ...prefs },
   })
   return {

@@ -9,12 +9,12 @@ import { freePort } from './loopback.ts'
 
 export interface Firewall extends AsyncDisposable {
   readonly origin: string
-  /** What it found wrong: the ids of its rules. */
+  /** The ids of the rules that it found violated. */
   rules(): readonly string[]
 }
 
 export interface FirewallOptions {
-  /** The port behind it. */
+  /** The port of the server behind it. */
   readonly port: number
   /** CRS's paranoia level. @defaultValue 1 */
   readonly level?: number
@@ -28,15 +28,15 @@ const files: Readonly<Record<FirewallName, readonly string[]>> = {
   nginx: ['/usr/sbin/nginx', '/usr/lib/nginx/modules/ngx_http_modsecurity_module.so', '/etc/nginx/modsecurity.conf'],
 }
 
-/** What has to be installed before it can be started; empty where nothing is missing. */
+/** The missing files that have to be installed before it can be started. */
 export function missingForFirewall(name: FirewallName): readonly string[] {
   return [...files[name], ...coreRules].filter((file) => !isInstalled(file))
 }
 
-/** Debian's ModSecurity, switched on, with the rules of OWASP and all their defaults. Everything it writes is in a folder that goes with it. */
+/** Debian's ModSecurity, enabled, with the OWASP rules and their defaults. It writes into a temporary folder only. */
 export async function startFirewall(name: FirewallName, { port, level = 1 }: FirewallOptions): Promise<Firewall> {
   const folder = mkdtempSync(join(tmpdir(), 'firewall-'))
-  // It writes as another user.
+  // The firewall writes as another user.
   chmodSync(folder, 0o777)
   const own = await freePort()
   const config = join(folder, 'server.conf')

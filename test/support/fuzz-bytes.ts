@@ -1,22 +1,22 @@
 import { type FrameOptions, opcodes, postText, requestText, upgradeText, webSocketFrame } from './raw-tcp.ts'
 import { seeded } from './seeded.ts'
 
-/** What is done with a connection once its bytes are written. */
+/** How a connection ends once its bytes are written. */
 export type Ending = 'fin' | 'reset' | 'half-open' | 'destroy'
 
 /** One connection of a fuzz: what is written, in which segments, and how it ends. */
 export interface FuzzCase {
   readonly segments: readonly Buffer[]
   readonly ending: Ending
-  /** Waits for something to come before it ends. */
+  /** Whether it waits for bytes of the server before it ends. */
   readonly isPatient: boolean
 }
 
 const endings: readonly Ending[] = ['fin', 'reset', 'half-open', 'destroy']
-/** So few that they meet: several connections are of one session. */
+/** So few that several connections belong to the same session. */
 const sessions = Array.from({ length: 40 }, (_, index) => `fuzz-session-number-${index + 10}`)
 
-/** Words that mean something to a server, in the place of others. */
+/** Words with a meaning to a server, which replace others. */
 const tokens = [
   ...[
     'GET',
@@ -55,7 +55,7 @@ const tokens = [
   ...['steadfast.v1', 's.', 's.e30', 'permessage-deflate', 'null', '[]', '{}', '"', '\\', '__proto__', '9007199254740993', 'NaN'],
 ]
 
-/** Makes the cases of a run: each depends on the seed and its number alone, so that it can be made again. */
+/** Generates the cases of a run. Each depends only on the seed and its number, so that it can be reproduced. */
 export class Fuzz {
   readonly #seed: number
   readonly #templates: readonly Buffer[]
@@ -95,7 +95,7 @@ class Maker {
     this.#random = random
   }
 
-  /** One of each kind, well-formed. */
+  /** One well-formed connection of each kind. */
   templates(): readonly Buffer[] {
     const [session = ''] = sessions
     const greeted = upgradeText({ session, turn: 1 })
@@ -202,7 +202,7 @@ class Maker {
     const member = (name: string, value: unknown, chance: number) => (this.#odds(chance) ? { [name]: value } : {})
     const n = 1 + this.#below(4)
     const hello = {
-      // A session of its own has no past that the numbers must follow.
+      // A new session, so that any numbers are valid.
       ...{
         v: 1,
         session: this.#odds(0.5) ? this.#pick(sessions) : `fuzz-own-${this.#below(1e9)}`.padEnd(22, '-'),

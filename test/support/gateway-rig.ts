@@ -8,12 +8,12 @@ import type { RealtimeServersOptions } from './realtime-servers.ts'
 import type { TransportName } from './session-rig.ts'
 import { type SocketBench, startSockets, type WatchedSocket } from './socket-rig.ts'
 
-/** What a backend of the tests has seen of one connection. */
+/** One connection of a test backend. */
 export interface BackendConnection {
   readonly socket: WebSocket
   readonly request: IncomingMessage
   readonly received: (string | Buffer)[]
-  /** How it was closed; `null` until then. */
+  /** Its close code and reason; `null` while it is open. */
   closed: { readonly code: number; readonly reason: string } | null
 }
 
@@ -21,7 +21,7 @@ export interface TestBackend extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly connections: readonly BackendConnection[]
-  /** The sockets that are open, WebSockets or not. */
+  /** The open TCP sockets, WebSockets or not. */
   readonly sockets: ReadonlySet<Socket>
   readonly http: Server
 }
@@ -30,12 +30,12 @@ export interface BackendOptions {
   /** Called for each connection. @defaultValue it echoes */
   readonly onConnection?: (connection: BackendConnection) => void
   readonly handleProtocols?: (protocols: Set<string>) => string | false
-  /** Answers a handshake in the place of `ws`; returns whether it did. */
+  /** Answers a handshake in place of `ws`; returns whether it did. */
   readonly upgrade?: (request: IncomingMessage, socket: Socket) => boolean
   readonly autoPong?: boolean
 }
 
-/** A WebSocket server that has never heard of steadfast. */
+/** A WebSocket server without steadfast. */
 export async function startBackend(options: BackendOptions = {}): Promise<TestBackend> {
   const connections: BackendConnection[] = []
   const sockets = new Set<Socket>()
@@ -49,7 +49,7 @@ export async function startBackend(options: BackendOptions = {}): Promise<TestBa
   http.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    // A peer that has ended is gone; a server of HTTP would leave its half open.
+    // Ends the connection with its peer; an HTTP server would leave it half open.
     socket.on('end', () => socket.destroy())
   })
   http.on('upgrade', (request, socket: Socket, head) => {
@@ -87,7 +87,7 @@ export interface GatewayBench extends AsyncDisposable {
   socket(type: TransportName, protocols?: string | string[], options?: SocketOptions): WatchedSocket
 }
 
-/** A backend, a gateway to it behind a proxy that does harm, and sockets of pages. */
+/** A backend, a gateway to it behind a fault proxy, and sockets of pages. */
 export async function startGateway(
   backendOptions: BackendOptions = {},
   options: Partial<GatewayOptions> = {},

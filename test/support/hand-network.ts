@@ -2,7 +2,7 @@ import type { Host, WebSocketLike } from '../../src/api/host.ts'
 import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { Hello, OpenFrame } from '../../src/wire/steadfast-v1.ts'
 
-/** The `open` frame of a server in good order. */
+/** The `open` frame of a server that works. */
 export function openFrame(more: Partial<OpenFrame> = {}): string {
   return `o${JSON.stringify({
     ...{ k: 1, epoch: 'e1', resumed: false, taken: 0, ack: 0, heartbeatMs: 15_000, maxMessageBytes: 2 ** 20 },
@@ -10,7 +10,7 @@ export function openFrame(more: Partial<OpenFrame> = {}): string {
   })}`
 }
 
-/** `0.14`, LF, the bytes. */
+/** A binary message: its place such as `0.14`, LF, the bytes. */
 export function binaryFrame(place: string, ...bytes: readonly number[]): ArrayBuffer {
   return new Uint8Array([...new TextEncoder().encode(`${place}\n`), ...bytes]).buffer
 }
@@ -27,7 +27,7 @@ export class HandSocket implements WebSocketLike {
   readonly url: URL
   readonly offered: readonly string[]
   readonly sent: (string | ArrayBuffer | Blob)[] = []
-  /** With what it was closed, each time. */
+  /** The arguments of each call of `close()`. */
   readonly closes: (readonly [code: number | undefined, reason: string | undefined])[] = []
 
   constructor(url: string, offered: readonly string[] = []) {
@@ -44,7 +44,7 @@ export class HandSocket implements WebSocketLike {
     return JSON.parse(token === undefined ? (this.texts[0] ?? '') : Buffer.from(token, 'base64url').toString())
   }
 
-  /** What was sent and is a text. */
+  /** The texts that were sent. */
   get texts(): readonly string[] {
     return this.sent.filter((each): each is string => typeof each === 'string')
   }
@@ -57,7 +57,7 @@ export class HandSocket implements WebSocketLike {
     this.closes.push([code, reason])
   }
 
-  /** The handshake is answered. */
+  /** The server accepts the handshake. */
   accept(protocol = 'steadfast.v1'): void {
     this.protocol = protocol
     this.onopen?.(new Event('open'))
@@ -67,13 +67,13 @@ export class HandSocket implements WebSocketLike {
     for (const data of frames) this.onmessage?.(new MessageEvent('message', { data }))
   }
 
-  /** The handshake is answered, and the session taken. */
+  /** The server accepts the handshake, and sends `open`. */
   open(more: Partial<OpenFrame> = {}): void {
     this.accept()
     this.say(openFrame(more))
   }
 
-  /** The server closes it. */
+  /** The server closes the socket. */
   end(code: number, reason = '', wasClean = true): void {
     this.onclose?.({ code, reason, wasClean } as CloseEvent)
   }
@@ -88,11 +88,11 @@ export class HandRequest {
   readonly lines: readonly string[]
   readonly answered: Promise<Response>
   isAborted = false
-  /** Whether nobody hears an abort, as in Node once the Response has been collected. */
+  /** Whether an abort has no effect, as in Node once the Response has been garbage-collected. */
   isDeaf = false
-  /** Whether the reader of its body has told that no more is wanted. */
+  /** Whether the reader of its body has cancelled it. */
   isCancelled = false
-  /** Whether its answer is whole. */
+  /** Whether its answer is complete. */
   isOver = false
   #resolve: (response: Response) => void = () => {}
   #reject: (error: unknown) => void = () => {}
@@ -122,13 +122,13 @@ export class HandRequest {
     return this.hello.send === true
   }
 
-  /** A whole answer. */
+  /** The server answers completely. */
   answer(status: number, contentType: string, body: string): void {
     this.isOver = true
     this.#resolve(new Response(body, { status, headers: { 'Content-Type': contentType } }))
   }
 
-  /** What was sent is taken. */
+  /** The server answers that it has taken the messages. */
   take(taken: number, ack = taken): void {
     this.answer(200, 'application/json', JSON.stringify({ steadfast: 'v1', taken, ack }))
   }
@@ -137,7 +137,7 @@ export class HandRequest {
     this.answer(status, 'application/problem+json', JSON.stringify({ steadfast: 'v1', status, code, ...more }))
   }
 
-  /** The answer begins: an event stream. */
+  /** The server begins an event stream. */
   begin(): this {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -151,7 +151,7 @@ export class HandRequest {
     return this
   }
 
-  /** Bytes of the stream as they are. */
+  /** The server sends these bytes of the stream. */
   raw(text: string): this {
     if (!this.isAborted) this.#stream?.enqueue(new TextEncoder().encode(text))
     return this
@@ -161,40 +161,40 @@ export class HandRequest {
     return this.raw(frames.map((frame) => `data: ${frame}\n\n`).join(''))
   }
 
-  /** The answer begins, and the session is taken. */
+  /** The server begins an event stream, and sends `open`. */
   open(more: Partial<OpenFrame> = {}): this {
     return this.begin().say(openFrame(more))
   }
 
-  /** The answer is whole. */
+  /** The server ends the answer. */
   end(): void {
     this.isOver = true
     this.#stream?.close()
   }
 
-  /** The connection breaks, at whatever point it is. */
+  /** The connection breaks, before or during the answer. */
   break(error: unknown = new TypeError('network error')): void {
     this.#reject(error)
     try {
       this.#stream?.error(error)
     } catch {
-      // It had ended.
+      // The stream had ended.
     }
   }
 }
 
-/** What a page has instead of a network. */
+/** The network of a fake page, played by the test. */
 export interface HandNetwork {
   readonly sockets: readonly HandSocket[]
   readonly requests: readonly HandRequest[]
   readonly host: { readonly [Name in 'WebSocket' | 'fetch']: NonNullable<Host[Name]> }
-  /** The last of each. */
+  /** The last socket. */
   readonly socket: HandSocket
   /** The last request that receives. */
   readonly receiving: HandRequest
   /** The last request that sends. */
   readonly sending: HandRequest
-  /** Those that send, in order. */
+  /** The requests that send, in order. */
   readonly sends: readonly HandRequest[]
 }
 

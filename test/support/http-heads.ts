@@ -1,8 +1,8 @@
 /**
- * Just enough HTTP/1.1 to see where requests and answers begin and end in a stream of bytes.
+ * Just enough HTTP/1.1 to find where requests and answers begin and end in a stream of bytes.
  *
- * A kept-alive connection carries a long-poll now and an event stream later, so a fault that strikes one kind of request has to
- * look at every request head, not only at the first. Bytes are never changed.
+ * A kept-alive connection may carry a long-poll first and an event stream later, so a fault of one kind of request has to look
+ * at every request head, not only at the first. Bytes are never changed.
  */
 import type { RequestKind } from './fault.ts'
 
@@ -13,7 +13,7 @@ export type RequestPiece =
 const HEAD_END = '\r\n\r\n'
 const LAST_CHUNK = '\r\n0\r\n\r\n'
 
-/** Cuts what a client sends into request heads and the bytes that belong to them. */
+/** Splits the bytes of a client into request heads and the bytes that belong to them. */
 export class RequestReader {
   #unread: Buffer = Buffer.alloc(0)
   #bodyLeft = 0

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 
 /**
- * Where a file of the machine is. `STEADFAST_ROOT` names a folder that stands for the root of the machine, for what tests start
- * besides Node and npm's packages: an empty folder is a machine that has none of it.
+ * The path of a file of the machine. `STEADFAST_ROOT` names a folder that replaces the root of the file system when tests look
+ * for software besides Node and npm packages: an empty folder simulates a machine without any.
  */
 export function onMachine(path: string): string {
   return (process.env['STEADFAST_ROOT'] ?? '') + path
@@ -12,7 +12,7 @@ export function isInstalled(path: string): boolean {
   return existsSync(onMachine(path))
 }
 
-/** The folders in which a command is looked for: those of `PATH`, and where a daemon is that is not on a user's. */
+/** The folders in which commands are looked for: those of `PATH`, and those of daemons, which a user's `PATH` may lack. */
 export function commandFolders(): string[] {
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']
   return folders.filter((folder) => folder !== '').map(onMachine)

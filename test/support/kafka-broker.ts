@@ -12,24 +12,24 @@ import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
 import { isEquippedWith, want } from './equipment.ts'
 import { freePort } from './loopback.ts'
 
-/** A broker of Apache Kafka, its own controller, as a process on free ports. Everything it writes is in a folder that goes with it. */
+/** An Apache Kafka broker with its own controller, as a process on free ports. It writes into a temporary folder only. */
 export interface KafkaBroker extends AsyncDisposable {
   /** `127.0.0.1:port`. */
   readonly address: string
   createTopic(topic: string, partitions?: number): Promise<void>
   deleteTopic(topic: string): Promise<void>
-  /** Deletes the records of a partition below this offset, as retention does. */
+  /** Deletes the records of a partition before this offset, as retention does. */
   deleteRecords(topic: string, partition: number, below: number): Promise<void>
-  /** Ends it without a chance to tidy up (SIGKILL). */
+  /** Ends the process without a chance to clean up (SIGKILL). */
   kill(): Promise<void>
-  /** Starts it again on the same ports and folder; resolves when it accepts connections. */
+  /** Starts it again on the same ports and in the same folder; resolves when it accepts connections. */
   start(): Promise<void>
-  /** Lets it stand still (SIGSTOP) and go on. */
+  /** Stops the process (SIGSTOP); `thaw()` continues it. */
   freeze(): void
   thaw(): void
 }
 
-/** The broker of a `describe`, as `useEngine` has a browser. */
+/** Starts the broker of a `describe` before its tests and stops it after them. */
 export function useKafka(started: (broker: KafkaBroker) => void): void {
   let broker: KafkaBroker | undefined
   beforeAll(async () => {
@@ -107,7 +107,7 @@ export async function startKafka(): Promise<KafkaBroker> {
   }
 }
 
-/** Small, and quick to start: as few threads and internal partitions as it can do with. */
+/** Settings for a small broker that starts quickly: as few threads and internal partitions as possible. */
 function propertiesOf(folder: string, port: number, controllerPort: number): string {
   return Object.entries({
     'process.roles': 'broker,controller',

@@ -12,7 +12,7 @@ export class KafkaNodes {
   #topics = 0
   broker: KafkaBroker | null = null
 
-  /** What the nodes have reported. */
+  /** The errors that the nodes have reported. */
   get reported(): readonly unknown[] {
     return this.#reported
   }
@@ -44,7 +44,7 @@ export class KafkaNodes {
 
 export const all = { maxMessages: 1000, maxBytes: 10_000_000 }
 
-/** A topic read to its end, as often as that takes, with the gaps that a reader meets. */
+/** Reads a topic to its end, in as many reads as needed; returns its messages and the gaps between them. */
 export async function readAll(log: TopicLog, topic: string, after = 0, limits = all) {
   const messages: Stored[] = []
   const gaps: number[] = []
@@ -67,7 +67,7 @@ export async function endOf(log: TopicLog, topic: string, last?: number): Promis
   return position
 }
 
-/** Follows a topic as a node does: takes what is announced if it is the next, and reads the log otherwise. */
+/** Follows a topic as a node does: takes an announced message if it is the next one, and reads the log otherwise. */
 export async function follow(log: TopicLog, topic: string) {
   const messages: Stored[] = []
   const gaps: number[] = []

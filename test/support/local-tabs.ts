@@ -1,6 +1,6 @@
 import type { LockEvents, TabHost } from '../../src/api/tab-host.ts'
 
-/** What a browser gives the tabs of an origin, in this process: Node has no Web Locks. */
+/** The channels and locks that the tabs of an origin share, in this process: Node has no Web Locks. */
 export function localTabs(): TabHost {
   const ears = new Map<string, Set<(message: unknown) => void>>()
   const holders = new Map<string, LockEvents>()

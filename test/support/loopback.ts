@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /**
  * Listens on 127.0.0.1, by default on a port that the system chooses; returns the port.
  *
- * A server that comes back on its old port may find it borrowed for a moment by somebody's outgoing connection, hence the patience.
+ * Retries for a while: the old port of a restarted server may be used for a moment by an outgoing connection.
  */
 export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
@@ -20,7 +20,7 @@ export async function listenOnLoopback(server: Server, port = 0): Promise<number
   }
 }
 
-/** Resolves when the kernel refuses connections; the callback of `close` would wait for the last living one to end. */
+/** Resolves when the kernel refuses connections; the callback of `close` would wait for the last open one to end. */
 export async function stopListening(server: Server): Promise<void> {
   if (!server.listening) return
   server.close()

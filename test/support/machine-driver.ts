@@ -51,10 +51,10 @@ export interface DriverOptions extends Partial<Omit<Policy, 'ranked' | 'random' 
   readonly isHidden?: boolean
 }
 
-/** What transports find, in words that tests can be read by. */
+/** Findings of transports, by readable names. */
 export const findings = {
   refused: { kind: 'closed', code: 1006, reason: '', wasClean: false },
-  /** `closed(1012)`: by the server, in order. */
+  /** `closed(1012)`: closed by the server with a Close frame. */
   closed: (code: number) => ({ kind: 'closed', code, reason: '', wasClean: code !== 1006 }),
   cut: { kind: 'broken', detail: 'TypeError' },
   ended: { kind: 'ended' },
@@ -66,7 +66,7 @@ export interface More {
   readonly retryAfterMs?: number
   readonly isOnline?: boolean
   readonly isHidden?: boolean
-  /** What `judge()` would have made of it. */
+  /** The verdict that `judge()` would have given. */
   readonly verdict?: Verdict
 }
 
@@ -77,7 +77,7 @@ export function diagnosisOf(finding: Finding, phase: Evidence['phase'], { verdic
   return { ...rest, verdict }
 }
 
-/** The pure machine under a clock of its own; what it commands and announces is written down as lines `<instant> <what>`. */
+/** The pure state machine under a fake clock; its commands and events are recorded as lines `<time> <what>`. */
 export class Driver {
   now = 0
   state: State
@@ -109,7 +109,7 @@ export class Driver {
     this.state = initialState(ranking, isOnline, isHidden, roundTripMs, 0)
   }
 
-  /** What happened since the last call. */
+  /** The lines recorded since the last call. */
   lines(): string[] {
     return this.#lines.splice(0)
   }
@@ -122,7 +122,7 @@ export class Driver {
     return this.state.status
   }
 
-  /** The transports that live now. */
+  /** The transports of the current attempts. */
   get live(): readonly string[] {
     return attemptsOf(this.state).map(({ rank }) => this.names[rank] ?? '')
   }
@@ -136,7 +136,7 @@ export class Driver {
     return this
   }
 
-  /** Lets time pass; the deadline is obeyed at its instant. */
+  /** Lets time pass; each deadline fires at its time. */
   pass(ms: number): this {
     const until = this.now + ms
     for (let turns = 0; this.deadline <= until; turns += 1) {
@@ -150,12 +150,12 @@ export class Driver {
     return this
   }
 
-  /** Waits as long as it means to. */
+  /** Lets time pass until the end of the current backoff. */
   wait(): this {
     return this.status === 'waiting' || this.status === 'offline' ? this.pass(Math.max(0, this.deadline - this.now)) : this
   }
 
-  /** The machine sleeps; then what was due runs. */
+  /** The computer sleeps; afterwards the due deadline fires late. */
   sleep(ms: number): this {
     this.now += ms
     if (this.deadline <= this.now) this.#obey()
@@ -185,7 +185,7 @@ export class Driver {
     return this.apply({ type: 'failed', id: this.idOf(name), diagnosis: diagnosisOf(finding, phase, more) })
   }
 
-  /** Something came. As in the shell, the machine is told at once only while it wants to know. */
+  /** Bytes arrived. As in the client, the machine is told at once only while it asks to be. */
   heard(): this {
     this.heardAt = this.now
     const { state } = this
@@ -193,7 +193,7 @@ export class Driver {
     return this.apply({ type: 'heard', id: state.link.id, hasCursor: this.hasCursor })
   }
 
-  /** A message came. */
+  /** A message arrived. */
   received(): this {
     return this.heard().#carried(true)
   }
@@ -206,7 +206,7 @@ export class Driver {
     return this.apply({ type: 'page', signal: typeof signal === 'string' ? { type: signal } : signal })
   }
 
-  /** The id of the newest living attempt on that transport. */
+  /** The id of the newest current attempt on this transport. */
   idOf(name: Name): number {
     const attempt = attemptsOf(this.state).findLast(({ rank }) => this.names[rank] === name)
     if (!attempt) throw new Error(`Nothing lives on ${name}, only ${this.live.join(', ') || 'nothing at all'}.`)

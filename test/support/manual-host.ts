@@ -1,7 +1,7 @@
 import { onTestFailed } from 'vitest'
 import type { Activation, Host, PageSignal, Violation } from '../../src/api/host.ts'
 
-/** Time that passes only when it is told to. Timers run in order, each at its own instant. */
+/** A clock that advances only by calls. Timers run in order, each at its own time. */
 export class ManualClock {
   #now: number
   #lastId = 0
@@ -15,7 +15,7 @@ export class ManualClock {
     return this.#timers.size
   }
 
-  /** The instant of the next timer. */
+  /** The time of the next timer. */
   get nextAt(): number {
     return Math.min(Infinity, ...[...this.#timers.values()].map(({ at }) => at))
   }
@@ -40,12 +40,12 @@ export class ManualClock {
     this.#now = until
   }
 
-  /** The machine sleeps: the clock goes on, no timer runs. What is due runs with the next `advance`. */
+  /** The computer sleeps: the clock advances, no timer runs. Due timers run with the next `advance`. */
   sleep(ms: number): void {
     this.#now += ms
   }
 
-  /** Runs the earliest timer if it is due; of several at one instant the first that was set. */
+  /** Runs the earliest timer if it is due; of several at the same time the one that was set first. */
   runNext(): boolean {
     const at = this.nextAt
     if (at > this.#now) return false
@@ -67,27 +67,27 @@ export interface ManualHostOptions {
   readonly isPrerendering?: boolean
   readonly isLive?: boolean
   readonly roundTripMs?: number
-  /** Shared by several hosts to be several visits of one browser. */
+  /** Several hosts that share it are several visits of one browser. */
   readonly storage?: Map<string, string>
 }
 
-/** A page made of plain values. */
+/** A fake page. */
 export interface ManualPage {
   readonly host: Host
   readonly clock: ManualClock
   readonly storage: Map<string, string>
-  /** What listeners threw. */
+  /** Errors thrown by listeners. */
   readonly reported: unknown[]
-  /** What was written to the console. */
+  /** Lines written to the console. */
   readonly logged: string[]
-  /** How many listen to the page's signals. */
+  /** How many listeners the page's signals have. */
   readonly listening: () => number
   signal(signal: PageSignal | Exclude<PageSignal['type'], 'pageshow'>): void
-  /** A page that was prerendered is shown. */
+  /** The prerendered page is shown. */
   activate(): void
-  /** The page's policy forbids something. */
+  /** The page's Content-Security-Policy blocks a URL. */
   forbid(blockedUrl: string, directive?: string): void
-  /** Lets time pass and, between any two timers, everything that is promised come true. */
+  /** Lets time pass and, between any two timers, all promises settle. */
   pass(ms: number): Promise<void>
 }
 
@@ -159,12 +159,12 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
   }
 }
 
-/** Lets everything happen that needs no time. */
+/** Lets all promises settle that do not wait for a timer. */
 export async function promised(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The same numbers for the same seed (mulberry32); a failing test tells its seed, and `SEED=… vitest` takes it again. */
+/** The same numbers for the same seed (mulberry32). A failing test prints its seed, and `SEED=… vitest` repeats it. */
 export function seededRandom(seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))): () => number {
   onTestFailed(() => void process.stderr.write(`random numbers were drawn with SEED=${seed}\n`))
   let state = seed

@@ -6,13 +6,13 @@ import { listenOnLoopback } from './loopback.ts'
 export interface MeddledRequest {
   /** The whole body. */
   readonly body: string
-  /** Counts the POSTs from 1. */
+  /** The number of the POST, from 1. */
   readonly n: number
-  /** Whether it only sends, as the hello says. */
+  /** Whether it only sends, according to its hello. */
   readonly isSend: boolean
 }
 
-/** What becomes of a request: an answer in the server's place, none at all, or the server's, cut before its end. */
+/** What happens to a request: it is forwarded, never answered, its answer is cut off, or the proxy answers it itself. */
 export type Meddling = 'pass' | 'hang' | 'cut' | { readonly status: number; readonly type?: string; readonly body?: string }
 
 export interface Meddler extends AsyncDisposable {
@@ -20,7 +20,7 @@ export interface Meddler extends AsyncDisposable {
   readonly requests: readonly MeddledRequest[]
 }
 
-/** An HTTP proxy that reads what it forwards, as a web application firewall does, and does to it what the test says. */
+/** An HTTP proxy that reads requests, as a web application firewall does, and treats each as the test decides. */
 export async function startMeddler(port: number, meddle: (request: MeddledRequest) => Meddling): Promise<Meddler> {
   const requests: MeddledRequest[] = []
   const http = createServer((incoming, response) => void handle(incoming, response))

@@ -4,12 +4,12 @@ import { type ServerProcess, startProcess, tokenOf } from './server-process.ts'
 
 const key = 'a key of tests, which is long enough for HS256'
 
-/** A Mercure hub, which lets everybody subscribe to what is public. */
+/** A Mercure hub that lets anonymous clients subscribe to public updates. */
 export interface Mercure extends ServerProcess {
   readonly port: number
   readonly url: string
   readonly origin: string
-  /** A token with which these topics may be published and subscribed to. */
+  /** A token that allows its bearer to publish and subscribe to these topics. */
   token(rights: { readonly publish?: readonly string[]; readonly subscribe?: readonly string[] }): string
   /** Publishes as the hub's backend would; resolves with the update's id. */
   publish(topic: string, data: string, fields?: Readonly<Record<string, string>>): Promise<string>

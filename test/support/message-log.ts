@@ -5,7 +5,7 @@ export interface LogEntry {
   readonly name: string | undefined
 }
 
-/** Everything that was ever published, in order; the number of the last entry is the cursor. */
+/** All messages published so far, in order; the number of the last entry is the cursor. */
 export class MessageLog {
   readonly #entries: LogEntry[] = []
   readonly #followers = new Set<(entry: LogEntry) => void>()
@@ -25,7 +25,7 @@ export class MessageLog {
     return this.#entries.slice(cursor)
   }
 
-  /** Calls `follower` with every later entry; returns the way to stop. */
+  /** Calls `follower` with every later entry; returns a function that stops it. */
   follow(follower: (entry: LogEntry) => void): () => void {
     this.#followers.add(follower)
     return () => void this.#followers.delete(follower)

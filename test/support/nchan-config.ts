@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 export interface NchanOptions {
   /** How many messages each channel keeps. Default: 400. */
   readonly bufferLength?: number | undefined
-  /** How long a subscriber is held (long-poll: then 408; SSE and WebSocket: then sent away), in seconds. Default: 25. */
+  /** How long a subscriber is held (long-poll: then 408; SSE and WebSocket: then closed), in seconds. Default: 25. */
   readonly holdSeconds?: number | undefined
   /** Where a subscriber without a cursor begins. Default: `'oldest'`. */
   readonly firstMessage?: 'oldest' | 'newest' | undefined
@@ -14,7 +14,7 @@ export interface NchanOptions {
 interface Place {
   readonly port: number
   readonly module: string
-  /** Where everything is that nginx writes. */
+  /** The folder for all files that nginx writes. */
   readonly folder: string
   readonly user: string
 }

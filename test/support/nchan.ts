@@ -23,9 +23,9 @@ export interface Nchan extends AsyncDisposable {
    * subscribes: subscribers at two different positions of an empty channel abort nchan's worker.
    */
   publish(channel: string, body: string, options?: { readonly name?: string }): Promise<string>
-  /** As `nginx -s reload`: subscribers are sent away with 410 or 1001, all messages are lost. Resolves when the new worker answers. */
+  /** As `nginx -s reload`: subscribers get 410 or 1001, all messages are lost. Resolves when the new worker answers. */
   reload(): Promise<void>
-  /** nginx's error log. A worker that crashed has left `exited on signal` there. */
+  /** nginx's error log. It contains `exited on signal` if a worker has crashed. */
   log(): string
   close(): Promise<void>
 }
@@ -35,10 +35,10 @@ const MODULES = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib
   (folder) => `${folder}/ngx_nchan_module.so`,
 )
 
-/** Of each, one has to be there. */
+/** The possible paths of both files; one of each must exist. */
 export const nchanFiles = { nginx: () => BINARIES.map(onMachine), module: () => MODULES.map(onMachine) }
 
-/** nginx with nchan on a port of its own, a server that nobody here wrote. Everything it writes is in a folder that goes with it. */
+/** nginx with nchan, a third-party server, on a port of its own. It writes into a temporary folder only. */
 export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
   const binary = find('nginx', nchanFiles.nginx())
   const module = find('the nchan module of nginx', nchanFiles.module())
@@ -76,7 +76,7 @@ export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
   }
   return nchan
 
-  /** nginx cannot be told to choose a port, so one is looked for, and again if somebody was faster. */
+  /** nginx cannot choose a port itself, so a free one is looked for, and another one if that has been taken meanwhile. */
   async function startOnFreePort(): Promise<{ port: number; nginx: ChildProcess }> {
     for (let attempt = 1; ; attempt += 1) {
       const port = await freePort()

@@ -13,19 +13,19 @@ import { RealtimeServer } from '../../src/server/index.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { randomSession, rawPost } from './raw-client.ts'
 
-/** Somebody else who is on the same HTTP server. */
+/** Another library on the same HTTP server. */
 export interface Neighbour {
-  /** Throws where it is not served as it would be without us. */
+  /** Throws unless it works as it would without steadfast. */
   check(port: number): Promise<void>
   end?(): unknown
 }
 
-/** Puts one onto a server. */
+/** Installs a neighbour on a server. */
 export type Moving = (http: Server) => Neighbour | Promise<Neighbour>
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-// They come without types.
+// These packages have no types.
 const require = createRequire(import.meta.url)
 const express: () => RequestListener & {
   get(path: string, handler: Handler): void
@@ -56,7 +56,7 @@ const isAnswered = async (port: number, path: string, expected: string) => {
   if (!answered.startsWith(`200 ${expected}`)) throw new Error(`${path} was answered ${answered}`)
 }
 
-/** Sends a text, and waits for what begins with another one. */
+/** Sends a text, and waits for a message that begins with another one. */
 const isEchoed = (port: number, path: string, sent: string, expected: string) =>
   new Promise<void>((resolve, reject) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
@@ -146,7 +146,7 @@ export const neighbours: Readonly<Record<string, Moving>> = {
       '/chat',
       upgradeWebSocket(() => ({ onMessage: ({ data }, socket) => socket.send(String(data).toUpperCase()) })),
     )
-    // It makes a server of its own, and listens there once: this one hands over to that.
+    // The adaptor creates a server of its own with one listener, which this server uses for its requests.
     const [handle] = createAdaptorServer({ fetch: app.fetch }).listeners('request')
     if (handle) http.on('request', handle as RequestListener)
     injectWebSocket(http)

@@ -6,11 +6,11 @@ import type * as Package from '../../src/everything.ts'
 import type { ClientState, RealtimeOptions } from '../../src/index.ts'
 import type { EnginePage } from './engines.ts'
 
-/** The built file that a script tag loads, with all that there is. */
+/** The built script file with all modes. */
 export const SCRIPT = resolve(import.meta.dirname, '../../dist/steadfast.session.min.js')
 if (!existsSync(SCRIPT)) throw new Error(`MISSING: ${SCRIPT}; run \`npm run build\` first`)
 
-/** What a client in a page has said so far, as plain data. */
+/** The events of a client in a page so far, as plain data. */
 export interface PageClientLog {
   readonly state: ClientState
   readonly data: readonly (string | number[])[]
@@ -25,7 +25,7 @@ export interface PageClientLog {
   readonly closes: readonly { readonly code: number; readonly final: boolean }[]
 }
 
-/** Options as plain data: the page itself makes the protocol of a session. */
+/** Options as plain data: the page itself creates the `session()` protocol. */
 export type PageOptions = Omit<RealtimeOptions, 'protocol'> & { readonly protocol?: 'plain' | 'session' }
 
 /** The globals of a page with a client, for use inside `evaluate`. */
@@ -33,11 +33,11 @@ export interface PageGlobals {
   readonly Steadfast: typeof Package
   client: Package.RealtimeClient
   log: Omit<PageClientLog, 'state'>
-  /** Options that are no plain data, for every client made after. */
+  /** Default options that are not plain data, for every client created afterwards. */
   defaults?: RealtimeOptions
 }
 
-/** Makes a client in the page that writes down what it says. The options must be plain data. */
+/** Creates a client in the page that records its events. The options must be plain data. */
 export async function startInPage(page: Page, url: string, options: PageOptions = {}): Promise<void> {
   await page.evaluate(
     ([url, options]) => {

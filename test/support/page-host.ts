@@ -6,13 +6,13 @@ import { listenOnLoopback } from './loopback.ts'
 export interface PageOptions {
   /** The path of the built file, loaded by a script tag; without it the page is blank. Its source map is served too. */
   readonly script?: string | undefined
-  /** A Content-Security-Policy header; `true`: the strictest one under which a realtime client can work at all. */
+  /** A Content-Security-Policy header; `true`: the strictest one under which a realtime client can work. */
   readonly csp?: string | true | undefined
   /** Whether the policy forbids nothing and only reports what it would forbid. */
   readonly isReportOnly?: boolean
 }
 
-/** Own scripts and connections only: nothing inline, no code from strings, no string where a script URL is expected. */
+/** Same-origin scripts and connections only; no inline scripts, no `eval`, and Trusted Types for script URLs. */
 export const STRICT_CSP = [
   "default-src 'none'",
   "script-src 'self'",
@@ -27,7 +27,7 @@ export function blankPage(scriptUrl?: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>blank</title>${tag}</head><body></body></html>\n`
 }
 
-/** Answers the requests for the page and what belongs to it; returns whether this was one. */
+/** Answers requests for the page and its files; returns whether this was one. */
 export function servePage(
   { script, csp, isReportOnly }: PageOptions,
   request: IncomingMessage,
@@ -50,7 +50,7 @@ export function servePage(
   return true
 }
 
-/** A server of one page and nothing else, so that every realtime server is of another origin than the page. */
+/** A server of one page only, so that every realtime server has another origin than the page. */
 export async function startPageServer(options: PageOptions = {}): Promise<{ readonly origin: string; close(): void }> {
   const server = createServer((request, response) => {
     if (!servePage(options, request, response)) response.writeHead(404).end()

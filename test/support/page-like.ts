@@ -5,8 +5,8 @@ import { nodeHost } from './watched-client.ts'
 const userAgent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36'
 
 /**
- * What a client of a page at this origin sends along: `Origin` always, and `Sec-Fetch-Site` with fetches, as browsers do for
- * https and for this machine. Chromium sends none with a WebSocket. Firewalls mistrust whoever names no browser.
+ * A host that sends the headers of a page at this origin: `Origin` always, and `Sec-Fetch-Site` with fetches, as browsers do
+ * for https and localhost. Chromium sends no `Sec-Fetch-Site` with a WebSocket. Firewalls expect the `User-Agent` of a browser.
  */
 export function pageAt(origin: string): Partial<Host> {
   class PageWebSocket extends WebSocket {

@@ -4,11 +4,11 @@ import type { EnginePage } from './engines.ts'
 interface Process {
   readonly id: number
   readonly parent: number
-  /** Time on a processor, in ticks of the system. */
+  /** CPU time, in ticks of the system. */
   readonly ticks: number
 }
 
-/** The process in which a page runs: of those of browsers that this one has started, the one that is busy while the page is. */
+/** The process of a page: among the renderer processes started by this one, the one that is busy while the page is. */
 export async function processOf(page: EnginePage): Promise<number> {
   const before = new Map(pageProcesses().map(({ id, ticks }) => [id, ticks]))
   await page.evaluate(() => {
@@ -33,12 +33,12 @@ function processOfId(id: number): Process | [] {
   return parent ? { id, parent, ticks: fields[11] ?? 0 } : []
 }
 
-/** As Chromium and Firefox name those processes. */
+/** Whether it is a renderer process of Chromium or Firefox, by its command line. */
 function runsPages(id: number): boolean {
   return /--type=renderer|-isForBrowser|-contentproc/.test(read(`/proc/${id}/cmdline`))
 }
 
-/** Empty where the process has ended. */
+/** The text of a file; empty if the process has ended. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -4,7 +4,7 @@ import type { RealtimeServersOptions } from './realtime-servers.ts'
 import type { TransportName } from './session-rig.ts'
 import { startSockets } from './socket-rig.ts'
 
-/** What the handlers of three servers have seen of each session: the server, and what came to it. */
+/** By session: the server whose handlers received its messages, and the messages. */
 type Seen = Map<string, { readonly home: number; readonly heard: string[] }>
 
 function servers(seen: Seen, openStore: RealtimeServersOptions['openStore']) {
@@ -28,7 +28,7 @@ function servers(seen: Seen, openStore: RealtimeServersOptions['openStore']) {
 /** Pinned sessions on three servers behind a balancer without affinity, over a store. */
 export function pinnedContract(openStore?: RealtimeServersOptions['openStore']): void {
   it.each<TransportName>(['websocket', 'sse', 'long-poll', 'poll'])(
-    '[SP20] over %s all of a session is handled on one of three servers, in order, through cuts',
+    '[SP20] a pinned session over %s is handled by one of three servers, in order, also when connections are cut',
     async (type) => {
       const seen: Seen = new Map()
       await using bench = await servers(seen, openStore)
@@ -51,7 +51,7 @@ export function pinnedContract(openStore?: RealtimeServersOptions['openStore']):
   )
 
   it.each<TransportName>(['websocket', 'sse'])(
-    '[SP20] over %s the socket closes with 1012 when its server dies',
+    '[SP20] a socket over %s closes with 1012 when the server of its pinned session dies',
     async (type) => {
       const seen: Seen = new Map()
       await using bench = await servers(seen, openStore)
@@ -64,7 +64,7 @@ export function pinnedContract(openStore?: RealtimeServersOptions['openStore']):
     },
   )
 
-  it('[SP20] the socket closes with 1012 as soon as its server closes', async () => {
+  it('[SP20] a socket closes with 1012 as soon as the server of its pinned session shuts down', async () => {
     const seen: Seen = new Map()
     await using bench = await servers(seen, openStore)
     const { opened, closed } = bench.socket('sse')

@@ -19,9 +19,9 @@ export interface Proxied extends AsyncDisposable {
 }
 
 export interface ProxiedOptions {
-  /** What a minute of the proxy's configuration lasts. @defaultValue five seconds */
+  /** How long a minute in the proxy's configuration lasts in the test. @defaultValue five seconds */
   readonly minuteMs?: number
-  /** What the server is told, also by the origin that pages know. */
+  /** Options of the server, or a function of the origin of the pages that returns them. */
   readonly server?: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions)
 }
 
@@ -53,7 +53,7 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
   }
 }
 
-/** Resolves when it is open for the first time; proxies may be slow to start working beside each other. */
+/** Resolves when the client opens for the first time; proxies that start in parallel may be slow. */
 export async function opened(page: WatchedClient): Promise<void> {
   await page.nth('open', 1, 20_000)
 }
@@ -67,7 +67,7 @@ export async function echo({ client, data, events }: WatchedClient, texts: reado
   expect(data.slice(from)).toEqual(texts)
 }
 
-/** The topic of this session alone. */
+/** The topic to which only this session is subscribed. */
 async function topicOf({ client, data }: WatchedClient): Promise<string> {
   const before = data.length
   client.send('which session?')
@@ -75,7 +75,7 @@ async function topicOf({ client, data }: WatchedClient): Promise<string> {
   return String(data.at(-1))
 }
 
-/** How long it takes to publish this often, each message after the one before it has arrived. */
+/** Publishes `count` messages, each after the previous one has arrived; resolves with the time that takes, in milliseconds. */
 export async function publishInTurn(bench: Proxied, page: WatchedClient, count: number): Promise<number> {
   const topic = await topicOf(page)
   const began = performance.now()

@@ -10,7 +10,7 @@ import { freePort } from './loopback.ts'
 
 export type ProxyName = 'nginx' | 'haproxy' | 'apache' | 'varnish' | 'caddy'
 
-/** The real proxy as a process of its own on a free port of 127.0.0.1. Everything it writes is in a folder that goes with it. */
+/** A real proxy as a process of its own on a free port of 127.0.0.1. It writes into a temporary folder only. */
 export interface RunningProxy extends AsyncDisposable {
   readonly origin: string
   /** What it has printed or logged. */
@@ -20,7 +20,7 @@ export interface RunningProxy extends AsyncDisposable {
 interface Place {
   readonly folder: string
   readonly port: number
-  /** The configuration, which listens on `port` already. */
+  /** The configuration, changed to listen on `port`. */
   readonly lines: string
   readonly parameters: readonly string[]
 }
@@ -31,12 +31,12 @@ interface Software {
   readonly command: string
   /** Makes a configuration that listens on port 80 listen on another port of 127.0.0.1. */
   listenOn(lines: string, port: number): string
-  /** The file of the configuration, with what surrounds the lines in a real one. */
+  /** The complete configuration file around the lines. */
   file(place: Place): string
   parameters(file: string, place: Place): readonly string[]
 }
 
-/** Debian loads these for whoever installs Apache, or names them in what its documentation says about proxies. */
+/** Modules that Debian's Apache loads by default, or that its documentation names for proxies. */
 const apacheModules = [
   'mpm_event',
   'authz_core',
@@ -107,7 +107,7 @@ export function isProxyInstalled(name: ProxyName): boolean {
   return hasCommand(software[name].command)
 }
 
-/** The line that installs it on Debian and Ubuntu. */
+/** The command that installs the proxy on Debian and Ubuntu. */
 export function installProxy(name: ProxyName): string {
   return `apt-get install ${software[name].package}`
 }
@@ -115,11 +115,11 @@ export function installProxy(name: ProxyName): string {
 export interface ProxyStart {
   /** @defaultValue a free one */
   readonly port?: number
-  /** More for the command line. */
+  /** Additional command-line parameters. */
   readonly parameters?: readonly string[]
 }
 
-/** The real proxy with these lines, which listen on port 80. */
+/** Starts the real proxy with these lines, which name port 80. */
 export async function startProxy(name: ProxyName, lines: string, start: ProxyStart = {}): Promise<RunningProxy> {
   if (!isProxyInstalled(name)) throw new Error(`MISSING: ${name}: ${installProxy(name)}`)
   const { command, listenOn, ...kind } = software[name]

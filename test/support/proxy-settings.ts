@@ -12,29 +12,29 @@ export function deploymentSnippet(name: string): Snippet {
   return found
 }
 
-/** How much shorter the tests wait than the world: a minute is five seconds. */
+/** By what factor tests shorten timeouts: a minute becomes five seconds. */
 const timesShorter = 12
 
-/** What docs/DEPLOYMENT.md says in seconds, in the tests' milliseconds. */
+/** A duration of docs/DEPLOYMENT.md, in milliseconds, shortened for the tests. */
 export function shortened(ms: number): number {
   return Math.round(ms / timesShorter)
 }
 
-/** A configuration in front of the server on this port, its timeouts of a minute shortened to this. */
+/** A configuration for the backend on this port, with timeouts of a minute shortened to `minuteMs`. */
 export function aimed(lines: string, backendPort: number, minuteMs = shortened(60_000)): string {
-  const seconds = /(Timeout |timeout=|ttl=)60\b/g // `timeout=` of Apache takes whole seconds.
+  const seconds = /(Timeout |timeout=|ttl=)60\b/g // Apache's `timeout=` takes whole seconds.
   return lines
     .replaceAll('8080', String(backendPort))
     .replaceAll(/\b60s\b/g, `${minuteMs}ms`)
     .replaceAll(seconds, `$1${Math.ceil(minuteMs / 1000)}`)
 }
 
-/** What docs/DEPLOYMENT.md recommends, with one of its timeouts for each minute. */
+/** The configuration that docs/DEPLOYMENT.md recommends. */
 export function recommended(name: ProxyName): string {
   return deploymentSnippet(name).code
 }
 
-/** The shortest configuration that proxies, with what Debian configures or the software assumes. */
+/** The shortest configurations that work as a proxy, with the defaults of Debian or of the software. */
 export const defaults: Readonly<Record<ProxyName, string>> = {
   nginx: `server {
     listen 80;
@@ -52,7 +52,7 @@ export const defaults: Readonly<Record<ProxyName, string>> = {
     bind :80
     server one 127.0.0.1:8080
 `,
-  // Debian's is 300 s.
+  // Debian's default is 300 s.
   apache: `Timeout 60
     <VirtualHost *:80>
       ProxyPass / http://127.0.0.1:8080/

@@ -1,6 +1,6 @@
 import type { Host } from '../../src/api/host.ts'
 
-/** Which of the four questions it is. */
+/** Which of the four follow-up questions it is. */
 type Kind = 'readable' | 'opaque' | 'redirect' | 'page'
 
 /** One follow-up question, which the test answers. */
@@ -8,13 +8,13 @@ export class Question {
   readonly url: URL
   readonly init: RequestInit
   readonly answered: Promise<Response>
-  /** Whether the reader of its answer has told that no more is wanted. */
+  /** Whether the reader of its answer has cancelled it. */
   isCancelled = false
   isSettled = false
   #resolve: (response: Response) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
-  /** @param isDeaf whether it does not hear of an abort, as in Node now and then */
+  /** @param isDeaf whether an abort has no effect, as happens in Node now and then */
   constructor(url: string, init: RequestInit, isDeaf: boolean) {
     this.url = new URL(url)
     this.init = init
@@ -35,7 +35,7 @@ export class Question {
     return !!this.init.signal?.aborted
   }
 
-  /** The head of an answer comes, and its body as a whole; one that is `null` never comes to its end. */
+  /** Answers with a head and the whole body; a body that is `null` never ends. */
   answer(status = 200, contentType = 'text/plain', body: string | null = ''): void {
     const stream = new ReadableStream<Uint8Array>({
       start(controller) {
@@ -54,7 +54,7 @@ export class Question {
     this.answer(status, 'application/json', JSON.stringify(answer))
   }
 
-  /** What `redirect: 'manual'` makes of a redirection. */
+  /** Answers with a redirect, as `redirect: 'manual'` shows it. */
   redirect(): void {
     this.#settle(Object.defineProperty(new Response(null), 'type', { value: 'opaqueredirect' }))
   }
@@ -70,11 +70,11 @@ export class Question {
   }
 }
 
-/** A `fetch` that asks the test. */
+/** A `fetch` whose answers the test gives. */
 export class Questions {
   readonly all: Question[] = []
   isDeaf = false
-  /** What is done with each at once. */
+  /** Called with each question at once. */
   reply: (question: Question) => void = () => {}
 
   readonly fetch: NonNullable<Host['fetch']> = (url, init) => {
@@ -84,29 +84,29 @@ export class Questions {
     return question.answered
   }
 
-  /** The last of that kind. */
+  /** The last question of this kind. */
   of(kind: Kind): Question {
     const question = this.all.findLast((each) => each.kind === kind)
     if (!question) throw new Error(`Nobody asked for what is ${kind}.`)
     return question
   }
 
-  /** How many rounds there were. */
+  /** How many rounds of questions there were. */
   get rounds(): number {
     return this.all.filter(({ kind }) => kind === 'opaque').length
   }
 
-  /** What waits for an answer. */
+  /** The questions that are neither answered nor aborted. */
   get open(): readonly Question[] {
     return this.all.filter(({ isSettled, isAborted }) => !isSettled && !isAborted)
   }
 
-  /** All that is open fails: nothing can be reached. */
+  /** All open questions fail: nothing can be reached. */
   failAll(): void {
     for (const question of this.open) question.fail()
   }
 
-  /** All that is open is answered like that. */
+  /** Answers all open questions alike. */
   answerAll(status = 200, contentType = 'text/plain', body = ''): void {
     for (const question of this.open) question.answer(status, contentType, body)
   }

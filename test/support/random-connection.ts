@@ -26,12 +26,12 @@ const reports: readonly Report[] = [
   { kind: 'unprepared', detail: 'no', isMistake: false },
 ]
 
-/** One client's pure core under a random walk: every step is checked against what must never happen. */
+/** A client's pure state machine under random inputs, whose invariants are checked after every step. */
 export class RandomConnection {
   readonly #random: () => number
   readonly #policy: Policy
   readonly #live = new Set<number>()
-  /** Transports dialled since this round began, to see that no round dials one twice. */
+  /** Transports dialled in this round: a round must not dial one twice. */
   #dialled: number[] = []
   #isOpen = false
   now = 1_000_000
@@ -66,7 +66,7 @@ export class RandomConnection {
     this.state = initialState(rankingOf(ranks.length, null), true, false, null, this.now)
   }
 
-  /** Applies one random input; throws when something happened that must not. */
+  /** Applies one random input; throws if an invariant is broken. */
   step(): void {
     this.apply(this.#input())
   }
@@ -78,7 +78,7 @@ export class RandomConnection {
     this.state = after
     if (input.type === 'connect' || input.type === 'page' || after.isRefreshed !== before.isRefreshed) this.#dialled = []
     if (after.status !== 'connecting' || before.status !== 'connecting') this.#dialled = []
-    // After a sleep the round begins anew.
+    // After a sleep of the computer the round starts over.
     if (input.type === 'deadline' && this.now - this.#lastDeadline > 30_000) this.#dialled = []
     this.#checkCommands(before, after, input)
     this.#checkAnnouncements(before, after)
@@ -126,7 +126,7 @@ export class RandomConnection {
     must(this.#isOpen === (after.status === 'open'), 'open and close do not tell the truth')
   }
 
-  /** What is learned of a failure ends what is tried, or nothing at all. */
+  /** A refined diagnosis stops a client that is connecting or waiting, or changes nothing. */
   #checkRefined(before: State, after: State, { verdict, hint }: Diagnosis): void {
     const isTrying = before.status === 'waiting' || before.status === 'offline' || before.status === 'connecting'
     if (!isTrying || verdict !== 'stop') {
@@ -165,7 +165,7 @@ export class RandomConnection {
     must(after.diagnosis?.verdict === 'stop' || isGivenUp, 'a client ended that nobody stopped')
   }
 
-  /** A deadline that is due again at once, for ever, would be a busy loop. */
+  /** A deadline that is always due again at once would be a busy loop. */
   #checkProgress(input: Input): void {
     for (let turn = 0; deadlineOf(this.state, this.#policy) <= this.now; turn += 1) {
       must(turn < 12, 'a deadline is due again and again')
@@ -191,7 +191,7 @@ export class RandomConnection {
     if (dice < 0.002) return { type: 'close', code: 1000, reason: '' }
     if (dice < 0.004) return { type: 'connect' }
     if (dice < 0.01) return { type: 'ack-overdue' }
-    // What is found out later comes at any time, and says anything.
+    // A refined diagnosis may come at any time, with any cause.
     if (dice < 0.02) return { type: 'refined', diagnosis: this.#failure(this.#index(this.#policy.ranked.length)) }
     if (dice < 0.05) return this.#signal()
     const attempt = attempts[this.#index(attempts.length)]
@@ -245,7 +245,7 @@ export class RandomConnection {
   }
 }
 
-/** But for its new failures, which are those of one transition alone. */
+/** Whether two states are equal, except for `newFailures`, which belong to one transition only. */
 function isSame(before: State, after: State): boolean {
   return JSON.stringify({ ...before, newFailures: [] }) === JSON.stringify({ ...after, newFailures: [] })
 }

@@ -6,12 +6,12 @@ import { type HelloOptions, helloOf, newsOf } from './server-bench.ts'
 
 const patienceMs = 5000
 
-/** A session id as a client makes one. */
+/** A session id like those of clients. */
 export function randomSession(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
 }
 
-/** Waits until something is so. */
+/** Waits until a condition holds. */
 export async function until(isSo: () => boolean, what = 'it never became so'): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (!isSo()) {
@@ -20,7 +20,7 @@ export async function until(isSo: () => boolean, what = 'it never became so'): P
   }
 }
 
-/** What came over one carrier, in the protocol's own words. */
+/** The frames received over one carrier. */
 abstract class RawCarrier {
   readonly frames: (string | Uint8Array)[] = []
   close: CloseFrame | null = null
@@ -37,7 +37,7 @@ abstract class RawCarrier {
     return newsOf(this.frames)
   }
 
-  /** The messages alone. */
+  /** Only the messages of `news`. */
   get messages(): string[] {
     return this.news.filter((each) => /^\d/.test(each))
   }
@@ -67,7 +67,7 @@ export interface RawOptions {
   readonly query?: string
 }
 
-/** A WebSocket that speaks by hand. */
+/** A WebSocket whose frames the test writes. */
 export class RawSocket extends RawCarrier {
   readonly socket: WebSocket
   constructor(url: string, hello: HelloOptions | string, { headers = {}, protocols, query = '' }: RawOptions = {}) {
@@ -106,7 +106,7 @@ export function bodyOf(hello: HelloOptions | string, lines: readonly string[] = 
   return [typeof hello === 'string' ? hello : JSON.stringify(helloOf(hello)), ...lines].join('\n')
 }
 
-/** One POST, as a client sends it. */
+/** One POST, as a client would send it. */
 export function rawPost(
   url: string,
   hello: HelloOptions | string,
@@ -117,16 +117,16 @@ export function rawPost(
   return fetch(url + query, { method: 'POST', headers: { 'Content-Type': 'text/plain;charset=utf-8', ...headers }, body })
 }
 
-/** Messages by POST; returns what is said about them. */
+/** Sends messages by POST; resolves with the JSON answer. */
 export async function rawSend(url: string, hello: HelloOptions, ...lines: readonly string[]): Promise<Record<string, unknown>> {
   const response = await rawPost(url, { send: true, ...hello }, lines)
   return { status: response.status, ...(await response.json()) }
 }
 
-/** An event stream, or one answer with `wait`. */
+/** An event stream, or with `wait` a single answer. */
 export class RawStream extends RawCarrier {
   readonly #abort = new AbortController()
-  /** The bytes as they came, as text. */
+  /** The received bytes as text. */
   text = ''
   response: Response | null = null
 
@@ -172,7 +172,7 @@ export class RawStream extends RawCarrier {
   }
 }
 
-/** Opened at once. */
+/** Opens a WebSocket, and resolves when the session is attached. */
 export async function rawOpen(url: string, hello: HelloOptions, options?: RawOptions): Promise<RawSocket> {
   const raw = new RawSocket(url, hello, options)
   await once(raw.socket, 'message')

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { type HelloOptions, helloOf } from './server-bench.ts'
 
-/** How a connection ended, as seen from here: in order, by a reset, or by us. */
+/** How a connection ended, as seen from this side: by FIN, or by a reset or its destruction. */
 export type End = 'fin' | 'reset'
 
 export interface HttpAnswer {
@@ -10,7 +10,7 @@ export interface HttpAnswer {
   readonly body: string
 }
 
-/** A connection on which anything may be written. */
+/** A TCP connection on which a test writes any bytes. */
 export class RawTcp implements Disposable {
   readonly socket: Socket
   readonly #chunks: Buffer[] = []
@@ -37,7 +37,7 @@ export class RawTcp implements Disposable {
     })
   }
 
-  /** `isHalfOpen`: it is left open on this side when the server has ended it. */
+  /** `isHalfOpen`: this side stays open when the server has ended its own. */
   static open(port: number, { isHalfOpen = false, localAddress = '127.0.0.1' } = {}): Promise<RawTcp> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: isHalfOpen, noDelay: true })
@@ -58,12 +58,12 @@ export class RawTcp implements Disposable {
     return Buffer.concat(this.#chunks)
   }
 
-  /** The answers that have come so far, whole or not. */
+  /** The answers received so far, complete or not. */
   get answers(): readonly HttpAnswer[] {
     return readAnswers(this.received)
   }
 
-  /** Resolves when it has been handed to the system, or the connection is over. */
+  /** Resolves when the bytes have been passed to the operating system, or the connection has ended. */
   async write(bytes: string | Uint8Array): Promise<void> {
     if (this.socket.destroyed || !this.socket.writable) return
     await Promise.race([new Promise<void>((resolve) => this.socket.write(bytes, () => resolve())), this.#closed])
@@ -75,7 +75,7 @@ export class RawTcp implements Disposable {
     this.#length = 0
   }
 
-  /** Reads no more, so that what the server writes has to wait there. */
+  /** Stops reading, so that the server's writes back up there. */
   pause(): void {
     this.socket.pause()
   }
@@ -84,7 +84,7 @@ export class RawTcp implements Disposable {
     this.socket.resume()
   }
 
-  /** In order: nothing more is written. */
+  /** Sends FIN. */
   finish(): void {
     this.socket.end()
   }
@@ -103,13 +103,13 @@ export class RawTcp implements Disposable {
     }
   }
 
-  /** Waits until there are so many answers, or the connection is over; returns what there is. */
+  /** Waits until there are `count` answers or the connection has ended; returns the answers. */
   async answered(count: number, limitMs = 10_000): Promise<readonly HttpAnswer[]> {
     await this.saw(() => this.answers.length >= count, limitMs)
     return this.answers
   }
 
-  /** Waits until what has been received is as wanted, or the connection is over; tells whether it is. */
+  /** Waits until the received bytes satisfy `isSo` or the connection has ended; returns whether they do. */
   async saw(isSo: (received: Buffer) => boolean, limitMs = 10_000): Promise<boolean> {
     const deadline = performance.now() + limitMs
     for (let length = -1; !this.#end && performance.now() < deadline; await limited(5).promise) {
@@ -133,7 +133,7 @@ function limited(limitMs: number): { readonly promise: Promise<null>; cancel(): 
   return { promise, cancel: () => clearTimeout(timer) }
 }
 
-/** One request after the other; the last may be without its end. */
+/** Parses the answers in these bytes; the last one may be incomplete. */
 function readAnswers(bytes: Buffer): readonly HttpAnswer[] {
   const answers: HttpAnswer[] = []
   let rest = bytes.toString('latin1')
@@ -158,7 +158,7 @@ function readAnswers(bytes: Buffer): readonly HttpAnswer[] {
 
 type Headers = Readonly<Record<string, string>>
 
-/** A request as bytes; the length of its body is told, unless a header tells something else of it. */
+/** A request as text, with `Content-Length` unless the headers describe the body themselves. */
 export function requestText(method: string, target: string, headers: Headers = {}, body = ''): string {
   const names = Object.keys(headers).map((name) => name.toLowerCase())
   const isTold = names.includes('content-length') || names.includes('transfer-encoding')
@@ -172,14 +172,14 @@ export function requestText(method: string, target: string, headers: Headers = {
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`
 }
 
-/** A POST of a hello and lines. */
+/** A POST whose body is a hello and lines. */
 export function postText(hello: HelloOptions | string, lines: readonly string[] = [], headers: Headers = {}): string {
   const first = typeof hello === 'string' ? hello : JSON.stringify(helloOf(hello))
   const told = { 'Content-Type': 'text/plain;charset=utf-8', ...headers }
   return requestText('POST', '/realtime', told, [first, ...lines].join('\n'))
 }
 
-/** An upgrade with a hello, or without the subprotocol. */
+/** An upgrade with a hello in its subprotocols, or without subprotocols. */
 export function upgradeText(hello: HelloOptions | string | null, headers: Headers = {}, target = '/realtime'): string {
   const text = typeof hello === 'string' ? hello : JSON.stringify(helloOf(hello ?? {}))
   const offered = `steadfast.v1, s.${Buffer.from(text).toString('base64url')}`
@@ -196,7 +196,7 @@ export interface FrameOptions {
   /** The three reserved bits, 0 to 7. */
   readonly reserved?: number
   readonly isMasked?: boolean
-  /** What it says of its length, if not the truth. */
+  /** A false length in its header. */
   readonly claimedLength?: number
 }
 
@@ -204,12 +204,12 @@ const longFrame = 4096
 
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
-/** A WebSocket frame as a client makes it, or not quite. */
+/** A WebSocket frame of a client, valid or not. */
 export function webSocketFrame(opcode: number, payload: string | Uint8Array = '', options: FrameOptions = {}): Buffer {
   const { isFinal = true, reserved = 0, isMasked = true } = options
   const bytes = Buffer.from(payload)
   const length = options.claimedLength ?? bytes.length
-  // What is long is masked by zeros, which leaves it as it is.
+  // A long payload is masked by zeros, which leaves it unchanged.
   const mask = Buffer.from(bytes.length > longFrame ? [0, 0, 0, 0] : [1, 2, 3, 4])
   const first = (isFinal ? 0x80 : 0) | (reserved << 4) | (opcode & 0xf)
   const masked = isMasked && bytes.length <= longFrame ? bytes.map((byte, index) => byte ^ (mask[index % 4] ?? 0)) : bytes

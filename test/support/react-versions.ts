@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-/** A version of React, with what renders it, and the hooks and the client as they are bundled with it. */
+/** A version of React with its renderer, and the hooks and the client bundled with it. */
 export interface ReactKit {
   readonly React: typeof import('react')
   readonly act: typeof import('react').act
@@ -16,7 +16,7 @@ export interface ReactKit {
 
 export type ReactVersion = '18' | '19'
 
-/** What makes a bundle use that version of React: two of them cannot be installed under one name. */
+/** The aliases by which a bundle uses this version of React, since two versions need different package names. */
 export function aliasesOf(version: ReactVersion): Record<string, string> {
   return version === '18' ? { react: 'react-18', 'react-dom': 'react-dom-18' } : {}
 }

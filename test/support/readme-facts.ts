@@ -3,7 +3,7 @@ import ts from 'typescript'
 
 export interface Member {
   readonly name: string
-  /** What its `@defaultValue` says, in one line; `''` where there is none. */
+  /** The text of its `@defaultValue`, in one line; `''` without one. */
   readonly defaultValue: string
 }
 
@@ -18,7 +18,7 @@ export function membersOf(path: string, typeName: string): readonly Member[] {
   const members: Member[] = []
   const visit = (node: ts.Node): void => {
     if ((ts.isPropertySignature(node) || ts.isMethodSignature(node)) && ts.isIdentifier(node.name)) {
-      // Everything since the member before: a comment behind that one on its line is this one's as well.
+      // All text since the previous member, with a trailing comment of that one.
       const comment = source.text.slice(node.pos, node.getStart(source))
       const value = /@defaultValue ([\s\S]*?)\s*(?:\*\/|\n\s*\* @)/.exec(comment)?.[1] ?? ''
       members.push({ name: node.name.text, defaultValue: value.replace(/\s+\*?\s*/g, ' ') })
@@ -46,7 +46,7 @@ export function membersOfClass(path: string, className: string): readonly string
   return declaration.members.flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []))
 }
 
-/** The top-level members alone: of `EventDetails` the events, not what they carry. */
+/** The top-level members of an interface with the names in their types: of `EventDetails` the events with their fields. */
 export function carriedBy(path: string, interfaceName: string): ReadonlyMap<string, readonly string[]> {
   const source = parse(path)
   const declaration = source.statements.filter(ts.isInterfaceDeclaration).find(({ name }) => name.text === interfaceName)
@@ -58,13 +58,13 @@ export function carriedBy(path: string, interfaceName: string): ReadonlyMap<stri
   return new Map(members.map(({ name, type }) => [name.getText(source), namesIn(type)]))
 }
 
-/** The members of an interface that a file imports from one beside it. */
+/** The members of an interface that a file imports from a file beside it. */
 function membersOfImported(path: string, name: string): string[] {
   const [, from = ''] = new RegExp(`import type \\{[^}]*\\b${name}\\b[^}]*\\} from '\\./(.*?)'`).exec(parse(path).text) ?? []
   return membersOf(path.replace(/[^/]*$/, from), name).map((member) => member.name)
 }
 
-/** What each variant of a discriminated union carries, by the literals of its `status`. */
+/** The fields of each variant of a discriminated union, by the literals of its `status`. */
 export function variantsOf(path: string, typeName: string): ReadonlyMap<string, readonly string[]> {
   const source = parse(path)
   const alias = source.statements.filter(ts.isTypeAliasDeclaration).find(({ name }) => name.text === typeName)

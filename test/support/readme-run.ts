@@ -3,13 +3,13 @@ import vm from 'node:vm'
 import ts from 'typescript'
 import type { Snippet } from './readme.ts'
 
-// Vite takes `new URL(…, import.meta.url)` for an asset in tests that have a page.
+// Written apart: in tests with a DOM, Vite takes `new URL(…, import.meta.url)` for an asset.
 const here = import.meta.url
 const root = fileURLToPath(new URL('../..', here))
 
 /**
- * Runs a snippet as the module that it is; resolves with what it exports. `modules` is what its imports give it, by name, and
- * `scope` what it uses without importing it.
+ * Runs a snippet as a module; resolves with its exports. `modules` are its imports, by module name, and `scope` the variables
+ * that it uses without importing them.
  */
 export async function runSnippet(
   { name, language, code }: Snippet,
@@ -34,8 +34,8 @@ export async function runSnippet(
 }
 
 /**
- * What the compiler has against the snippets, under the rules of the project, with the sources in place of the package.
- * `ambient` declares what they use without importing it, and modules that are not installed.
+ * The errors of the compiler in the snippets, with the settings of the project and its sources in place of the package.
+ * `ambient` declares variables that they use without importing them, and modules that are not installed.
  */
 export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): string[] {
   const { config } = ts.readConfigFile(`${root}test/tsconfig.json`, ts.sys.readFile)
@@ -69,7 +69,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     const text = files.get(path)
     return text === undefined ? getSourceFile(path, language, ...rest) : ts.createSourceFile(path, text, language)
   }
-  // A snippet shows how something is made, and leaves it to the reader to use it.
+  // A snippet may create something without using it.
   const program = ts.createProgram([...files.keys()], { ...options, paths, noUnusedLocals: false }, host)
   return ts
     .getPreEmitDiagnostics(program)

@@ -5,15 +5,15 @@ import { WebSocketServer } from 'ws'
 import type { Snippet } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
 
-/** The server that docs/reference/any-server.md shows, on a free port, and what a network can do to it. */
+/** The server of docs/reference/any-server.md, on a free port, with simulated network faults. */
 export interface ReadmeServer {
   readonly port: number
   readonly origin: string
   readonly url: string
   publish(text: string): Promise<void>
-  /** Destroys every connection; the server goes on. */
+  /** Destroys every connection; the server keeps running. */
   cut(): void
-  /** Answers no upgrade but by 404, as a server without WebSocket does; `false` ends that. */
+  /** Whether upgrades are answered with 404, as by a server without WebSocket. */
   refuseUpgrades(isRefusing: boolean): void
   close(): void
 }
@@ -49,7 +49,7 @@ export async function startReadmeServer(snippet: Snippet): Promise<ReadmeServer>
     origin,
     url,
     async publish(text) {
-      // On a connection of its own: those that fetch keeps may have been cut just now.
+      // On a connection of its own: kept-alive connections of fetch may have just been cut.
       const request = http.request(url, { method: 'POST', agent: false }).end(text)
       const [{ statusCode }] = await once(request, 'response')
       if (statusCode !== 204) throw new Error(`the documentation's server answered ${statusCode} to a POST`)

@@ -13,21 +13,21 @@ interface Listening {
   listen(...parameters: unknown[]): Server
 }
 
-// They come without types, and the snippets that use them are read by nobody's compiler.
+// These packages have no types, and the snippets that use them are not compiled.
 const require = createRequire(import.meta.url)
 const express = require('express') as () => Listening
 
-/** What a snippet of the section on sessions has started: HTTP servers on free ports of this machine, and what is on them. */
+/** The HTTP servers that a snippet of the section on sessions has started, on free ports, with their `RealtimeServer`s. */
 export interface SessionServers extends AsyncDisposable {
-  /** What the snippet exports. */
+  /** The exports of the snippet. */
   readonly exported: Readonly<Record<string, unknown>>
   readonly origins: readonly string[]
   readonly realtimes: readonly RealtimeServer[]
-  /** What handlers threw. */
+  /** Errors thrown by handlers. */
   readonly errors: readonly unknown[]
-  /** Destroys every connection; the servers go on. */
+  /** Destroys every connection; the servers keep running. */
   cut(): void
-  /** Ends one of them as a process ends that is killed. */
+  /** Ends one of them as if its process had been killed. */
   kill(index: number): void
 }
 
@@ -58,7 +58,7 @@ export async function startSessionServers(
       realtimes.push(this)
     }
   }
-  // Whatever port and address the snippet names.
+  // Replaces the port and address of the snippet.
   const here = { host: '127.0.0.1', port: 0 }
   const modules = {
     'node:http': {

@@ -7,9 +7,9 @@ import { runSnippet } from './readme-run.ts'
 
 /** The snippets of docs/guide/testing.md that are tests for Vitest; `test/dom/testing-guide.test.ts` runs them in a page. */
 export const vitestSnippets = ['testing-vitest', 'testing-timers', 'testing-session', 'testing-calls', 'testing-react'] as const
-/** The one for Jest, which `test/package/jest.test.ts` runs with that. */
+/** The snippet for Jest, which `test/package/jest.test.ts` runs in Jest. */
 export const jestSnippet = 'testing-jest'
-/** What they test; Jest tests the first. */
+/** The snippets under test; the Jest snippet tests the first of them. */
 export const testedSnippet = 'prices'
 export const testedRoom = 'room'
 
@@ -18,7 +18,7 @@ interface Collected {
   readonly run: () => Promise<void>
 }
 
-/** The tests of a snippet, each with what the snippet has before and after it. */
+/** The tests of a snippet, each with the snippet's `beforeEach` and `afterEach`. */
 export async function testsOf(name: (typeof vitestSnippets)[number]): Promise<readonly Collected[]> {
   const tests: Collected[] = []
   const before: (() => unknown)[] = []

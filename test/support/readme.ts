@@ -7,18 +7,18 @@ export interface Snippet {
   readonly code: string
 }
 
-/** Not written where it is used: Vite takes `new URL(…, import.meta.url)` for an asset in tests that have a page. */
+/** Written apart: in tests with a DOM, Vite takes `new URL(…, import.meta.url)` for an asset. */
 const here = import.meta.url
 
-/** Each page that has snippets and tables with tests of their own, by its path: README.md, the guides and the reference. */
+/** The text of each page whose snippets and tables are tested, by path: README.md, the guides and the reference. */
 export const pages: ReadonlyMap<string, string> = new Map(
   ['README.md', ...pagesIn('docs/guide'), ...pagesIn('docs/reference')].map((path) => [path, read(path)]),
 )
 
-/** All of them as one: a name of a snippet and a first header of a table are used once in all pages. */
+/** All pages as one text: names of snippets and first headers of tables are unique over all pages. */
 export const documentation = [...pages.values()].join('\n\n')
 
-/** The snippet with this name, on whichever page it is. */
+/** The snippet with this name, on any page. */
 export function snippetNamed(name: string): Snippet {
   const found = snippetsOf(documentation).get(name)
   if (!found) throw new Error(`no page has a snippet ${name}`)
@@ -35,7 +35,7 @@ function read(path: string): string {
   return readFileSync(new URL(`../../${path}`, here), 'utf8')
 }
 
-/** All fenced blocks. Throws for one that has no name, or the name of another. */
+/** All fenced blocks. Throws for a block without a name, and for a name that is used twice. */
 export function snippetsOf(markdown: string): ReadonlyMap<string, Snippet> {
   const snippets = new Map<string, Snippet>()
   for (const [, info = '', code = ''] of markdown.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)) {
@@ -47,7 +47,7 @@ export function snippetsOf(markdown: string): ReadonlyMap<string, Snippet> {
   return snippets
 }
 
-/** The rows of the one table whose first header is this, as cells by header; all without their code marks. */
+/** The rows of the one table with this first header, as cells by header; all without backticks. */
 export function tableOf(markdown: string, firstHeader: string): readonly Readonly<Record<string, string>>[] {
   const blocks = markdown.split(/\n{2,}/).filter((block) => block.startsWith('|'))
   const tables = blocks.map((block) => block.trim().split('\n').map(cellsOf)).filter(([headers]) => headers?.[0] === firstHeader)

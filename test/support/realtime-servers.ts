@@ -14,7 +14,7 @@ export interface RealtimeServersOptions {
   readonly count?: number
   readonly options?: RealtimeServerOptions | ((index: number) => RealtimeServerOptions)
   readonly store?: MemoryLimits
-  /** A store of another kind, as each of the servers sees it, closed with them. @defaultValue one `memoryStore` */
+  /** Opens another store for each of the servers, closed with them. @defaultValue one `memoryStore` */
   readonly openStore?: (limits: MemoryLimits) => {
     readonly topics: TopicLog
     readonly sessions: SessionStore
@@ -24,12 +24,12 @@ export interface RealtimeServersOptions {
   readonly page?: PageOptions
 }
 
-/** Real servers over one store, each a process as far as the others can tell. */
+/** Real servers over one store, which act like separate processes. */
 export class RealtimeServers implements AsyncDisposable {
   readonly store: MemoryStore
   readonly servers: readonly RealtimeServer[]
   readonly urls: readonly string[]
-  /** What handlers threw, and whatever else was reported. */
+  /** Errors thrown by handlers, and all others that were reported. */
   readonly errors: readonly unknown[]
   readonly #https: readonly Server[]
   readonly #sockets: readonly Set<Socket>[]
@@ -109,21 +109,21 @@ export class RealtimeServers implements AsyncDisposable {
     return server
   }
 
-  /** The process is gone: its sockets are reset, and nothing that it had begun goes on. */
+  /** Simulates a killed process: its sockets are reset, and nothing that it had begun continues. */
   kill(index: number): void {
     this.#dead.add(index)
     for (const socket of this.#sockets[index] ?? []) socket.resetAndDestroy()
     this.#https[index]?.close()
   }
 
-  /** The process ends in order: it sends its clients away, then it listens no more. */
+  /** Simulates a graceful shutdown that ends the remaining sockets with FIN. */
   async leave(index: number, drainMs: number): Promise<void> {
     await this.server(index).close({ drainMs })
     this.#https[index]?.close()
     for (const socket of this.#sockets[index] ?? []) socket.end()
   }
 
-  /** The process ends in order. */
+  /** Simulates a graceful shutdown that destroys the remaining sockets. */
   async stop(index: number, drainMs: number): Promise<void> {
     await this.server(index).close({ drainMs })
     this.#https[index]?.close()
@@ -138,7 +138,7 @@ export class RealtimeServers implements AsyncDisposable {
   }
 }
 
-/** In a dead process no handler begins any more. */
+/** Handlers that do not start any more once the simulated process is dead. */
 function mortalHandlers({ onSession, onMessage, onEnd, onRequest }: Handlers, isDead: () => boolean): Handlers {
   const never = new Promise(() => {})
   return {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** The named functions of `src` that are being called, the outermost first, as `src/client/client.ts RealtimeClient.send`. */
+/** The named functions of `src` on the call stack, outermost first, as `src/client/client.ts RealtimeClient.send`. */
 export function recordedPath(): string[] {
   const { stackTraceLimit, prepareStackTrace } = Error
   const holder: { stack?: unknown } = {}
@@ -11,7 +11,7 @@ export function recordedPath(): string[] {
   Error.prepareStackTrace = (_, sites) => sites.map(functionOf)
   try {
     Error.captureStackTrace(holder, recordedPath)
-    // Read while it is prepared as above.
+    // The stack is formatted when it is read, so read it before the settings are restored.
     const functions = holder.stack as (string | null)[]
     return functions.filter((each) => each !== null).reverse()
   } finally {

@@ -5,26 +5,26 @@ import { until } from './until.ts'
 export interface ClusterOptions {
   /** How many of the masters have a replica. */
   readonly replicas?: number
-  /** Settings of all servers, as on the command line. */
+  /** Settings of all servers, as command-line parameters. */
   readonly settings?: readonly string[]
 }
 
 /** Three masters, each with a third of the slots. */
 export interface RedisClusterServers extends AsyncDisposable {
-  /** The masters of now. */
+  /** The current masters. */
   masters(): readonly RedisServer[]
-  /** Of all servers. */
+  /** The ports of all servers. */
   readonly ports: readonly number[]
-  /** Of one of them, which tells where the others are. */
+  /** The port of one server, from which a client discovers the others. */
   readonly port: number
-  /** A master's replica loses its link to it for so long, and takes over from it: the master is killed, and comes back as a replica. */
+  /** A replica loses the link to its master for `lacksMs`, then replaces it: the master is killed and returns as a replica. */
   readonly failOver: (master: number, lacksMs: number) => Promise<void>
 }
 
 const slots = 16_384
 
 export async function startRedisCluster({ replicas = 0, settings = [] }: ClusterOptions = {}): Promise<RedisClusterServers> {
-  // Replicas take over when a test says so, and not by themselves.
+  // Replicas take over only when a test says so.
   const ofCluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-replica-no-failover', 'yes']
   const start = () => startRedis([...ofCluster, ...settings])
   const masters = await Promise.all([1, 2, 3].map(start))
@@ -49,7 +49,7 @@ export async function startRedisCluster({ replicas = 0, settings = [] }: Cluster
       const [master, spare] = [masters[index], spares[index]]
       if (!master || !spare) throw new Error(`The master ${index} has no replica.`)
       await until(() => isUpToDate(spare), 'The replica did not come up.')
-      // With a password that the master does not have it cannot follow any more.
+      // With a password that the master does not know, the replica can no longer follow it.
       await spare.command('CONFIG', 'SET', 'masterauth', 'none')
       await spare.command('CLIENT', 'KILL', 'TYPE', 'master')
       await sleep(lacksMs)

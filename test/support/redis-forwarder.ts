@@ -1,11 +1,11 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A TCP forwarder whose target changes, as an address does that is moved to another server. */
+/** A TCP forwarder whose target can change, like an address that is moved to another server. */
 export interface Forwarder extends AsyncDisposable {
   readonly port: number
-  /** Where new connections lead; those that exist are cut. */
+  /** Sets the target of new connections, and cuts existing ones. */
   lead(port: number): void
-  /** Nothing passes and nothing is closed: on all connections while it is `true`, or for ever on those of before. */
+  /** Drops all bytes without closing: on all connections while `true`, or for ever on those open before (`'of before'`). */
   silence(which: boolean | 'of before'): void
 }
 

@@ -2,25 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Forwarder, startForwarder } from './redis-forwarder.ts'
 import { type RedisServer, startRedis } from './redis-server.ts'
 
-/** Two Redis behind one address: one that is used, and a copy of it as it was at the last `copy()`, which can be promoted. */
+/** Two Redis servers behind one address: the one in use, and a copy as of the last `copy()`, which can be promoted. */
 export interface RedisPair extends AsyncDisposable {
   readonly port: number
   readonly forwarder: Forwarder
   used(): RedisServer
-  /** Makes a copy. What is written later is not in it. */
+  /** Copies the server in use. Later writes are not in the copy. */
   copy(): Promise<void>
-  /** The copy takes over, and what it lacks is lost; then another copy is made. */
+  /** The copy takes over, and writes that it lacks are lost; then another copy is made. */
   promote(): Promise<void>
 }
 
-/** @param settings of both, as on the command line */
+/** @param settings of both, as command-line parameters */
 export async function startRedisPair(settings: readonly string[] = []): Promise<RedisPair> {
   let [used, spare] = await Promise.all([startRedis(settings), startRedis(settings)])
   const forwarder = await startForwarder(used.port)
   const copy = async () => {
     await spare.command('REPLICAOF', '127.0.0.1', String(used.port))
     for (let times = 0; ; times += 1) {
-      // The one that is used may go on being written to: what it had before the copy was asked has to be there.
+      // The server in use may still get writes: the copy must have those from before it was asked for its offset.
       const others = String(await used.command('INFO', 'replication'))
       const text = String(await spare.command('INFO', 'replication'))
       const isUp = text.includes('master_link_status:up') && text.includes('master_sync_in_progress:0')
@@ -29,7 +29,7 @@ export async function startRedisPair(settings: readonly string[] = []): Promise<
       if (times > 1000) throw new Error(`The replica did not come up: ${text}`)
       await sleep(10)
     }
-    // It is another server from now on, as a replica is that is cut off and promoted.
+    // From now on it is independent, like a replica that was cut off and promoted.
     await spare.command('REPLICAOF', 'NO', 'ONE')
   }
   await copy()

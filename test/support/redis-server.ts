@@ -7,7 +7,7 @@ import { createClient } from 'redis'
 import { commandFolders } from './installed.ts'
 import { freePort } from './loopback.ts'
 
-/** A Redis of a test's own, in a folder of its own. */
+/** A Redis server for one test, in a folder of its own. */
 export interface RedisServer extends AsyncDisposable {
   readonly port: number
   readonly folder: string
@@ -30,7 +30,7 @@ function redisPath(): string | undefined {
     .find((path) => existsSync(path))
 }
 
-/** @param settings settings as on its command line; by default nothing is written to the disk */
+/** @param settings command-line parameters; by default nothing is written to disk */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'steadfast-redis-'))
   const port = await freePort()

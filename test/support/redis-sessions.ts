@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisStore } from '../../src/redis/index.ts'
 import type { SessionRecord, Versioned } from '../../src/server/store/ports.ts'
 
-/** A read without limits that matter. */
+/** Limits that no read of the tests reaches. */
 export const all = { maxMessages: 1000, maxBytes: 10_000_000 }
 
 export function recordOf(more: Partial<SessionRecord> = {}): SessionRecord {
@@ -13,7 +13,7 @@ export function recordOf(more: Partial<SessionRecord> = {}): SessionRecord {
   }
 }
 
-/** Makes a session that was not there. */
+/** Creates a session; throws if it exists. */
 export async function made({ sessions }: RedisStore, id: string, record = recordOf()): Promise<Versioned> {
   await sessions.read(id)
   const version = await sessions.write(id, record, null, sessions.now() + 60_000)

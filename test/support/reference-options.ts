@@ -1,12 +1,12 @@
 import type { PageOptions } from './page-host.ts'
 
-/** The ways to reach the log. A GET is a poll, not a long-poll, when its query says `mode=poll` or `holdMs` is 0. */
+/** The transports to the log. A GET is a poll, not a long-poll, when its query says `mode=poll` or `holdMs` is 0. */
 export type ReferenceTransport = 'websocket' | 'sse' | 'long-poll' | 'poll' | 'post'
 
 export interface ReferenceServerOptions {
-  /** The one URL. Default: `/events`. */
+  /** The path of all transports. Default: `/events`. */
   readonly path?: string
-  /** Must come as `?token=` or as `Authorization: Bearer`; without it every request is answered 401. Default: none is asked for. */
+  /** Required as `?token=` or as `Authorization: Bearer`; other requests are answered with 401. Default: not required. */
   readonly token?: string
   /** Whether other origins may read (`'simple'`), and also read the cursor's headers (`'exposed'`). Default: `'none'`. */
   readonly cors?: 'none' | 'simple' | 'exposed'
@@ -14,11 +14,11 @@ export interface ReferenceServerOptions {
   readonly rows?: 'text' | 'json'
   /** Polling: `Last-Modified` + `ETag`, as nchan does, or one header `X-Cursor`. Default: `'validators'`. */
   readonly cursorStyle?: 'validators' | 'header'
-  /** One answer brings all that is new as `application/x-ndjson`, not only the next message. Default: false. */
+  /** An answer contains all new messages as `application/x-ndjson`, not only the next one. Default: false. */
   readonly batch?: boolean
-  /** Where a client without a cursor begins. Default: `'latest'`. */
+  /** Where a client without a cursor starts. Default: `'latest'`. */
   readonly from?: 'latest' | 'oldest'
-  /** What clients send is published to all. Default: true. */
+  /** Messages of clients are published to all. Default: true. */
   readonly echo?: boolean
   /** How long a long-poll is held before its 204. Default: 25,000. */
   readonly holdMs?: number
@@ -37,7 +37,7 @@ export interface FixedAnswer {
   readonly retryAfter?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** How often it is given before the service is back. Default: until it is changed. */
+  /** How often it is given before the service is restored. Default: until it is changed. */
   readonly times?: number
 }
 

@@ -37,11 +37,11 @@ export interface ReferenceServer extends AsyncDisposable {
   publish(data: string | Buffer, options?: { readonly name?: string }): number
   /** How many clients are attached now: open sockets, open streams, held requests. */
   connections(transport?: ReferenceTransport): number
-  /** Answers these transports so from now on; `null` gives the service back. */
+  /** Gives these transports this answer from now on; `null` restores the service. */
   answer(transports: ReferenceTransport | readonly ReferenceTransport[], answer: FixedAnswer | null): void
   /** Closes every new WebSocket with this code as soon as it is open; `null`: no longer. */
   closeOnOpen(code: number | null, reason?: string): void
-  /** Ends what is attached: WebSockets by this code (default 1001), streams by EOF, held requests by their answer. */
+  /** Disconnects all clients: WebSockets by this code (default 1001), streams by EOF, held requests by their answer. */
   hangUp(options?: { readonly transport?: ReferenceTransport; readonly code?: number; readonly reason?: string }): void
   /** Stops listening and drops all sockets, by RST or after a goodbye (1001, EOF, 204). The log is kept. */
   stop(how?: 'reset' | 'goodbye'): Promise<void>
@@ -59,8 +59,8 @@ interface Attachment {
 }
 
 /**
- * The control server: one log, one integer cursor, every transport at one URL. It loses nothing and repeats nothing, so whatever
- * is lost or repeated in a test with it is the client's fault.
+ * The reference server: one log, one integer cursor, every transport at one URL. It loses and repeats no message, so a message
+ * that is lost or repeated in a test with it is the client's fault.
  */
 export async function startReferenceServer(options: ReferenceServerOptions = {}): Promise<ReferenceServer> {
   const { path = '/events', token, cors = 'none', holdMs = 25_000 } = options
@@ -164,7 +164,7 @@ export async function startReferenceServer(options: ReferenceServerOptions = {})
 
   async function receivePost(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request).catch(() => undefined)
-    if (body === undefined) return // the client broke off
+    if (body === undefined) return // the client aborted the request
     const isBinary = request.headers['content-type'] === 'application/octet-stream'
     receive('post', isBinary ? body : body.toString())
     response.writeHead(201).end()

@@ -1,4 +1,4 @@
-/** The four ways in which the reference server hands out its log. Each returns how to hang up politely. */
+/** The four transports of the reference server's log. Each returns a function that ends it gracefully. */
 import type { ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
 import type { LogEntry, MessageLog } from './message-log.ts'
@@ -7,7 +7,7 @@ import type { ReferenceServerOptions } from './reference-options.ts'
 export interface Feed {
   readonly log: MessageLog
   readonly options: ReferenceServerOptions
-  /** Where this client goes on. */
+  /** The cursor from which this client continues. */
   readonly cursor: number
 }
 
@@ -45,7 +45,7 @@ export function feedEventStream({ log, options, cursor }: Feed, response: Server
   return () => void response.end()
 }
 
-/** Answers with what is new, if need be when there is something new, at the latest after `holdMs` and then with 204. */
+/** Answers with new messages as soon as there are some, or with 204 after `holdMs`. */
 export function feedPoll({ log, options, cursor }: Feed, response: ServerResponse, holdMs: number): () => void {
   const answer = () => {
     unfollow()

@@ -9,9 +9,9 @@ export interface RoundRobin extends AsyncDisposable {
 }
 
 /**
- * A load balancer that knows no affinity: each request goes to the next port. Who does not listen any more is passed over.
+ * A load balancer without affinity: each request goes to the next port. Ports that refuse connections are skipped.
  *
- * A connection is asked to end with its first answer, so that the next request comes over another one, and goes elsewhere.
+ * Each connection ends after its first answer, so that the next request uses another connection and goes to another port.
  */
 export async function startRoundRobin(ports: readonly number[]): Promise<RoundRobin> {
   const counts = ports.map(() => 0)
@@ -50,7 +50,7 @@ export async function startRoundRobin(ports: readonly number[]): Promise<RoundRo
 
   function hold(socket: Socket): void {
     sockets.add(socket)
-    socket.on('error', () => {}) // 'close' follows and says so
+    socket.on('error', () => {}) // 'close' follows
     socket.on('close', () => sockets.delete(socket))
   }
 
@@ -78,14 +78,14 @@ export async function startRoundRobin(ports: readonly number[]): Promise<RoundRo
   }
 }
 
-/** What ends one side ends the other in the same way. */
+/** When one side ends or fails, the other one does so too, in the same way. */
 function join(from: Socket, to: Socket): void {
   from.on('drain', () => to.resume())
   from.on('end', () => to.end())
   from.on('close', (hasFailed) => (hasFailed ? to.resetAndDestroy() : to.destroySoon()))
 }
 
-/** The head of a request whose answer shall be the connection's last; an upgrade has no other. */
+/** The head of a request with `Connection: close`, so that its answer is the last one; an upgrade is unchanged. */
 function alone(head: Buffer, kind: string): Buffer {
   if (kind === 'websocket') return head
   const lines = head.toString('latin1').trimEnd().split('\r\n')

@@ -17,10 +17,10 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly http: Server
   /** Every request, oldest first. */
   readonly requests: readonly ScriptedRequest[]
-  /** Those that were not POSTs. */
+  /** The requests that were not POSTs. */
   gets(): readonly ScriptedRequest[]
   posts(): readonly ScriptedRequest[]
-  /** Answers that have not ended yet. */
+  /** How many answers have not ended yet. */
   pending(): number
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ export interface ScriptedServer extends AsyncDisposable {
 /** Answers one request; `n` counts the requests of its method from 1. */
 export type Script = (request: ScriptedRequest, response: ServerResponse, n: number) => void
 
-/** An HTTP server that says byte by byte what a test tells it to. */
+/** An HTTP server whose answers the test writes byte by byte. */
 export async function startScripted(script: Script): Promise<ScriptedServer> {
   const requests: ScriptedRequest[] = []
   const responses = new Set<ServerResponse>()

@@ -11,20 +11,20 @@ const statuses = [200, 200, 201, 204, 400, 401, 403, 404, 426, 429, 500, 503]
 const types = ['text/html; boundary=', 'text/event-stream; x=', 'application/', 'application/json; x=', 'image/', '']
 const closeCodes = [1000, 1001, 1005, 1006, 1006, 1008, 1012, 4000, 4400, 4401, 4410, 4429, 4503]
 
-/** What happens in a life, drawn from a seed: each place that takes a text is given a secret. */
+/** A random scenario, drawn from a seed, in which every text that can be set is a secret. */
 export interface Life {
   readonly seed: number
   readonly isSession: boolean
   readonly secrets: readonly string[]
 }
 
-/** A client that has lived for some minutes, and the secrets that it made itself. */
+/** A client after some minutes of such a scenario, and the secrets that it generated itself. */
 export interface Lived {
   readonly client: RealtimeClient<Payload, string>
   readonly ids: readonly string[]
 }
 
-/** Lives such a life: whatever the server, the page and the application can say is a secret. */
+/** Runs the scenario: every text of the server, the page and the application is a secret. */
 export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
   const random = seeded(seed)
   const page = manualPage({ random: 0.5 })
@@ -120,7 +120,7 @@ export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
     return new Response(status === 204 ? null : pick([`<p>${secret()}`, secret(), problem(), ledger()]), { status, headers })
   }
 
-  /** An event stream that ends in one of the ways in which they end. */
+  /** An event stream with one of the possible ends. */
   function stream(): ReadableStream<Uint8Array> {
     const events = isSession ? frames() : [secret(), secret()]
     const text = events.map((data) => `id: ${secret()}\nevent: ${secret()}\ndata: ${data}\n\n`).join('')

@@ -1,4 +1,4 @@
-/** A small deterministic generator (mulberry32), so that a printed seed repeats a run. */
+/** A small deterministic generator (mulberry32), so that a run can be repeated with its printed seed. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -36,7 +36,7 @@ export function senderBench({
   return bench
 }
 
-/** Whether it is settled, and how. */
+/** Whether the promise has settled, and how. */
 export function outcomeOf(promise: Promise<unknown>): Promise<string> {
   const outcome = promise.then(
     () => 'resolved',

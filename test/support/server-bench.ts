@@ -37,16 +37,16 @@ export function greetingOf(options: HelloOptions = {}): ClientHello {
   return greeting
 }
 
-/** A carrier made of plain values, with what was written to it in the words of the protocol. */
+/** A fake carrier that records the frames written to it. */
 export class FakeCarrier implements Carrier {
   readonly medium: Medium
   readonly frames: (string | Uint8Array)[] = []
-  /** With what it was ended; `'complete'` for an answer. */
+  /** The close frame that ended it; `'complete'` for an answer. */
   closed: CloseFrame | 'complete' | null = null
   beats = 0
   takes = true
   bytesIn = 0
-  /** It takes nothing more after so many frames, until it is drained. */
+  /** After this many frames it is full, until it is drained. */
   fillsAfter = Infinity
   #written = 0
   constructor(medium: Medium) {
@@ -83,13 +83,13 @@ export class FakeCarrier implements Carrier {
     return JSON.parse(frame.slice(1))
   }
 
-  /** Frames without `open`, and texts without what frames they came in: `stream.offset:text`. */
+  /** The frames without `open`, with one entry for each message, whichever frame it came in: `stream.offset:text`. */
   get news(): string[] {
     return newsOf(this.frames)
   }
 }
 
-/** What frames bring, one entry a message: `0.13:hello`, bytes as a list of numbers, other frames as they are. */
+/** The content of frames, one entry per message: `0.13:hello`, bytes as a list of numbers, other frames unchanged. */
 export function newsOf(frames: readonly (string | Uint8Array)[]): string[] {
   return frames.flatMap((frame) => {
     if (typeof frame !== 'string') {
@@ -121,17 +121,17 @@ export interface ServerBenchOptions {
   readonly limits?: Partial<Limits>
   readonly settings?: Partial<NodeSettings>
   readonly store?: MemoryLimits
-  /** The nodes have the store itself, whose answers are at hand; then it can get into no trouble. */
+  /** The nodes use the store directly, which answers synchronously; then `fail()` has no effect. */
   readonly isDirect?: boolean
-  /** How long each call of the store takes, there and back, in milliseconds. */
+  /** The round trip of each call of the store, in milliseconds. */
   readonly storeMs?: number
-  /** How much later announcements come than the change that they are of, in milliseconds. */
+  /** The delay of announcements after their change, in milliseconds. */
   readonly newsMs?: () => number
-  /** A node whose store does not answer for now. */
+  /** Whether the store does not answer this node at present. */
   readonly isStalled?: (node: number) => boolean
 }
 
-/** A call fails before it has done anything, or after; or a write comes after that of somebody else. */
+/** How a call of the store fails: before it has taken effect, after it, or because another write came first. */
 export type Trouble = 'before' | 'after' | 'conflict'
 
 interface Failure {
@@ -140,7 +140,7 @@ interface Failure {
   count: number
 }
 
-/** Nodes over one store, under a clock that stands still. */
+/** Nodes over one store, under a fake clock. */
 export class ServerBench {
   readonly clock = new ManualClock(1_000_000)
   readonly store: MemoryStore
@@ -149,7 +149,7 @@ export class ServerBench {
   /** How often each method of the store was called: `topics.readAfter`, `sessions.write`. */
   readonly calls = new Map<string, number>()
   readonly #options: ServerBenchOptions
-  /** By node: whether the process is gone. */
+  /** Whether the simulated process is dead, by node. */
   readonly #isDead: boolean[] = []
   readonly #attachments = new Map<FakeCarrier, Attachment>()
   #lastId = 0
@@ -199,12 +199,12 @@ export class ServerBench {
     return session
   }
 
-  /** A carrier takes more again. */
+  /** A full carrier has room again. */
   drain(carrier: FakeCarrier): void {
     this.#attachments.get(carrier)?.drained()
   }
 
-  /** Lets time pass and, between any two timers, everything that is promised come true. */
+  /** Lets time pass and, between any two timers, all promises settle. */
   async pass(ms: number): Promise<void> {
     const until = this.clock.now() + ms
     await promised()
@@ -216,23 +216,23 @@ export class ServerBench {
     await promised()
   }
 
-  /** No node hears of a change in the store any more. */
+  /** Announcements of the store reach no node any more. */
   deafen(): void {
     this.#isDeaf = true
   }
 
-  /** The nodes hear of changes again, and of that they may have missed some. */
+  /** Announcements reach the nodes again, which are told that they may have missed some. */
   hearAgain(): void {
     this.#isDeaf = false
     for (const listener of this.#listeners) listener(null)
   }
 
-  /** The next calls of a method of the store get into trouble. */
+  /** The next calls of a method of the store fail in this way. */
   fail(method: string, when: Trouble, count = 1): void {
     this.#failure = { method, when, count }
   }
 
-  /** The process is gone: nothing that it had begun goes on. */
+  /** Simulates a killed process: nothing that it had begun continues. */
   kill(index: number): void {
     this.#isDead[index] = true
     this.at(index).halt()
@@ -286,7 +286,7 @@ export class ServerBench {
     return mortal(this.#watched(troubled), () => this.#isDead[index] === true)
   }
 
-  /** The port, whose announcements do not come through while the nodes are deaf. */
+  /** The port, whose announcements are dropped while the nodes are deaf. */
   #watched<Port extends object>(port: Port): Port {
     const watch = (key: string, listener: (news: unknown) => void): Watch => {
       const begin = Reflect.get(port, 'watch') as (key: string, listener: (news: unknown) => void) => Watch
@@ -327,7 +327,7 @@ export class ServerBench {
   }
 }
 
-/** A port whose answers somebody else gives. */
+/** A port whose calls are answered by `answer`. */
 function intercepted<Port extends object>(port: Port, answer: (method: string, run: () => unknown) => Promise<unknown>): Port {
   return new Proxy(port, {
     get(target, name) {
@@ -339,7 +339,7 @@ function intercepted<Port extends object>(port: Port, answer: (method: string, r
   })
 }
 
-/** A port of which a dead process hears nothing more. */
+/** A port whose calls never settle once the process is dead. */
 export function mortal<Port extends object>(port: Port, isDead: () => boolean): Port {
   return new Proxy(port, {
     get(target, name) {

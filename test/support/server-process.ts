@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from './until.ts'
 
-/** A server program of a test's own, in a folder of its own. */
+/** A server process for one test, in a folder of its own. */
 export interface ServerProcess extends AsyncDisposable {
   /** Ends the process at once, as `kill -9`. */
   kill(): Promise<void>

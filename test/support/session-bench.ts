@@ -8,12 +8,12 @@ import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 import { openFrame } from './hand-network.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
 
-/** A session that is read to, with everything that it says. */
+/** A session that is fed frames, with all that it reports. */
 export interface Reading {
   readonly session: SessionState
-  /** What the attachment heard: messages as `<id> <topic>: <data>`. */
+  /** What was reported to the attachment: messages as `<id> <topic>: <data>`. */
   readonly heard: unknown[]
-  /** What the sender heard. */
+  /** What was reported to the sender. */
   readonly told: unknown[]
   readonly listener: FrameListener
   read(...frames: readonly (string | ArrayBuffer)[]): void
@@ -55,7 +55,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
   }
 }
 
-/** A WebSocket's link in a session. */
+/** The link of a WebSocket in a session. */
 export class SessionSocketLink extends FakeSocketLink {
   readonly #taken: number
   constructor(taken = 0) {
@@ -67,13 +67,13 @@ export class SessionSocketLink extends FakeSocketLink {
     return this.#taken
   }
 
-  /** What was written since the last call. */
+  /** The values written since the last call. */
   news(): Writable[] {
     return this.written.splice(0)
   }
 }
 
-/** The link of an event stream, or with `tellsCursor` of one that asks again and again. */
+/** The link of an event stream, or with `tellsCursor` of a polling transport. */
 export class SessionPostLink extends FakePostLink {
   readonly tellsCursor: boolean
   readonly #taken: number
@@ -101,11 +101,11 @@ export interface SessionBench extends ManualPage {
   doubts: number
   carried: number
   send(...values: readonly (string | ArrayBuffer | Blob)[]): void
-  /** A frame of the server's. */
+  /** The server sends frames. */
   read(...frames: readonly string[]): void
-  /** Attaches, after the server's `open`. */
+  /** Attaches a link, after the server's `open`. */
   attach<Attached extends Link>(link: Attached, more?: Parameters<typeof openFrame>[0]): Attached
-  /** Time passes, and the sender is woken when it is due, as the connector does. */
+  /** Lets time pass, and wakes the sender when it is due, as the connector does. */
   wait(ms: number): Promise<void>
 }
 

@@ -10,18 +10,18 @@ import { Questions } from './questions.ts'
 
 export interface SessionClientBench extends ManualPage {
   readonly client: RealtimeClient
-  /** What is asked about failures, where the options turn that on. */
+  /** The follow-up questions about failures, if the options enable them. */
   readonly questions: Questions
   readonly network: HandNetwork
   readonly events: readonly RealtimeEvent[]
   of<Type extends RealtimeEvent['type']>(type: Type): Extract<RealtimeEvent, { readonly type: Type }>[]
-  /** What was heard since the last call, in short. */
+  /** The events since the last call, in short form. */
   news(): string[]
-  /** After a close in whatever state: nothing may be left. */
+  /** Asserts that a closed client has left no timer, listener, socket or request behind. */
   expectNothingLeft(): void
 }
 
-/** A client in a session, on a page of plain values, whose server is the test. */
+/** A client in a session on a fake page, whose server is the test. */
 export function sessionClient(options: RealtimeOptions = {}, hostOptions: ManualHostOptions = {}): SessionClientBench {
   const page = manualPage({ random: 'seeded', ...hostOptions })
   const network = handNetwork()
@@ -31,7 +31,7 @@ export function sessionClient(options: RealtimeOptions = {}, hostOptions: Manual
     ...{ protocol: session(), transports: ['websocket'], ...options },
     host: {
       ...{ ...page.host, ...network.host },
-      // What a session requests has a body.
+      // Requests of a session have a body, follow-up questions have none.
       fetch: (url, init) => (init.body === undefined ? questions : network.host).fetch(url, init),
       ...options.host,
     },

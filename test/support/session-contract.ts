@@ -13,8 +13,8 @@ import { numbered, publishSlowly } from './watched-client.ts'
 const { message: messageOf, tally } = makeTraffic()
 
 /**
- * What a user of a session may rely on, whatever carries it, and whether one server is behind it or two, to which requests go
- * in turn: nothing is known of a session that is not in the store.
+ * The guarantees of a session, over every transport, with one server or with two that get requests in turn: all state of a
+ * session is in the store.
  */
 export function sessionContract(
   count: number,
@@ -22,12 +22,12 @@ export function sessionContract(
   transports: readonly TransportName[] = sessionTransports.map(({ type }) => type),
 ): void {
   describe(`with ${count} servers`, () => messages(count, openStore, transports))
-  describe(`with ${count} servers, an answer that is held`, () => heldAnswers(count, openStore))
+  describe(`with ${count} servers, a long-poll response`, () => heldAnswers(count, openStore))
 }
 
 function messages(count: number, openStore: RealtimeServersOptions['openStore'], transports: readonly TransportName[]): void {
   describe.each(transports)('%s', (type) => {
-    it('carries text and bytes both ways, and bytes are bytes on every transport', async () => {
+    it('carries text as strings and bytes as ArrayBuffers, both ways', async () => {
       const received: Message['data'][] = []
       await using bench = await startOn(type, {
         onMessage: async (session, { data }) => {
@@ -41,7 +41,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       const large = new Uint8Array(300_000).fill(7)
       for (const each of [text, '', bytes.subarray(1, 4), bytes.buffer, new Blob(['a', 'blob']), large, 'lone \ud83d', 'end'])
         client.send(each)
-      bytes.fill(9) // what has been given to send() is the client's
+      bytes.fill(9) // send() has copied the bytes
       await vi.waitFor(() => expect(data).toHaveLength(8), 5000)
       const expected = [
         ...[text, '', Uint8Array.of(10, 13, 128).buffer, Uint8Array.of(0, 10, 13, 128, 255).buffer],
@@ -52,7 +52,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(data.map((each) => typeof each === 'string' || each instanceof ArrayBuffer)).not.toContain(false)
     })
 
-    it('[SP1][SP2] keeps the order of 1,000 messages each way, the first sent before it is open', async () => {
+    it("[SP1][SP2] keeps the order of 1,000 messages each way, the client's first 300 sent before it is open", async () => {
       const up = tally(1)
       const down = [tally(2), tally(3)] as const
       await using bench = await startOn(type, {
@@ -75,7 +75,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(down.map((each) => each.report(500))).toEqual([wholeReport(500), wholeReport(500)])
     })
 
-    it('[SP2] says by flushed() that the handlers are done', async () => {
+    it('[SP2] resolves flushed() when all handlers have settled, also if one throws', async () => {
       const done: unknown[] = []
       await using bench = await startOn(type, {
         onMessage: async (_, { data }) => {
@@ -92,7 +92,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(bench.rig.servers.errors).toEqual([new Error('a mistake of the application')])
     })
 
-    it('[SP4] goes on where it was after each of many losses', async () => {
+    it('[SP4] resumes after each of many losses without losing or repeating a message', async () => {
       const received: Message[] = []
       await using bench = await startOn(type, { onMessage: (_, message) => void received.push(message) })
       const { client, data, nth, of } = bench.watched
@@ -100,7 +100,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       const session = await bench.session()
       const sending = publishSlowly((each) => client.send(each), numbered(300), 2)
       const publishing = publishSlowly((each) => session.send(each), numbered(300), 2)
-      // A poll that is cut is asked again, without a loss of the connection.
+      // A poll that is cut is repeated, without a loss of the connection.
       const isHeld = type === 'websocket' || type === 'sse'
       for (let kills = 0; kills < 10 || (isHeld && kills < 100 && of('open').length <= 3); kills += 1) {
         await sleep(80)
@@ -119,7 +119,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(of('gap')).toEqual([])
     })
 
-    it('[SP3] says what it missed and can have no more, and goes on behind it', async () => {
+    it('[SP3] reports messages that the server has dropped as a gap, and resumes after it', async () => {
       await using bench = await startOn(
         type,
         { onSession: (session) => session.subscribe('news') },
@@ -144,7 +144,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       { resend: true, received: ['one', 'one again', 'two'], undelivered: [] },
       { resend: false, received: ['one', 'two'], undelivered: ['one'] },
     ])(
-      '[SP4] a session that was forgotten begins anew, and what was not acknowledged is told: %o',
+      '[SP4] replaces an expired session by a new one, and resends or reports unacknowledged messages: %o',
       async ({ resend, ...wanted }) => {
         const received: string[] = []
         let isFirst = true
@@ -175,7 +175,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       },
     )
 
-    it('[SP8] the server ends it: what it sent before arrives, and the client stops with the reason', async () => {
+    it('[SP8] delivers what the server sent before session.close(), and closes the client with that reason', async () => {
       const ends: unknown[] = []
       await using bench = await startOn(type, {
         onMessage: async (session) => {
@@ -194,7 +194,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       await vi.waitFor(() => expect(ends).toEqual([{ by: 'server', code: 4321, reason: 'that is all' }]))
     })
 
-    it('[SP8] a client that was kicked while it was away learns it when it comes back', async () => {
+    it('[SP8] closes a client that reconnects after the server closed its session in the meantime', async () => {
       await using bench = await startOn(type, {})
       const { client, nth, of } = bench.watched
       await nth('open')
@@ -207,7 +207,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(of('close').at(-1)).toMatchObject({ code: 4410, reason: 'kicked', final: true })
     })
 
-    it('[SP8] the client ends it: what it sent before is handled, and the server is told', async () => {
+    it('[SP8] handles what the client sent before close(), and calls onEnd with the code of the client', async () => {
       const seen: unknown[] = []
       await using bench = await startOn(type, {
         onMessage: (_, { data }) => void seen.push(data),
@@ -220,7 +220,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       await vi.waitFor(() => expect(seen).toEqual([...numbered(3), 'client 4007']), 3000)
     })
 
-    it('[SP9] who is refused asks prepare() once more, and no more than once', async () => {
+    it('[SP9] calls prepare() once more after a refusal, and closes with 4401 after a second one', async () => {
       const asked: unknown[] = []
       const authenticate: RealtimeServerOptions['authenticate'] = (_, auth) => {
         asked.push(auth)
@@ -243,7 +243,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       expect(asked).toEqual(['stale', 'stale'])
     })
 
-    it('[SP13] a session of another principal does not exist', async () => {
+    it('[SP13] gives a client with another principal a new session instead of resuming', async () => {
       await using bench = await startOn(
         type,
         { authenticate: (_, auth) => ({ id: String(auth) }), onMessage: (session, { data }) => session.send(data) },
@@ -254,26 +254,26 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       await bench.goAway()
       await nth('close')
       await bench.comeBack()
-      // It is told to begin anew, with a session of its own.
+      // The server tells the client to begin a new session.
       expect(await nth('open', 2)).toMatchObject({ resumed: false })
       await vi.waitFor(() => expect(new Set(bench.ids).size).toBe(2))
     })
 
-    it('[SP9] a server that restarts says when to come back', async () => {
+    it('[SP9] gets 4503 and a delay for its retry from a server that shuts down', async () => {
       await using bench = await startOn(type, {})
       const { nth, of } = bench.watched
       await nth('open')
       await sleep(100)
       await Promise.all(bench.rig.servers.servers.map((server) => server.close({ drainMs: 300 })))
       const close = await nth('close')
-      // A poll may come when nobody answers any more.
+      // A poll may arrive when the server has stopped already.
       if (type === 'poll' && close.code !== 4503) return
       expect(close).toMatchObject({ code: 4503, reason: 'restarting', final: false })
       expect(close.retry?.delayMs).toBeGreaterThanOrEqual(0)
       expect(of('error')[0]).toMatchObject({ diagnosis: { cause: 'close.4503', verdict: 'retry' } })
     })
 
-    /** A client on this way alone, with its session. */
+    /** A client on this transport only, with its session. */
     async function startOn(
       way: TransportName,
       handlers: RealtimeServerOptions,
@@ -302,7 +302,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
           if (!session) throw new Error('There is no such session.')
           return session
         },
-        /** At once: nothing that was written a moment ago arrives. */
+        /** Resets the connections at once: bytes in flight do not arrive. */
         goAway() {
           const refusing = rig.proxy.set({ type: 'refuse' })
           rig.proxy.killAll()
@@ -321,7 +321,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
 function heldAnswers(count: number, openStore: RealtimeServersOptions['openStore']): void {
   const held = { wait: 10_000, turn: 1 }
 
-  it('[SP2] is complete at once if its client does not know yet what is done', async () => {
+  it('[SP2] is completed at once if the client lacks an acknowledgment', async () => {
     await using servers = await RealtimeServers.start({
       ...{ count, ...(openStore && { openStore }) },
       options: { onMessage: () => sleep(50) },
@@ -332,7 +332,7 @@ function heldAnswers(count: number, openStore: RealtimeServersOptions['openStore
     const cursor = `0.0~${first.open.epoch}`
     expect(await rawSend(servers.url(), { session, cursor, turn: 1 }, 'M[1,"one"]')).toMatchObject({ taken: 1, ack: 0 })
     await sleep(200)
-    // Nobody was there to be told.
+    // The client was not connected when its message was acknowledged.
     const next = new RawStream(servers.url(1), { session, cursor, n: 1, last: 1, ...held })
     await next.over()
     expect(next.news).toEqual(['a1'])
@@ -343,7 +343,7 @@ function heldAnswers(count: number, openStore: RealtimeServersOptions['openStore
     last.hangUp()
   })
 
-  it('[SP4] is complete at once if the session is another one', async () => {
+  it('[SP4] is completed at once if the server does not know the session', async () => {
     await using servers = await RealtimeServers.start({ count, ...(openStore && { openStore }) })
     const lost = new RawStream(servers.url(1), { session: randomSession(), cursor: '0.7~gone', n: 8, ...held })
     await lost.over()

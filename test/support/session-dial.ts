@@ -8,14 +8,14 @@ export interface SessionDial extends ManualPage {
   readonly session: SessionState
   readonly network: HandNetwork
   readonly link: Link
-  /** What the transport said, in order: `opened`, `heard`, messages as `<id>: <data>`, and reports. */
+  /** The reports of the transport, in order: `opened`, `heard`, messages as `<id>: <data>`, and failures. */
   readonly said: unknown[]
-  /** The same without the signs of life, since the last call. */
+  /** The reports since the last call, without `heard`. */
   news(): unknown[]
   hangUp(): void
 }
 
-/** One dial of a session's transport on a network that the test plays. */
+/** One dial of a session's transport, on a network played by the test. */
 export function dialSession(
   make: (session: SessionState) => Transport,
   { host = {}, ...more }: Partial<Omit<Call, 'host'>> & { readonly host?: ManualHostOptions } = {},

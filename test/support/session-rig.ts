@@ -5,7 +5,7 @@ import { RealtimeServers, type RealtimeServersOptions } from './realtime-servers
 import { type RoundRobin, startRoundRobin } from './round-robin.ts'
 import { type WatchedClient, watchClient } from './watched-client.ts'
 
-/** Each transport at a URL that names it, so that a proxy, which cannot look into hellos, can tell them apart. */
+/** Each transport with a URL that names it, so that a proxy, which does not parse hellos, can tell them apart. */
 export const sessionTransports = [
   { type: 'websocket', url: '?transport=websocket' },
   { type: 'sse', url: '?transport=sse' },
@@ -22,13 +22,13 @@ export function transportOf(type: TransportName): TransportSettings {
 export interface SessionRig extends AsyncDisposable {
   readonly servers: RealtimeServers
   readonly proxy: FaultProxy
-  /** Through the proxy, and where there are several servers through a balancer, to each in turn. */
+  /** The URL through the proxy and, if there are several servers, through a balancer that alternates between them. */
   readonly url: string
-  /** A client of it in a session. */
+  /** Creates a client of this URL in a session. */
   watch(options?: RealtimeOptions): WatchedClient
 }
 
-/** Real servers over one store, behind a balancer without affinity, behind a proxy that does harm. */
+/** Real servers over one store, behind a balancer without affinity, behind a fault proxy. */
 export async function startRig(options: RealtimeServersOptions = {}): Promise<SessionRig> {
   const servers = await RealtimeServers.start(options)
   const balancer: RoundRobin | null = servers.ports.length > 1 ? await startRoundRobin(servers.ports) : null

@@ -7,7 +7,7 @@ import { expect, vi } from 'vitest'
 import type { Engine, EnginePage } from './engines.ts'
 import { RealtimeServers } from './realtime-servers.ts'
 
-/** What the pages of these tests keep of their client. */
+/** What the pages of these tests record of their client. */
 export interface TabLog {
   readonly status: string
   readonly taken: readonly string[]
@@ -40,7 +40,7 @@ globalThis.begin = (path, key, transports) => {
 }
 `
 
-/** The script of such pages, as a file that is gone with its folder. */
+/** Builds the script of these pages into a temporary folder, which `remove()` deletes. */
 export async function buildTabScript(): Promise<{ readonly path: string; remove(): void }> {
   const folder = mkdtempSync(join(tmpdir(), 'steadfast-tabs-'))
   const path = join(folder, 'tabs.js')
@@ -51,7 +51,7 @@ export async function buildTabScript(): Promise<{ readonly path: string; remove(
   return { path, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-/** A server that keeps what its tabs send, and how often; each message is answered by `<it> is taken`. */
+/** A server that records every message handled; it replies `<message> is taken` to each. */
 export async function startTabServer(script: string) {
   const handled: string[] = []
   const sessions = new Set<string>()
@@ -88,7 +88,7 @@ export const logOf = (page: EnginePage): Promise<TabLog> => page.evaluate(() => 
 /** Tabs of one browser with a server of their own. */
 export interface TabRig extends AsyncDisposable {
   readonly server: Awaited<ReturnType<typeof startTabServer>>
-  /** In the order in which they were opened: the first one leads. */
+  /** The tabs in the order in which they were opened: the first one is the leader. */
   readonly tabs: readonly EnginePage[]
   /** Opens a tab, and waits until its client is open. */
   open(key?: string): Promise<EnginePage>

@@ -8,11 +8,11 @@ export interface SocketProbe {
   readonly dialled: Promise<DialOutcome>
   /** Resolves with the close code and reason; 1006 if the connection was never open. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
-  /** What has come so far, text as text. */
+  /** The messages received so far, text as strings. */
   readonly messages: readonly (string | Buffer)[]
 }
 
-/** A WebSocket that writes down what happens to it and never throws. */
+/** A WebSocket that records what happens to it and never throws. */
 export function probeSocket(url: string, protocols: string[] = []): SocketProbe {
   const socket = new WebSocket(url.replace(/^http/, 'ws'), protocols, { perMessageDeflate: false })
   const messages: (string | Buffer)[] = []

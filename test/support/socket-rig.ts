@@ -7,10 +7,10 @@ import type { RealtimeServersOptions } from './realtime-servers.ts'
 import { type SessionRig, startRig, type TransportName, transportOf } from './session-rig.ts'
 import { nodeHost } from './watched-client.ts'
 
-/** A socket that writes down what it says. */
+/** A socket that records its events. */
 export interface WatchedSocket {
   readonly socket: WebSocket
-  /** The types of its events, with what came and how it ended. */
+  /** The types of its events, with data and close codes. */
   readonly log: readonly unknown[]
   readonly data: readonly unknown[]
   /** Resolves with the one `close`. */
@@ -20,13 +20,13 @@ export interface WatchedSocket {
 
 export interface SocketBench extends AsyncDisposable {
   readonly rig: SessionRig
-  /** What the server's handlers have seen. */
+  /** The sessions that the server's handlers have seen. */
   readonly sessions: Session[]
   readonly endings: Ending[]
   socket(type: TransportName, protocols?: string | string[], options?: SocketOptions): WatchedSocket
 }
 
-/** Real servers behind a proxy that does harm, and sockets over them, closed with the test. */
+/** Real servers behind a fault proxy, and sockets over them, closed with the test. */
 export async function startSockets(
   options: RealtimeServerOptions | ((index: number) => RealtimeServerOptions) = {},
   more: Omit<RealtimeServersOptions, 'options'> = {},

@@ -8,7 +8,7 @@ interface StompFrame {
   readonly body: string
 }
 
-/** As much of a STOMP 1.2 broker as a client needs: what is sent to a destination comes back to whoever subscribed to it. */
+/** As much of a STOMP 1.2 broker as a client needs: messages to a destination are delivered to its subscribers. */
 export function stompServer(received: StompFrame[]): RealtimeServerOptions {
   const subscriptions = new Map<string, Map<string, string>>()
   const say = (session: Session, command: string, headers: Record<string, string>, body = '') =>
@@ -37,7 +37,7 @@ export function stompServer(received: StompFrame[]): RealtimeServerOptions {
   }
 }
 
-/** The same of an MQTT broker. */
+/** As much of an MQTT broker as a client needs. */
 export function mqttServer(): RealtimeServerOptions {
   const parsers = new Map<string, ReturnType<typeof parser>>()
   return {

@@ -1,9 +1,9 @@
-/** What of a class in the shape of `WebSocket` can be told; by the name of what was done, as plain data. */
+/** The observable behaviour of a class with the interface of `WebSocket`: results by the name of the action, as plain data. */
 export type Shape = Readonly<Record<string, unknown>>
 
 /**
- * Does to a class what the WebSockets standard has an answer for at once. It needs nothing from outside, so that it runs in a page as it
- * is. `url` is where somebody listens; it ends with a slash.
+ * Records the members of a class and the results of calls that the WebSockets standard defines synchronously. It uses nothing
+ * from outside, so that it can run in a page. A server listens at `url`, which ends with a slash.
  */
 export async function shapeOf(Class: typeof WebSocket, url: string): Promise<Shape> {
   const told: Record<string, unknown> = {}
@@ -197,7 +197,7 @@ export async function shapeOf(Class: typeof WebSocket, url: string): Promise<Sha
   return told
 }
 
-/** The life of a socket whose server echoes, and at `close` closes with 4400 and `bye`. */
+/** The events of a socket whose server echoes, and answers `close` by closing with 4400 and `bye`. */
 export async function lifeOf(Class: typeof WebSocket, url: string): Promise<readonly unknown[]> {
   const socket = new Class(url, ['b.v1', 'a.v1'])
   const log: unknown[] = []
@@ -226,7 +226,7 @@ export async function lifeOf(Class: typeof WebSocket, url: string): Promise<read
     log.push([event.constructor.name, code, reason, wasClean, bubbles, cancelable, socket.readyState])
   }
   await over
-  // Its other listeners are called after the first one's microtasks.
+  // The other listeners of `close` run after the microtasks of the first one.
   await new Promise((resolve) => setTimeout(resolve))
   return log
 }

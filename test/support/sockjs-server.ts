@@ -7,19 +7,19 @@ export interface SockjsServer extends AsyncDisposable {
   readonly origin: string
   /** `http://127.0.0.1:port/echo` */
   readonly url: string
-  /** The requests so far, as `POST /echo/…/xhr_send`, without what is random in them. */
+  /** The requests so far, as `POST /echo/…/xhr_send`, without their random parts. */
   readonly requests: readonly string[]
-  /** What has come from clients, in order. */
+  /** The messages of clients, in order. */
   readonly received: readonly string[]
-  /** How many connections there have been, and how many of them have ended. */
+  /** How many connections were opened, and how many of them have closed. */
   readonly counts: { readonly opened: number; readonly closed: number }
-  /** How many POSTs are being answered at most at once. */
+  /** The highest number of POSTs that were being answered at once. */
   readonly maxPostsAtOnce: number
   /** Sends to all connections. */
   send(text: string): void
-  /** Cuts all connections of the network, as when a cable is pulled and put in again. */
+  /** Cuts all TCP connections, as when a cable is unplugged and plugged in again. */
   cut(): void
-  /** What becomes of a request before the server sees it; `pass` unless this is set. */
+  /** Decides what happens to a request before the server gets it; `pass` unless this is set. */
   meddle: (
     request: IncomingMessage,
   ) => 'pass' | { readonly status: number; readonly afterMs?: number } | { readonly delayMs: number }
@@ -29,12 +29,12 @@ export interface SockjsServerOptions {
   readonly heartbeatMs?: number
   readonly disconnectDelayMs?: number
   readonly responseLimit?: number
-  /** `refused`: the server has it and something on the way does not let it through. @defaultValue 'served' */
+  /** `refused`: the server supports it, but the network refuses it. @defaultValue 'served' */
   readonly webSocket?: 'served' | 'off' | 'refused'
   readonly baseUrl?: string
 }
 
-/** sockjs-node as it is. It echoes; `close <code> <reason>` is answered by that end, `silence` by nothing. */
+/** An unmodified sockjs-node that echoes; it answers `close <code> <reason>` by closing so, and `silence` not at all. */
 export async function startSockjs(options: SockjsServerOptions = {}): Promise<SockjsServer> {
   const { heartbeatMs = 25_000, disconnectDelayMs = 5000, responseLimit = 131_072, webSocket = 'served', baseUrl } = options
   const connections = new Set<Connection>()

@@ -15,11 +15,11 @@ export interface Spring extends AsyncDisposable {
   readonly port: number
   /** `http://127.0.0.1:port` */
   readonly origin: string
-  /** What it has written so far. */
+  /** What it has printed so far. */
   log(): string
 }
 
-/** The application of a `describe`, as `useEngine` has a browser. */
+/** Starts the application of a `describe` before its tests and stops it after them. */
 export function useSpring(started: (spring: Spring) => void): void {
   let spring: Spring | undefined
   beforeAll(async () => {
@@ -31,7 +31,7 @@ export function useSpring(started: (spring: Spring) => void): void {
   afterAll(() => spring?.[Symbol.asyncDispose]())
 }
 
-/** Small, and quick to start: a server with a handful of clients needs no compiler that optimizes. */
+/** Settings for a small JVM that starts quickly: a server with a handful of clients needs no optimizing compiler. */
 const java = ['-Xmx192m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 
 /**
@@ -39,7 +39,7 @@ const java = ['-Xmx192m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
  * @param settings properties of Spring Boot beside the port, as `{ 'logging.level.root': 'debug' }`
  */
 export async function startSpring(port = 0, settings: Readonly<Record<string, string>> = {}): Promise<Spring> {
-  // Where the source has changed it is compiled anew.
+  // Recompiles the application if its source has changed.
   fetchSpring()
   const folder = mkdtempSync(join(tmpdir(), 'spring-'))
   const properties = { 'server.port': port, 'server.address': '127.0.0.1', 'server.shutdown': 'immediate', ...settings }

@@ -1,43 +1,43 @@
-/** What became of numbered messages on their way. */
+/** How many of the numbered messages arrived, were lost, repeated or reordered. */
 export interface TallyReport {
   readonly taken: number
   readonly lost: number
   readonly repeated: number
   readonly outOfOrder: number
-  /** Nobody sent them. */
+  /** Messages that were never sent. */
   readonly unknown: number
-  /** The first few that were not what was due, in words. */
+  /** Descriptions of the first few messages that were not the expected one. */
   readonly faults: readonly string[]
 }
 
-/** Checks what arrives against what was sent, one message after the other. */
+/** Checks each message that arrives against what was sent. */
 export interface Tally {
-  /** The number of the message that is due. */
+  /** The number of the next message. */
   readonly due: number
-  /** Takes what has arrived; `mayRepeat`: it was said that it may have been here before. */
+  /** Checks a message that has arrived; `mayRepeat`: it was marked as redelivered. */
   take(data: string | ArrayBuffer, mayRepeat?: boolean): void
-  /** What became of the first `count` messages. */
+  /** The report on the first `count` messages. */
   report(count: number): TallyReport
 }
 
 export interface Traffic {
-  /** The n-th message, from 1: text or bytes, 1 B to 64 KiB. Kind, size and every byte follow from the seed and the number. */
+  /** The n-th message, from 1: text or bytes, 1 B to 64 KiB. Kind, size and bytes are derived from the seed and the number. */
   message(seed: number, n: number): string | ArrayBuffer
   tally(seed: number): Tally
 }
 
 /**
- * The same messages in a page as in Node. It stands alone, so that it can be handed to a page as it is.
+ * Generates the same messages in a page as in Node. It uses nothing from outside, so that it can be passed to a page.
  *
- * Half are bytes. Sizes are spread evenly over the powers of two, so that there are as many of a few bytes as of many thousand.
+ * Half of them are bytes. Sizes are spread evenly over the powers of two, so that small messages are as frequent as large ones.
  */
 export function makeTraffic(): Traffic {
   const poolLength = 131_072
   const maxBytes = 65_536
-  // Everything that a line, JSON or base64 may stumble over. Nothing outside the BMP: a text is cut out anywhere.
+  // Characters that are special in lines, JSON or base64. None is outside the BMP, since texts may be cut at any code unit.
   const signs = ['a', 'Z', '0', ' ', '"', '\\', '\n', '\r', '\t', ':', ',', '{', ']', '~', '.', '\0', 'ü', '\u2028']
 
-  /** A number in [0, 1) that follows from these alone (the finalizer of MurmurHash3). */
+  /** A number in [0, 1) derived from the arguments only (the finalizer of MurmurHash3). */
   const chance = (seed: number, n: number, use: number) => {
     let mixed = (seed ^ Math.imul(n, 0x9e3779b1) ^ Math.imul(use, 0x85ebca6b)) >>> 0
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
@@ -45,7 +45,7 @@ export function makeTraffic(): Traffic {
     return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32
   }
   const pool = Uint8Array.from({ length: poolLength }, (_, index) => chance(7, index, 1) * 256)
-  // Mostly letters, as in texts that people write.
+  // Mostly letters, as in natural text.
   const text = Array.from(pool, (byte) => signs[byte % 64] ?? String.fromCharCode(97 + (byte % 26))).join('')
 
   const message = (seed: number, n: number) => {
@@ -57,7 +57,7 @@ export function makeTraffic(): Traffic {
       if (size >= 4) new DataView(data.buffer).setUint32(0, n)
       return data.buffer
     }
-    // Some signs are two or three bytes long.
+    // Some characters are two or three bytes long.
     const head = size >= 16 ? `${n}🙂` : ''
     return head + text.slice(from, from + Math.ceil((size - head.length) * 0.9))
   }
@@ -79,7 +79,7 @@ export function makeTraffic(): Traffic {
     const fault = (words: string) => {
       if (faults.length < 10) faults.push(words)
     }
-    /** Which message that is; those that are due soonest and those that were here last first. */
+    /** The number of this message, searched outwards from the next one. */
     const numberOf = (data: string | ArrayBuffer) => {
       for (let away = 0; away < 20_000; away += 1) {
         if (isSame(data, message(seed, due + away))) return due + away
@@ -96,7 +96,7 @@ export function makeTraffic(): Traffic {
           due += 1
           return
         }
-        // After a node died in a handler the messages come again from some number on, in order.
+        // After a node died in a handler, messages are redelivered from some number on, in order.
         if (mayRepeat && isAgain > 0 && isSame(data, message(seed, isAgain))) {
           isAgain = isAgain + 1 === due ? 0 : isAgain + 1
           return
@@ -128,7 +128,7 @@ export function makeTraffic(): Traffic {
   return { message, tally }
 }
 
-/** What a report says when nothing was lost, repeated or out of order. */
+/** The report when no message was lost, repeated or out of order. */
 export function wholeReport(count: number): TallyReport {
   return { taken: count, lost: 0, repeated: 0, outOfOrder: 0, unknown: 0, faults: [] }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { type Broker, startMosquitto, startRabbit } from './brokers.ts'
 import { type Equipment, isEquippedWith, want } from './equipment.ts'
 
-/** The broker of a `describe`, started once for all its tests, which are skipped where the machine has none. */
+/** The broker of a `describe`, started once for all its tests, which are skipped if it is not installed. */
 export function useBroker(what: Extract<Equipment, 'RabbitMQ' | 'mosquitto'>): () => Broker {
   let broker: Broker | undefined
   beforeAll(async () => {

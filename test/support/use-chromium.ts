@@ -4,8 +4,8 @@ import { launchChromium } from './chromium.ts'
 import { isEquippedWith, want } from './equipment.ts'
 
 /**
- * The browser of a test file or of a `describe`: started before its first test, closed after its last. Where the machine has none
- * the tests are skipped. Call it before the hooks that need the browser.
+ * The browser of a test file or of a `describe`: started before its first test, closed after its last. Without a
+ * browser on the machine the tests are skipped. Call it before the hooks that need the browser.
  */
 export function useChromium(started: (browser: Browser) => void, launch: () => Promise<Browser> = launchChromium): void {
   let browser: Browser | undefined

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { type Engine, type EngineName, engineEquipment, launchEngine } from './engines.ts'
 import { isEquippedWith, want } from './equipment.ts'
 
-/** The engine of a `describe`, as `useChromium` has a Chromium. */
+/** Starts the engine of a `describe` before its tests and closes it after them; skips them if it is not installed. */
 export function useEngine(name: EngineName, started: (engine: Engine) => void): void {
   const what = engineEquipment[name]
   let engine: Engine | undefined

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { type RedisClient, type RedisStore, type RedisStoreOptions, redisStore } from '../../src/redis/index.ts'
 import { isEquippedWith, want } from './equipment.ts'
 
-/** How to connect to a Redis, with each of the two packages. */
+/** A client for each of the two packages. */
 export const redisClients = {
   'node-redis': (port: number): RedisClient => createClient({ socket: { port, host: '127.0.0.1' } }),
   ioredis: (port: number): RedisClient => new Redis({ port, host: '127.0.0.1', lazyConnect: true }),
@@ -13,7 +13,7 @@ export const redisClients = {
 export type RedisPackage = keyof typeof redisClients
 export const redisPackages = Object.keys(redisClients) as readonly RedisPackage[]
 
-/** What a `describe` runs against, started once for all its tests, which are skipped without a Redis on the machine. */
+/** A server of a `describe`, started once for all its tests, which are skipped if Redis is not installed. */
 export function useRedis<Started extends AsyncDisposable>(start: () => Promise<Started>): () => Started {
   let started: Started | undefined
   beforeAll(async () => {
@@ -40,7 +40,7 @@ export function useStores(portOf: () => number): (name: RedisPackage, more?: Par
   }
 }
 
-/** One store as two nodes see it, each by connections of its own. */
+/** One store as seen by two nodes, each with its own connections. */
 export function openNodes(name: RedisPackage, port: number, options: Omit<RedisStoreOptions, 'client'>) {
   const open = () => redisStore({ client: redisClients[name](port), ...options })
   const nodes = [open(), open()] as const
@@ -52,7 +52,7 @@ export function openNodes(name: RedisPackage, port: number, options: Omit<RedisS
   }
 }
 
-/** A prefix that no other test has. */
+/** A key prefix that no other test uses. */
 export function freshPrefix(): string {
   return `${randomBytes(6).toString('hex')}:`
 }

@@ -6,14 +6,14 @@ import { type EventDetails, type EventType, type Host, RealtimeClient, type Real
 
 type Recorded = { readonly [Type in EventType]: { readonly type: Type } & EventDetails[Type] }[EventType]
 
-/** A client in Node that writes down all it says, and is closed with the test. */
+/** A client in Node that records all its events, and is closed with the test. */
 export interface WatchedClient extends AsyncDisposable {
   readonly client: RealtimeClient
   /** Every event in order, without `target`. */
   readonly events: readonly Recorded[]
   /** The data of the messages so far. */
   readonly data: readonly Payload[]
-  /** What listeners or the client itself threw where nobody catches. */
+  /** Errors of listeners or of the client that no caller can catch. */
   readonly reported: readonly unknown[]
   /** The events of one type so far. */
   of<Type extends EventType>(type: Type): readonly (EventDetails[Type] & { readonly type: Type })[]
@@ -72,7 +72,7 @@ export function numbered(count: number, from = 1): string[] {
   return Array.from({ length: count }, (_, index) => `m${from + index}`)
 }
 
-/** Publishes one by one, so that the transports' frames, events and answers interleave with what is done meanwhile. */
+/** Publishes one by one, so that the frames, events and answers interleave with what the test does meanwhile. */
 export async function publishSlowly(publish: (data: string) => unknown, messages: readonly string[], everyMs = 5): Promise<void> {
   for (const message of messages) {
     await publish(message)

@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
 
-/** What a page holds on to that a closed client must have let go of. */
+/** Resources of a page that a closed client must have released. */
 export interface Holdings {
   readonly timers: number
-  /** On `window` and `document`. */
+  /** Listeners on `window` and `document`. */
   readonly listeners: readonly string[]
   /** Requests whose answer has not ended. */
   readonly requests: number
@@ -14,7 +14,7 @@ export interface Holdings {
 
 export const NOTHING: Holdings = { timers: 0, listeners: [], requests: 0, sockets: 0, locks: 0 }
 
-/** Has the page count from now on: reloads it, with the platform's ways to hold on to something wrapped before any script runs. */
+/** Makes the page count its resources: reloads it, with the platform functions for them wrapped before any script runs. */
 export async function countHoldings(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const timers = new Set<unknown>()

@@ -5,18 +5,18 @@ import type { Engine, EnginePage } from './engines.ts'
 import { freePort } from './loopback.ts'
 
 const patienceMs = 20_000
-/** Nothing of it is drawn by a graphics card, and nobody listens to it. */
+/** Software rendering, and no accessibility bus. */
 const drawing = { GDK_BACKEND: 'x11', NO_AT_BRIDGE: '1', WEBKIT_DISABLE_DMABUF_RENDERER: '1', LIBGL_ALWAYS_SOFTWARE: '1' }
 const miniBrowser = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser'
 
 export interface WebKitOptions {
-  /** Whether every certificate is believed. */
+  /** Whether invalid certificates are accepted. */
   readonly acceptInsecureCerts?: boolean
 }
 
 /**
- * WebKitGTK's MiniBrowser, driven by WebDriver (W3C) on a display of its own. What a page sees is Safari's; what the network does below
- * it is not, since it is another library's.
+ * WebKitGTK's MiniBrowser, driven by WebDriver (W3C) on a display of its own. Its engine is Safari's, but its network stack is
+ * another one.
  */
 export async function launchWebKit(options: WebKitOptions = {}): Promise<Engine> {
   const { display, server } = await startDisplay()
@@ -26,7 +26,7 @@ export async function launchWebKit(options: WebKitOptions = {}): Promise<Engine>
   }
 }
 
-/** A driver has one browser, and that one page. */
+/** Starts a driver with one browser and one page. */
 async function openPage(display: string, url: string, { acceptInsecureCerts = false }: WebKitOptions): Promise<EnginePage> {
   const port = await freePort()
   const env = { ...process.env, ...drawing, DISPLAY: display }
@@ -48,7 +48,7 @@ async function openPage(display: string, url: string, { acceptInsecureCerts = fa
       const said = typeof run === 'string' ? `(async () => { await (${run}) })()` : `(${run})(argument)`
       const script = `const [argument, done] = arguments
         Promise.resolve().then(() => ${said}).then((value) => done({ value }), (error) => done({ error: String(error) }))`
-      // Without an argument there would be nothing before `done`.
+      // Always pass an argument, since `done` is expected as the second one.
       const { value, error } = await command<{ value: Result; error?: string }>(`${session}/execute/async`, {
         script,
         args: [argument ?? null],
@@ -70,7 +70,7 @@ async function command<Value>(url: string, body: object): Promise<Value> {
   return value
 }
 
-/** A display that nobody sees; the server chooses its number. */
+/** Starts a virtual display; the X server chooses its number. */
 async function startDisplay(): Promise<{ readonly display: string; readonly server: ChildProcess }> {
   const args = ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp']
   const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })

@@ -21,7 +21,7 @@ export interface YServer extends AsyncDisposable {
   rooms(): readonly string[]
 }
 
-/** A server of y-websocket's protocol (y-protocols), since the package of its own server cannot be installed: a room for each path. */
+/** A server of y-websocket's protocol (y-protocols) with a room per path, since the original's package cannot be installed. */
 export async function startYServer(): Promise<YServer> {
   const rooms = new Map<string, Room>()
   const http = createServer()

@@ -4,7 +4,7 @@ import { diagnosisOf, findings } from '../support/machine-driver.ts'
 
 const url = new URL('https://user:password@api.example:8443/realtime?token=secret')
 
-it('an attempt is told from its dial to its end, without anything secret', () => {
+it('the log records an attempt from its dial to its end, without secrets', () => {
   const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.dialled(2, 'poll', url, 11)
@@ -28,7 +28,7 @@ it('an attempt is told from its dial to its end, without anything secret', () =>
   expect(JSON.stringify(log.attempts)).not.toMatch(/secret|password|user/)
 })
 
-it('what is known of its end later takes the place of what was, and its instants stay', () => {
+it('a later diagnosis replaces the cause of an ended attempt, and keeps its timestamps', () => {
   const log = new AttemptLog((at) => at)
   log.dialled(1, 'websocket', url, 10)
   log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
@@ -38,7 +38,7 @@ it('what is known of its end later takes the place of what was, and its instants
   expect(log.attempts[0]).not.toHaveProperty('candidates')
 })
 
-describe('the URL', () => {
+describe('the URL of an attempt', () => {
   it.each([
     ['/realtime/v2/room-list', '/realtime/v2/room-list'],
     ['/', '/'],
@@ -47,14 +47,14 @@ describe('the URL', () => {
     ['/u/anna%40example.org', '/u/…'],
     ['/a/a/aVeryLongNameThatCouldBeATokenAsWell', '/a/a/…'],
     ['/123456', '/…'],
-  ])('%s is told as %s', (path, told) => {
+  ])('%s is logged as %s', (path, told) => {
     const log = new AttemptLog((at) => at)
     log.dialled(1, 'sse', new URL(path, url), 0)
     expect(log.attempts[0]?.url).toBe(`https://api.example:8443${told}`)
   })
 })
 
-it('its members have one order, whatever became known later', () => {
+it('the members of an attempt have a fixed order, also after a later diagnosis', () => {
   const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.opened(1, 20)
@@ -72,7 +72,7 @@ it('its members have one order, whatever became known later', () => {
   ])
 })
 
-it('what is told of an unknown attempt is ignored, and the last hundred are kept', () => {
+it('the log keeps the last 100 attempts, and ignores events of any other attempt', () => {
   const log = new AttemptLog((at) => at)
   for (let id = 1; id <= 150; id += 1) log.dialled(id, 'poll', url, id)
   log.opened(3, 99)
@@ -80,7 +80,7 @@ it('what is told of an unknown attempt is ignored, and the last hundred are kept
   expect(log.attempts.map(({ id }) => id).slice(0, 2)).toEqual([51, 52])
 })
 
-it('an attempt that was given up, or gave way to another, ends without a cause; one that failed keeps its own end', () => {
+it('ended() ends an attempt without a cause, and does not change one that has failed', () => {
   const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.dialled(2, 'sse', url, 11)

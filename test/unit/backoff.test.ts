@@ -40,19 +40,19 @@ describe('the waits between attempts', () => {
   })
 
   it.each([
-    ['a smaller cap holds in the first minute too', 1, 0, { maxDelayMs: 200 }, 0, 200],
-    ['and later', 5, 0, { maxDelayMs: 200 }, 100, 200],
-    ['another beginning', 1, 0, { minDelayMs: 100 }, 0, 100],
-    ['no beginning at all, which grows nevertheless', 11, 0, { minDelayMs: 0 }, 512, 1024],
-    ['another factor', 3, 0, { factor: 1 }, 500, 1000],
-    ['a beginning above the impatient cap', 2, 0, { minDelayMs: 8000 }, 2500, 5000],
+    ['maxDelayMs limits the first wait', 1, 0, { maxDelayMs: 200 }, 0, 200],
+    ['maxDelayMs limits a later wait', 5, 0, { maxDelayMs: 200 }, 100, 200],
+    ['minDelayMs sets the first wait', 1, 0, { minDelayMs: 100 }, 0, 100],
+    ['with a minDelayMs of 0 the waits still grow', 11, 0, { minDelayMs: 0 }, 512, 1024],
+    ['with a factor of 1 the wait does not grow', 3, 0, { factor: 1 }, 500, 1000],
+    ['a minDelayMs above the cap of the first minute is limited to that cap', 2, 0, { minDelayMs: 8000 }, 2500, 5000],
   ])('%s', (_, attempt, outageMs, schedule, shortest, longest) => {
     expect(waitOf(attempt, outageMs, 0, schedule)).toBe(shortest)
     expect(waitOf(attempt, outageMs, almostOne, schedule)).toBeCloseTo(longest, 5)
   })
 
   it.each([
-    // what the server asks for, attempt, shortest, longest, schedule
+    // the time in ms over which the server spreads reconnects, attempt, shortest, longest, schedule
     [50, 1, 0, 50, {}],
     [50, 2, 1000, 2000, {}],
     [1500, 1, 0, 1500, {}],
@@ -66,7 +66,7 @@ describe('the waits between attempts', () => {
     [200_000, 1, 0, 800, { maxDelayMs: 800 }],
     [20_000, 9, 2500, 5000, { maxDelayMs: 5000 }],
   ])(
-    '[SP18] where clients shall come back within %i ms, retry %i waits from %i up to %i ms',
+    '[SP18] if the server spreads reconnects over %i ms, retry %i waits from %i up to %i ms',
     (windowMs, attempt, shortest, longest, schedule) => {
       const wait = (random: number) =>
         backoff(
@@ -79,10 +79,10 @@ describe('the waits between attempts', () => {
   )
 
   it.each([
-    [3, 3, 'goes on'],
+    [3, 3, 'waits'],
     [4, 3, 'gives up'],
     [1, 0, 'gives up'],
-  ])('retry %i with at most %i allowed %s', (attempt, maxAttempts, what) => {
+  ])('retry %i with a maxAttempts of %i %s', (attempt, maxAttempts, what) => {
     expect(waitOf(attempt, 0, 0.5, { maxAttempts }) === null).toBe(what === 'gives up')
   })
 })

@@ -13,13 +13,13 @@ import { manualPage } from '../support/manual-host.ts'
 
 const mebibyte = 2 ** 20
 
-/** A body that begins with a text and goes on with the same piece for ever. */
+/** A body that begins with `start` and then repeats `piece` without end. */
 function endless(start: string, piece: Uint8Array<ArrayBuffer>) {
   const state = { bytes: 0, isCancelled: false }
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start: (controller) => controller.enqueue(new TextEncoder().encode(start)),
     async pull(controller) {
-      // As a network does it: between two tasks, so that whoever reads may hang up.
+      // Each chunk arrives in a task of its own, as from a network, so that the reader can cancel in between.
       await new Promise((resolve) => setImmediate(resolve))
       state.bytes += piece.length
       controller.enqueue(piece)
@@ -34,7 +34,7 @@ function endless(start: string, piece: Uint8Array<ArrayBuffer>) {
 const letters = (length: number) => new Uint8Array(length).fill(120)
 const noSignal = () => new AbortController().signal
 
-/** Dials where every answer is this one; what was reported in the end. */
+/** Dials with a `fetch` that always resolves with this response; resolves with the reported failure. */
 function failureOf(transport: Transport, response: Response): Promise<Report> {
   const { host } = manualPage()
   const controller = new AbortController()
@@ -61,21 +61,21 @@ describe('a body', () => {
   it.each([
     ['long-poll', longPoll(20_000, 10_000)],
     ['poll', poll(5000, 10_000)],
-  ])('that is shorter than its Content-Length was cut off, though a browser shows it as whole: %s', async (_, transport) => {
+  ])('that is shorter than its Content-Length was cut off, though `fetch` reports no error: %s', async (_, transport) => {
     const report = await failureOf(transport, new Response('half a me', { headers: half }))
     expect(report).toMatchObject({ kind: 'broken', isBody: true })
   })
 
   it.each([
-    ['encoded', new Response('decoded', { headers: { ...half, 'Content-Encoding': 'gzip' } })],
-    ['whole', new Response('x'.repeat(100), { headers: half })],
+    ['compressed', new Response('decoded', { headers: { ...half, 'Content-Encoding': 'gzip' } })],
+    ['complete', new Response('x'.repeat(100), { headers: half })],
     ['of another origin', Object.defineProperty(new Response('decoded', { headers: half }), 'type', { value: 'cors' })],
-    ['none', new Response(null, { status: 304, headers: half })],
-  ])('that is %s is not compared', async (_, response) => {
+    ['absent', new Response(null, { status: 304, headers: half })],
+  ])('that is %s does not count as cut off', async (_, response) => {
     await expect(textOfBody(response, mebibyte, noSignal())).resolves.toMatch(/^(decoded|x{100})?$/)
   })
 
-  it('is whole, in however many pieces it comes', async () => {
+  it('is read completely, whatever the size of its chunks', async () => {
     const text = 'zwei Wörter 🙂 '.repeat(500)
     const bytes = new TextEncoder().encode(`\ufeff${text}`)
     for (const size of [1, 7, 1024, bytes.length]) {
@@ -92,7 +92,7 @@ describe('a body', () => {
     expect(await textOfBody(new Response(null), 0, noSignal())).toBe('')
   })
 
-  it('that is longer than it may be is refused at once, and nobody reads on', async () => {
+  it('that exceeds its limit is rejected as oversized, and its stream is cancelled', async () => {
     const { body, state } = endless('', letters(1000))
     const reading = bytesOfBody(new Response(body), 10_000, noSignal())
     await expect(reading).rejects.toMatchObject({ report: { kind: 'oversized' } })
@@ -100,13 +100,13 @@ describe('a body', () => {
     expect(state.bytes).toBeLessThan(20_000)
   })
 
-  it('that breaks off is broken', async () => {
+  it('whose stream fails is reported as broken', async () => {
     const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('network error')) })
     const reading = bytesOfBody(new Response(body), 10, noSignal())
     await expect(reading).rejects.toMatchObject({ report: { kind: 'broken', isBody: true } })
   })
 
-  it('of which no more is wanted is no answer, as far as it had come', async () => {
+  it('whose reading is aborted rejects with a Failure, and its stream is cancelled', async () => {
     const { body, state } = endless('half', letters(1))
     const controller = new AbortController()
     const reading = bytesOfBody(new Response(body), mebibyte, controller.signal)
@@ -117,7 +117,7 @@ describe('a body', () => {
   })
 })
 
-describe('an answer without an end', () => {
+describe('an endless response', () => {
   const session = () => new SessionState('a-session-of-the-tests')
   const most = 64 * mebibyte
 
@@ -131,7 +131,7 @@ describe('an answer without an end', () => {
     ['a first frame in a session', () => sessionSse(session()), 'text/event-stream', 'data: o{', most],
     ['a frame in a session', () => sessionSse(session()), 'text/event-stream', `data: ${openFrame()}\n\ndata: m0.1:`, most],
     ['a frame of a long-poll', () => sessionLongPoll(session(), 10_000), 'text/event-stream', 'data: o', most],
-  ])('is read as far as its bound, and told: %s', async (_, make, type, start, bound) => {
+  ])('is cancelled at its limit and reported as oversized: %s', async (_, make, type, start, bound) => {
     const { body, state } = endless(start, letters(mebibyte))
     const response = new Response(body, { headers: { 'Content-Type': type } })
     expect(await failureOf(make(), response)).toMatchObject({ kind: 'oversized' })
@@ -142,8 +142,8 @@ describe('an answer without an end', () => {
 
   it.each([
     ['comments', ': a comment\n'],
-    ['lines that are no field', `${'garbage '.repeat(128)}\n`],
-  ])('pins nothing where it is of no event: %s', async (_, text) => {
+    ['lines with an unknown field', `${'garbage '.repeat(128)}\n`],
+  ])('buffers nothing of lines that belong to no event: %s', async (_, text) => {
     const piece = new TextEncoder().encode(text.repeat(mebibyte / text.length))
     let left = 70
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -154,18 +154,18 @@ describe('an answer without an end', () => {
       },
     })
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
-    // It came to its end: nothing of it had been kept, or it would have been too long.
+    // All chunks were read up to the error; had they been buffered, they would have exceeded the limit.
     expect(await failureOf(sse(10_000, false), response)).toMatchObject({ kind: 'broken', isBody: true })
   })
 
-  it.each(['garbage', ':garbage'])('pins no more than its bound of one line: %s', async (text) => {
+  it.each(['garbage', ':garbage'])('of one line is buffered no further than the limit: %s', async (text) => {
     const { body, state } = endless('', new TextEncoder().encode(text.repeat(mebibyte / 8)))
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
     expect(await failureOf(sse(10_000, false), response)).toMatchObject({ kind: 'oversized' })
     expect(state.bytes).toBeLessThan(2 ** 26 + 4 * mebibyte)
   })
 
-  it('after what was posted is left unread, and the message is sent', async () => {
+  it('to a POST is cancelled unread, and the message counts as sent', async () => {
     const { host } = manualPage()
     const answer = endless('', letters(4096))
     const url = new URL('https://api.example/news')
@@ -189,7 +189,7 @@ describe('an answer without an end', () => {
   })
 })
 
-it('an event stream that would have the client wait for ever is held to a day', async () => {
+it('the retry field of an event stream is limited to one day', async () => {
   const response = (retry: string) => new Response(`retry: ${retry}\n\n`, { headers: { 'Content-Type': 'text/event-stream' } })
   for (const retry of ['99999999999', '9'.repeat(400)])
     expect(await failureOf(sse(10_000, false), response(retry))).toMatchObject({ kind: 'ended', retryAfterMs: 86_400_000 })

@@ -34,12 +34,12 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
 
 const bare = { transport: 'websocket', phase: 'connect', elapsedMs: 7, isOnline: true, url: 'https://api.example/realtime' }
 
-describe('the circumstances', () => {
-  it('are told as far as they are known, the URL without what is secret', () => {
+describe('the circumstances in the evidence', () => {
+  it('include what is known, and the URL without credentials and query', () => {
     expect(judgeOf().of().evidence).toEqual({ ...cut, ...bare })
   })
 
-  it('are those of the page', () => {
+  it('include the engine, the secure page, the session, the visibility and the network state', () => {
     const setting = {
       engine: 'webkit',
       pageOrigin: 'https://app.example',
@@ -53,7 +53,7 @@ describe('the circumstances', () => {
     expect(judgeOf({}, { pageOrigin: 'http://app.example' }).of().evidence).not.toHaveProperty('isSecurePage')
   })
 
-  it('are those of the client: the round trip, whether this transport has been open, and what was found out', () => {
+  it('include the round trip time, which transports have been open, and a CSP violation', () => {
     const { judge, of, investigator } = judgeOf()
     judge.roundTripMs = 40
     judge.opened('sse')
@@ -71,13 +71,13 @@ describe('the circumstances', () => {
     })
   })
 
-  it('where no attempt is concerned there is no transport and no URL', () => {
+  it('have no transport and no URL if the failure concerns no attempt', () => {
     const { judge } = judgeOf()
     const { evidence } = judge.classify({ kind: 'hidden' }, { endpoint: null, phase: 'open', elapsedMs: 0 })
     expect(evidence).toEqual({ kind: 'hidden', phase: 'open', transport: '', elapsedMs: 0, isOnline: true })
   })
 
-  it('with what is known later it is judged once more, and the rest stays', () => {
+  it('are kept when reclassify() judges the failure again with further facts', () => {
     const { judge, of } = judgeOf({}, { engine: 'firefox' })
     const first = of()
     const again = judge.reclassify(first, { followUp: heard(503), isRepeated: true })
@@ -89,18 +89,18 @@ describe('the circumstances', () => {
 describe('judge()', () => {
   const refused = answered(401)
 
-  it('leaves the verdict where it says nothing, or the same', () => {
+  it('does not change the diagnosis if it returns undefined or the same verdict', () => {
     expect(judgeOf({ judge: () => undefined }).of(refused)).toEqual(judgeOf().of(refused))
     expect(judgeOf({ judge: () => 'stop' }).of(refused)).toEqual(judgeOf().of(refused))
   })
 
-  it('overrules it, and the hint with it', () => {
+  it('overrules the verdict, which removes the hint', () => {
     const { of } = judgeOf({ judge: () => 'retry' })
     expect(of(refused)).toMatchObject({ verdict: 'retry', cause: 'http.401' })
     expect(of(refused)).not.toHaveProperty('hint')
   })
 
-  it('is told of the application’s own causes, and has the last word on them', () => {
+  it("receives the verdicts of the application's own causes, and can overrule them", () => {
     const heardOf: Diagnosis[] = []
     const { of } = judgeOf({
       causes: { 402: { message: 'The plan has ended.', verdict: 'stop' } },
@@ -113,13 +113,13 @@ describe('judge()', () => {
     expect(heardOf).toMatchObject([{ message: 'The plan has ended.', verdict: 'stop' }])
   })
 
-  it('is asked once more when more is known', () => {
+  it('is called again when the failure is reclassified', () => {
     const { judge, of } = judgeOf({ judge: ({ cause }) => (cause === 'http.503' ? 'stop' : undefined) })
     const first = of()
     expect([first.verdict, judge.reclassify(first, { followUp: heard(503) }).verdict]).toEqual(['fallback', 'stop'])
   })
 
-  it('that throws is reported and overrules nothing', () => {
+  it('that throws is reported, and the diagnosis does not change', () => {
     const error = new Error('mistake')
     const { page, of } = judgeOf({
       judge() {

@@ -23,7 +23,7 @@ describe('the options of the command', () => {
     expect(settings.gateway.forwardHeaders).toContain('cookie')
   })
 
-  it('of the command line come before those of the file, limits one by one', () => {
+  it('on the command line take precedence over those of the file, each limit separately', () => {
     const file = {
       target: 'ws://a',
       listen: 9,
@@ -50,7 +50,7 @@ describe('the options of the command', () => {
     ['8080', undefined, 8080],
     ['localhost:0', 'localhost', 0],
     ['[::1]:80', '::1', 80],
-  ])('listen at %s', (given, host, port) => {
+  ])('accept %s as the address of --listen', (given, host, port) => {
     expect(addressOf(given, '--listen')).toEqual({ host, port })
   })
 
@@ -73,12 +73,12 @@ describe('the options of the command', () => {
     [[...target, '--drain-ms', '99999999999'], '--drain-ms must be a number'],
     [[], '--target is missing'],
     [['--target', 'http://x'], '--target must be a URL as ws://127.0.0.1:9000/path: it must begin with ws:// or wss://'],
-  ])('%j is a mistake', (words, message) => {
+  ])('reject %j with a UsageError', (words, message) => {
     expect(() => settingsOf(readArguments(words))).toThrow(UsageError)
     expect(() => settingsOf(readArguments(words))).toThrow(message)
   })
 
-  it('a byte order mark before a file is none of its options', () => {
+  it('are read from a file that begins with a byte order mark', () => {
     expect(readConfiguration('\uFEFF{"target":"ws://127.0.0.1:9000"}', 'f.json').get('target')).toBe('ws://127.0.0.1:9000')
   })
 
@@ -93,7 +93,7 @@ describe('the options of the command', () => {
     ['{"limits":[]}', 'f.json: limits must be an object of numbers'],
     ['{"noQuery":1}', 'f.json: noQuery must be true or false'],
     ['{"trustProxy":{}}', 'f.json: trustProxy must be a text or a number'],
-  ])('%s in a file is a mistake', (text, message) => {
+  ])('reject a file with %s', (text, message) => {
     expect(() => readConfiguration(text, 'f.json')).toThrow(message)
   })
 
@@ -102,11 +102,11 @@ describe('the options of the command', () => {
     ['false', false],
     ['2', 2],
     ['loopback, 10.0.0.0/8', 'loopback, 10.0.0.0/8'],
-  ])('--trust-proxy %s', (given, expected) => {
+  ])('convert --trust-proxy %s to its type', (given, expected) => {
     expect(settingsOf(readArguments([...target, '--trust-proxy', given])).gateway.trustProxy).toEqual(expected)
   })
 
-  it('are all in the help', () => {
+  it('are all listed in the help', () => {
     for (const { name } of commandOptions) expect(helpText()).toContain(`  --${name}`)
     const passed = commandOptions.map(({ key }) => key).filter((key) => key in optionKinds)
     expect(passed).toEqual(expect.arrayContaining(['path', 'origins', 'heartbeatMs', 'resumeWindowMs']))
@@ -115,7 +115,7 @@ describe('the options of the command', () => {
 })
 
 describe('the log', () => {
-  it('is one line for each event, as JSON or for people', () => {
+  it('has one line for each event, as JSON or as text', () => {
     const lines: string[] = []
     const write = (line: string) => lines.push(line)
     const fields = { session: 'a', message: 'two\nlines "x"', durationMs: null }
@@ -126,7 +126,7 @@ describe('the log', () => {
     expect(lines.every((line) => line.indexOf('\n') === line.length - 1)).toBe(true)
   })
 
-  it('names no session by its id', () => {
+  it('contains neither the id of a session nor the reason of its end', () => {
     const events: unknown[] = []
     let now = 0
     const host = { elapsedMs: () => now, randomId: () => 'made-for-the-log' }

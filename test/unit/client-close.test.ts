@@ -6,7 +6,7 @@ import { type Behaviour, opens, opensThenDrops, refuses, sequence, stalls } from
 interface Place {
   readonly servers: Readonly<Record<string, Behaviour>>
   readonly options?: RealtimeOptions
-  /** The way there. */
+  /** Brings the client into that state. */
   readonly go?: (bench: Bench) => unknown
   readonly status: string
 }
@@ -27,13 +27,13 @@ const places: Readonly<Record<string, Place>> = {
   },
   'open with a challenger': { servers: both, go: ({ pass }) => pass(520), status: 'open' },
   open: { servers: { websocket: opens() }, go: ({ pass }) => pass(10), status: 'open' },
-  'open and asked': {
+  'open with a pending ping': {
     servers: { websocket: opens() },
     options: { heartbeat: { message: 'ping', intervalMs: 100 } },
     go: ({ pass }) => pass(200),
     status: 'open',
   },
-  'open beside its replacement': {
+  'open beside an attempt to replace it': {
     servers: { sse: sequence(opens(), stalls()) },
     async go({ pass, transport, signal }) {
       await pass(10)
@@ -44,7 +44,7 @@ const places: Readonly<Record<string, Place>> = {
     },
     status: 'open',
   },
-  'open with much to send': {
+  'open with a full socket buffer': {
     servers: { websocket: opens() },
     async go({ client, pass, transport }) {
       await pass(10)
@@ -54,7 +54,7 @@ const places: Readonly<Record<string, Place>> = {
     },
     status: 'open',
   },
-  'open and posting': {
+  'open with a POST in flight': {
     servers: { sse: opens() },
     async go({ client, pass }) {
       await pass(10)
@@ -63,7 +63,7 @@ const places: Readonly<Record<string, Place>> = {
     status: 'open',
   },
   waiting: { servers: { websocket: refuses(1006) }, go: ({ pass }) => pass(20), status: 'waiting' },
-  'waiting with something to send': {
+  'waiting with a queued message': {
     servers: { websocket: refuses(1006) },
     options: { outbox: { ttlMs: 60_000 } },
     async go({ client, pass }) {
@@ -80,7 +80,7 @@ const places: Readonly<Record<string, Place>> = {
     },
     status: 'offline',
   },
-  'put away': {
+  'after pagehide': {
     servers: { websocket: opens() },
     async go({ pass, signal }) {
       await pass(20)
@@ -89,7 +89,7 @@ const places: Readonly<Record<string, Place>> = {
     status: 'waiting',
   },
   'closed by the server': { servers: { sse: refuses(401) }, go: ({ pass }) => pass(20), status: 'closed' },
-  'closed already': {
+  'closed by the application': {
     servers: { websocket: opens() },
     async go({ client, pass }) {
       await pass(20)
@@ -100,7 +100,7 @@ const places: Readonly<Record<string, Place>> = {
 }
 
 describe('close()', () => {
-  it.each(Object.keys(places))('leaves nothing: %s', async (name) => {
+  it.each(Object.keys(places))('leaves no timer, listener, dial or request behind: %s', async (name) => {
     const { servers, options, go, status } = places[name] as Place
     const bench = benchOf(servers, options)
     if (go) await go(bench)
@@ -120,7 +120,7 @@ describe('close()', () => {
     bench.expectNothingLeft()
   })
 
-  it('is told whole, and the link is ended with the code and the reason', async () => {
+  it('raises "close" and "state", and closes the link with the code and the reason', async () => {
     const { client, pass, news, transport } = benchOf({ websocket: opens() })
     await pass(10)
     news()
@@ -131,7 +131,7 @@ describe('close()', () => {
     expect([link.written, link.closed, unsent]).toEqual([['last'], [[3001, 'bye']], { unsent: [], unconfirmed: [] }])
   })
 
-  it('gives back what was not sent, and never rejects', async () => {
+  it('resolves with the unsent messages', async () => {
     const { client, pass } = benchOf({ websocket: refuses(1006) })
     client.send('a')
     client.send('b')
@@ -139,7 +139,7 @@ describe('close()', () => {
     expect(await client.close()).toEqual({ unsent: ['a', 'b'], unconfirmed: [] })
   })
 
-  it('before the first dial it never dials (StrictMode)', async () => {
+  it('before the first dial prevents it (StrictMode)', async () => {
     const { client, pass, timeline, transport } = benchOf({ websocket: opens() })
     void client.close()
     await pass(1000)
@@ -147,19 +147,19 @@ describe('close()', () => {
     expect(transport('websocket').dials).toEqual([])
   })
 
-  it.each([[1001], [999], [2999], [5000], [Number.NaN]])('may not say %d', async (code) => {
+  it.each([[1001], [999], [2999], [5000], [Number.NaN]])('throws a TypeError for the code %d', async (code) => {
     const { client } = benchOf({ websocket: opens() }, { autoConnect: false })
     expect(() => client.close(code)).toThrow(TypeError)
     expect(client.state.status).toBe('idle')
   })
 
-  it('may give a reason of 123 bytes, as UTF-8', () => {
+  it('accepts a reason of up to 123 bytes in UTF-8', () => {
     const { client } = benchOf({ websocket: opens() }, { autoConnect: false })
     expect(() => client.close(1000, 'ä'.repeat(62))).toThrow(/at most 123 bytes; it has 124/)
     expect(() => void client.close(1000, 'ä'.repeat(61))).not.toThrow()
   })
 
-  it('afterwards send() throws and flushed() has nothing to wait for', async () => {
+  it('makes send() throw and flushed() resolve', async () => {
     const { client } = benchOf({ websocket: opens() })
     await client.close()
     expect(() => client.send('x')).toThrow(/closed/)
@@ -167,7 +167,7 @@ describe('close()', () => {
   })
 })
 
-describe('after the end', () => {
+describe('after the end of the client', () => {
   it('connect() connects again, at once', async () => {
     const { client, pass, news, listening } = benchOf({ websocket: opens() })
     await pass(10)
@@ -179,7 +179,7 @@ describe('after the end', () => {
     expect(listening()).toBe(1)
   })
 
-  it('a server that stopped it is asked again by connect()', async () => {
+  it('connect() dials a server again that has refused the credentials', async () => {
     const { client, pass, timeline } = benchOf({ sse: sequence(refuses(401), opens()) })
     await pass(10)
     expect(timeline.slice(-2)).toEqual(['10 close 4401, final', '10 state closed'])
@@ -188,7 +188,7 @@ describe('after the end', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('what was sent before the server stopped it is settled: flushed() rejects', async () => {
+  it('flushed() rejects if the server refused the client before the message was sent', async () => {
     const { client, pass } = benchOf({ sse: refuses(403) })
     client.send('x')
     let outcome = 'pending'
@@ -205,7 +205,7 @@ describe('after the end', () => {
     expect(outcome).toBe('rejected')
   })
 
-  it('the page is looked at anew', async () => {
+  it('connect() reads the network state of the page again', async () => {
     const { client, pass, signal } = benchOf({ websocket: refuses(1006) })
     await pass(20)
     signal('offline')
@@ -216,7 +216,7 @@ describe('after the end', () => {
     expect(client.state.status).toBe('waiting')
   })
 
-  it('a loss that is not retried leaves nothing either', async () => {
+  it('a loss without a retry leaves no timer, listener, dial or request behind', async () => {
     const bench = benchOf({ websocket: opensThenDrops(1006, 10) }, { retry: false })
     await bench.pass(100)
     expect(bench.client.state.status).toBe('closed')
@@ -225,7 +225,7 @@ describe('after the end', () => {
 })
 
 describe('using', () => {
-  it('closes it at the end of the block', () => {
+  it('closes the client at the end of the block', () => {
     const { client } = benchOf({ websocket: opens() })
     client[Symbol.dispose]()
     expect(client.state.status).toBe('closed')

@@ -6,7 +6,7 @@ import { closed, opens, opensThenDrops, refuses, sequence, stalls } from '../sup
 import { promised } from '../support/manual-host.ts'
 
 describe('the first connect', () => {
-  it('is told whole', async () => {
+  it('raises its events in order', async () => {
     const { timeline, pass, transport } = benchOf({ websocket: opens(30), sse: opens() })
     expect(timeline).toEqual([])
     await pass(100)
@@ -20,14 +20,14 @@ describe('the first connect', () => {
     ])
   })
 
-  it('is made in a microtask, not in the constructor', async () => {
+  it('starts in a microtask, not in the constructor', async () => {
     const { client, transport } = benchOf({ websocket: stalls() })
     expect([client.state.status, transport('websocket').dials.length]).toEqual(['idle', 0])
     await Promise.resolve()
     expect([client.state.status, transport('websocket').dials.length]).toEqual(['connecting', 1])
   })
 
-  it('is not made by itself where there is no page', async () => {
+  it('does not start automatically where there is no page', async () => {
     const { client, pass } = benchOf({ websocket: opens() }, {}, { isLive: false })
     await pass(1000)
     expect(client.state).toEqual({ status: 'idle' })
@@ -41,7 +41,7 @@ describe('the first connect', () => {
     { protocol: session() },
     { transports: [{ type: 'sse', url: 'events', sendUrl: '../send' }] },
     { transports: ['poll'], debug: () => {}, retry: false },
-  ] as const)('to a relative URL waits for a page, as at module level in server-side rendering (%o)', async (options) => {
+  ] as const)('to a relative URL throws where there is no page, and does not start automatically (%o)', async (options) => {
     const client = new RealtimeClient('/realtime', options)
     client.send('kept')
     await Promise.resolve()
@@ -54,7 +54,7 @@ describe('the first connect', () => {
     expect(await client.close()).toEqual({ unsent: ['kept'], unconfirmed: [] })
   })
 
-  it('asked for twice is made once', async () => {
+  it('is made once, however often connect() is called', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     client.connect()
     client.connect()
@@ -64,7 +64,7 @@ describe('the first connect', () => {
     expect(transport('websocket').dials).toHaveLength(1)
   })
 
-  it('fails over to the next transport, and says why', async () => {
+  it('falls back to the next transport, and raises an error with the cause', async () => {
     const { timeline, pass } = benchOf({ websocket: refuses(1006), sse: opens() })
     await pass(5020)
     expect(timeline).toEqual([
@@ -76,7 +76,7 @@ describe('the first connect', () => {
     ])
   })
 
-  it('races when the best one stalls, and hangs it up 2 s later', async () => {
+  it('races the next transport if the best one stalls, and hangs up the best one 2 s later', async () => {
     const { timeline, pass, transport } = benchOf({ websocket: stalls(), sse: opens() })
     await pass(2509)
     expect(transport('websocket').last.isHungUp).toBe(false)
@@ -89,7 +89,7 @@ describe('the first connect', () => {
     ])
   })
 
-  it('tells of no query, in the event or in the report', async () => {
+  it('shows no query, neither in the event nor in the report', async () => {
     const { client, pass } = benchOf({ websocket: opens() })
     const urls: string[] = []
     client.on('open', ({ url }) => urls.push(url))
@@ -103,15 +103,15 @@ describe('the first connect', () => {
     })
   })
 
-  it('a swallowed handshake is in the report with its cause', async () => {
+  it('is in the report with its cause if the handshake is never answered', async () => {
     const { client, pass } = benchOf({ websocket: stalls() })
     await pass(10_000)
     expect(client.report().attempts[0]).toMatchObject({ endedAt: '1970-01-01T00:00:10.000Z', cause: 'net.timeout' })
   })
 })
 
-describe('a loss', () => {
-  it('and the return are told whole', async () => {
+describe('a lost connection', () => {
+  it('and its retries raise their events in order', async () => {
     const { timeline, pass } = benchOf({ websocket: sequence(opensThenDrops(1012, 6000), refuses(1006), opens()), sse: stalls() })
     await pass(9000)
     expect(timeline).toEqual([
@@ -131,7 +131,7 @@ describe('a loss', () => {
     ])
   })
 
-  it('tells what the socket had taken and not sent, and sends the rest on the next one', async () => {
+  it('has the messages in the socket buffer reported as unconfirmed; later ones go over the next socket', async () => {
     const { client, news, pass, transport } = benchOf({ websocket: opens() })
     await pass(10)
     const { link } = transport('websocket').last
@@ -147,7 +147,7 @@ describe('a loss', () => {
     expect(transport('websocket').last.link.written).toEqual(['three'])
   })
 
-  it('with a cursor it is resumed', async () => {
+  it('is resumed from its cursor', async () => {
     const { timeline, pass, transport } = benchOf({ sse: opens() })
     await pass(10)
     transport('sse').last.receive('a', { id: '7', cursor: '7' })
@@ -159,7 +159,7 @@ describe('a loss', () => {
     expect(transport('sse').last.call.cursor()).toBe('8')
   })
 
-  it('what a dead link still says is not heard', async () => {
+  it('delivers no late messages and reports no further failures', async () => {
     const { news, pass, transport } = benchOf({ websocket: opens() })
     await pass(10)
     const dial = transport('websocket').last
@@ -170,7 +170,7 @@ describe('a loss', () => {
     expect(news()).toEqual([])
   })
 
-  it('that the heartbeat finds is one', async () => {
+  it('is detected by the heartbeat', async () => {
     const heartbeat = { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 500 }
     const { news, pass, transport } = benchOf({ websocket: sequence(opens(), stalls()) }, { heartbeat, provingMs: 100 })
     await pass(1010)
@@ -185,7 +185,7 @@ describe('a loss', () => {
     expect(news().slice(0, 1)).toEqual(['2610 error conn.silent, again at 3110'])
   })
 
-  it("a heartbeat's reply is no message", async () => {
+  it('the reply to a heartbeat is not delivered as a message', async () => {
     const heartbeat = { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 500 }
     const { timeline, pass, transport } = benchOf({ websocket: opens() }, { heartbeat })
     await pass(1010)
@@ -194,7 +194,7 @@ describe('a loss', () => {
     expect(timeline.filter((line) => line.includes('message'))).toEqual(['1010 message real'])
   })
 
-  it('an event that only woke the machine asks a transport that polls at once', async () => {
+  it('the "resume" event of the page makes an open poll transport poll at once', async () => {
     const { signal, pass, transport } = benchOf({ poll: opens() })
     await pass(10)
     const { link } = transport('poll').last
@@ -207,7 +207,7 @@ describe('a loss', () => {
 })
 
 describe('judge()', () => {
-  it('has the last word, both ways', async () => {
+  it('can turn a retry into a stop, and a stop into a retry', async () => {
     const stop = benchOf({ websocket: opensThenDrops(1000, 10) }, { judge: () => 'stop' })
     await stop.pass(100)
     expect(stop.timeline.slice(-2)).toEqual(['20 close 1000, final', '20 state closed'])
@@ -216,7 +216,7 @@ describe('judge()', () => {
     expect(go.client.state.status).toBe('waiting')
   })
 
-  it('that throws is reported, and the client lives on', async () => {
+  it('that throws is reported, and the client retries', async () => {
     const judge = () => {
       throw new Error('mistake')
     }
@@ -228,7 +228,7 @@ describe('judge()', () => {
 })
 
 describe('retry()', () => {
-  it('that throws is reported, and the client neither stops nor spins', async () => {
+  it('that throws is reported, and the client keeps retrying with pauses', async () => {
     const retry = () => {
       throw new Error('mistake')
     }
@@ -241,8 +241,8 @@ describe('retry()', () => {
   })
 })
 
-describe('what worked', () => {
-  it('is dialled first in the next visit', async () => {
+describe('the first dial of a visit', () => {
+  it('is that of the transport that worked on the previous visit', async () => {
     const first = benchOf({ websocket: refuses(1006), sse: opens() })
     await first.pass(20)
     first.transport('sse').last.receive('x')
@@ -253,7 +253,7 @@ describe('what worked', () => {
     expect(next.transport('websocket').dials).toEqual([])
   })
 
-  it('and the round trip of the page sets the race', async () => {
+  it('is raced after a time that depends on the round trip of the page', async () => {
     const { pass, transport } = benchOf({ websocket: stalls(), sse: stalls() }, {}, { roundTripMs: 40 })
     await pass(299)
     expect(transport('sse').dials).toHaveLength(0)

@@ -5,7 +5,7 @@ import { opens, refuses, sequence } from '../support/fake-transport.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 describe('debug', () => {
-  it('is one line for each event, with transport, attempt, cause and next try', async () => {
+  it('receives one line for each event, with transport, attempt, cause and next try', async () => {
     const lines: string[] = []
     const { client, pass, transport } = benchOf(
       { websocket: sequence(refuses(503), opens()) },
@@ -28,7 +28,7 @@ describe('debug', () => {
     ])
   })
 
-  it('true prints on the console; without it nothing is printed', async () => {
+  it('set to true prints to the console; by default nothing is printed', async () => {
     const loud = benchOf({ websocket: opens() }, { debug: true })
     const quiet = benchOf({ websocket: opens() })
     await loud.pass(20)
@@ -37,7 +37,7 @@ describe('debug', () => {
     expect(quiet.logged).toEqual([])
   })
 
-  it('shows nothing of what was sent, asked for or answered', async () => {
+  it('prints no message data, URL, close reason or error text', async () => {
     const lines: string[] = []
     const prepare = () => {
       throw new Error('secret')
@@ -50,7 +50,7 @@ describe('debug', () => {
     expect(lines.join('\n')).not.toMatch(/secret|example/)
   })
 
-  it('may throw, which is reported and stops nothing', async () => {
+  it('that throws is reported, and the client opens all the same', async () => {
     const mistake = new Error('mistake')
     const { client, pass, reported } = benchOf(
       { websocket: opens() },
@@ -66,7 +66,7 @@ describe('debug', () => {
   })
 })
 
-/** A client that gives up, on a page of plain values. */
+/** A client on a simulated page whose credentials were refused, so that it is closed. */
 async function ended(listen: (client: RealtimeClient) => void = () => {}, own = {}) {
   const page = manualPage()
   const { transport } = benchOf({ sse: refuses(401) })
@@ -82,8 +82,8 @@ async function ended(listen: (client: RealtimeClient) => void = () => {}, own = 
   return { client, ...page }
 }
 
-describe('a client that gives up where nobody listens to errors', () => {
-  it('says so once on the console, with the cause and what to do', async () => {
+describe('the console message of a client that gives up', () => {
+  it('is printed once, with the cause and the remedy', async () => {
     const { logged, pass } = await ended()
     await pass(60_000)
     expect(logged).toEqual([
@@ -99,16 +99,16 @@ describe('a client that gives up where nobody listens to errors', () => {
     ["a listener for 'error'", (client) => client.on('error', () => {})],
     ["a listener for '*'", (client) => client.on('*', () => {})],
     [
-      'onerror',
+      'an onerror handler',
       (client) => {
         client.onerror = () => {}
       },
     ],
-  ])('%s is enough to be silent', async (_, listen) => {
+  ])('is not printed if there is %s', async (_, listen) => {
     expect((await ended(listen)).logged).toEqual([])
   })
 
-  it('nor does a client say anything that the application closed', async () => {
+  it('is not printed if the application closes the client', async () => {
     const { client, pass, logged } = benchOf({ websocket: opens() })
     await pass(10)
     await client.close()

@@ -4,7 +4,7 @@ import { benchOf } from '../support/client-bench.ts'
 import { opens, sequence, stalls } from '../support/fake-transport.ts'
 
 describe('a greeting', () => {
-  it('is sent first, before what waits', async () => {
+  it('is sent before the queued messages', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() }, { prepare: () => ({ greeting: 'auth' }) })
     client.send('a')
     await pass(10)
@@ -12,7 +12,7 @@ describe('a greeting', () => {
     expect(transport('websocket').last.link.written).toEqual(['auth', 'a', 'b'])
   })
 
-  it('is posted and answered before what waits', async () => {
+  it('over HTTP is posted and answered before the queued messages are sent', async () => {
     const { client, pass, transport } = benchOf({ sse: opens() }, { prepare: () => ({ greeting: 'auth' }) })
     client.send('a')
     await pass(10)
@@ -23,7 +23,7 @@ describe('a greeting', () => {
     expect(link.written).toEqual(['auth', 'a'])
   })
 
-  it('answered after the loss, it starts nothing', async () => {
+  it('over HTTP that is answered after the connection was lost starts no sending', async () => {
     const { client, pass, transport } = benchOf({ sse: sequence(opens(), stalls()) }, { prepare: () => ({ greeting: 'auth' }) })
     client.send('a')
     await pass(10)
@@ -34,7 +34,7 @@ describe('a greeting', () => {
     expect(link.written).toEqual(['auth'])
   })
 
-  it('that a transport of the application cannot write ends that attempt', async () => {
+  it('that a transport of the application fails to write ends the attempt', async () => {
     const write = vi.fn(() => {
       throw new Error('not now')
     })

@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 describe('listeners', () => {
-  it('that throw are reported and stop nothing', async () => {
+  it('that throw are reported, and the client works on', async () => {
     const { client, pass, timeline, reported, transport } = benchOf({ websocket: opensThenDrops(1006, 10), sse: opens() })
     const types: readonly EventType[] = ['open', 'message', 'error', 'close', 'state']
     for (const type of types) {
@@ -32,7 +32,7 @@ describe('listeners', () => {
     expect(timeline.filter((line) => /^\d+ (open|close) /.test(line))).toHaveLength(5)
   })
 
-  it('that close() in the middle: everything is told in order, and nothing is left', async () => {
+  it('that call close() on "open" get all events in order, and nothing is left running', async () => {
     const bench = benchOf({ websocket: opens() })
     bench.client.addEventListener('open', () => void bench.client.close())
     await bench.pass(10)
@@ -46,7 +46,7 @@ describe('listeners', () => {
     bench.expectNothingLeft()
   })
 
-  it.each(['error', 'close', 'state'] as const)('that close() on "%s": no retry is left behind', async (type) => {
+  it.each(['error', 'close', 'state'] as const)('that call close() on "%s" leave no retry behind', async (type) => {
     const bench = benchOf({ websocket: opensThenDrops(1006, 10) })
     await bench.pass(15)
     bench.client.addEventListener(type, () => void bench.client.close())
@@ -55,7 +55,7 @@ describe('listeners', () => {
     bench.expectNothingLeft()
   })
 
-  it('that close() while a message is delivered get no more', async () => {
+  it('that call close() on "message" get no further message', async () => {
     const { client, pass, timeline, transport } = benchOf({ websocket: opens() })
     client.addEventListener('message', () => void client.close())
     await pass(10)
@@ -65,7 +65,7 @@ describe('listeners', () => {
     expect(timeline.filter((line) => line.includes('message'))).toEqual(['10 message one'])
   })
 
-  it('that send() in the middle: what is sent in "open" goes out after what waited', async () => {
+  it('that call send() on "open" send after the queued messages', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     client.send('first')
     client.addEventListener('open', () => client.send('second'))
@@ -73,7 +73,7 @@ describe('listeners', () => {
     expect(transport('websocket').last.link.written).toEqual(['first', 'second'])
   })
 
-  it('that send() after they closed it are told that it is closed', async () => {
+  it('that call send() after close() get an error', async () => {
     const { client, pass } = benchOf({ websocket: opens() })
     let error: unknown
     client.addEventListener('open', () => {
@@ -88,7 +88,7 @@ describe('listeners', () => {
     expect(String(error)).toMatch(/closed/)
   })
 
-  it('that connect() when it has ended: it lives on', async () => {
+  it('that call connect() on a final "close" restart the client', async () => {
     const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) })
     client.addEventListener('close', ({ final }) => final && client.connect())
     await pass(100)
@@ -97,7 +97,7 @@ describe('listeners', () => {
 })
 
 describe('ways to listen', () => {
-  it('once, and until a signal is aborted', async () => {
+  it('addEventListener() supports `once` and `signal`', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     const seen: string[] = []
     const controller = new AbortController()
@@ -111,7 +111,7 @@ describe('ways to listen', () => {
     expect(seen).toEqual(['once 1', 'signal 1'])
   })
 
-  it('on() returns the way to stop, and removeEventListener stops as well', async () => {
+  it('on() returns a function that removes the listener, as removeEventListener() does', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     const seen: string[] = []
     const stop = client.on('message', ({ data }) => seen.push(`on ${data}`))
@@ -125,7 +125,7 @@ describe('ways to listen', () => {
     expect(seen).toEqual(['on 1', 'object 1'])
   })
 
-  it('handler properties are called too, for every event, and know their target', async () => {
+  it('handler properties are called for every event, with the client as its target', async () => {
     const { client, pass, transport } = benchOf({ websocket: opensThenDrops(1006, 10) })
     const seen: string[] = []
     const note = ({ type, target }: { readonly type: string; readonly target: unknown }) =>
@@ -152,13 +152,13 @@ describe('the signal option', () => {
     expect(() => bench.client.connect()).toThrow(/aborted/)
   })
 
-  it('aborted before, nothing is dialled', async () => {
+  it('aborted beforehand prevents any dial', async () => {
     const { pass, transport } = benchOf({ websocket: opens() }, { signal: AbortSignal.abort() })
     await pass(100)
     expect(transport('websocket').dials).toEqual([])
   })
 
-  it('aborted in the same task, nothing is dialled and nothing is rejected unseen', async () => {
+  it('aborted in the same task prevents any dial, without an unhandled rejection', async () => {
     const controller = new AbortController()
     const { pass, transport } = benchOf({ websocket: opens() }, { signal: controller.signal })
     controller.abort()
@@ -166,7 +166,7 @@ describe('the signal option', () => {
     expect(transport('websocket').dials).toEqual([])
   })
 
-  it('is let go when the client has ended', async () => {
+  it('has no effect once the client has ended', async () => {
     const controller = new AbortController()
     const { client, pass } = benchOf({ websocket: opens() }, { signal: controller.signal })
     await pass(10)
@@ -175,7 +175,7 @@ describe('the signal option', () => {
     expect(client.state).toMatchObject({ status: 'closed', code: 1000 })
   })
 
-  it('is obeyed also after a listener has connected again', async () => {
+  it('closes the client also after a listener has reconnected it', async () => {
     const controller = new AbortController()
     const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) }, { signal: controller.signal })
     client.addEventListener('close', ({ diagnosis }) => diagnosis && client.connect())

@@ -26,7 +26,7 @@ describe('a message', () => {
     ])
   })
 
-  it('the cursor moves when the application has had it', async () => {
+  it('moves the cursor after its listeners were called', async () => {
     const { client, dial } = await open({}, 'sse')
     const cursors: unknown[] = []
     client.onmessage = () => cursors.push(dial.call.cursor())
@@ -35,7 +35,7 @@ describe('a message', () => {
     expect([...cursors, dial.call.cursor()]).toEqual([null, '1', '2'])
   })
 
-  it('that the codec cannot read is an error, and the next is read', async () => {
+  it('that the codec cannot decode raises an error, and the next one is delivered', async () => {
     const page = manualPage()
     const transport = new FakeTransport('websocket', opens())
     const client = new RealtimeClient('https://api.example', {
@@ -57,7 +57,7 @@ describe('a message', () => {
     void client.close()
   })
 
-  it('that the protocol cannot read is one as well', async () => {
+  it('that the protocol cannot read raises an error as well', async () => {
     const readFrame = () => {
       throw new Error('mistake')
     }
@@ -68,7 +68,7 @@ describe('a message', () => {
 })
 
 describe('for await', () => {
-  it('reads what comes, and ends with the client', async () => {
+  it('yields the messages, and ends when the client is closed', async () => {
     const { client, dial } = await open()
     const seen: unknown[] = []
     const read = (async () => {
@@ -81,7 +81,7 @@ describe('for await', () => {
     expect(seen).toEqual(['a', 'b'])
   })
 
-  it('several read the same', async () => {
+  it('yields each message to every one of several iterators', async () => {
     const { client, dial } = await open()
     const [one, other] = [client[Symbol.asyncIterator](), client[Symbol.asyncIterator]()]
     dial.receive('a')
@@ -89,7 +89,7 @@ describe('for await', () => {
     expect((await other.next()).value?.data).toBe('a')
   })
 
-  it('goes on over a loss', async () => {
+  it('continues after a reconnect', async () => {
     const { client, dial, pass, transport } = await open()
     const messages = client[Symbol.asyncIterator]()
     dial.fail(closed(1006))
@@ -98,7 +98,7 @@ describe('for await', () => {
     expect((await messages.next()).value?.data).toBe('after')
   })
 
-  it('fails when 1,000 are left unread, and nothing else does', async () => {
+  it('throws a RangeError after 1,000 unread messages, and listeners still get all of them', async () => {
     const { client, dial, timeline } = await open()
     const messages = client[Symbol.asyncIterator]()
     for (let n = 0; n < 1001; n += 1) dial.receive(`${n}`)
@@ -107,7 +107,7 @@ describe('for await', () => {
     expect(timeline.filter((line) => line.includes('message'))).toHaveLength(1001)
   })
 
-  it('of a closed client ends at once', async () => {
+  it('over a closed client ends at once', async () => {
     const { client } = await open()
     await client.close()
     expect(await client[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
@@ -115,7 +115,7 @@ describe('for await', () => {
 })
 
 describe('send()', () => {
-  it('takes text, bytes, views and blobs', async () => {
+  it('accepts strings, buffers, views and blobs', async () => {
     const { client, dial } = await open()
     const blob = new Blob(['x'])
     const bytes = new Uint8Array([1, 2, 3, 4])
@@ -123,7 +123,7 @@ describe('send()', () => {
     expect(dial.link.written).toEqual(['text', bytes.buffer, new Uint8Array([2, 3]).buffer, new Uint8Array([4]).buffer, blob])
   })
 
-  it('takes bytes as they are now', async () => {
+  it('copies bytes when it is called', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     const bytes = new Uint8Array([1])
     client.send(bytes)
@@ -133,13 +133,13 @@ describe('send()', () => {
     expect(transport('websocket').last.link.written).toEqual([new Uint8Array([1]).buffer, new Uint8Array([1]).buffer])
   })
 
-  it.each([[{}], [null], [undefined], [5], [[]], [new Date(0)]])('takes no %j, and names the way out', async (data) => {
+  it.each([[{}], [null], [undefined], [5], [[]], [new Date(0)]])('throws for %j, and recommends a codec', async (data) => {
     const { client } = benchOf({ websocket: opens() }, { autoConnect: false })
     expect(() => client.send(data as never)).toThrow(TypeError)
     expect(() => client.send(data as never)).toThrow(/codec/)
   })
 
-  it('what the outbox drops, and what waits too long, is told', async () => {
+  it('reports messages that the outbox drops, and messages that expire', async () => {
     const outbox = { maxMessages: 1, overflow: 'drop-oldest', ttlMs: 1000 } as const
     const { client, pass, timeline } = benchOf({ websocket: opens() }, { outbox, autoConnect: false })
     client.send('a')
@@ -148,7 +148,7 @@ describe('send()', () => {
     expect(timeline).toEqual(['0 error client.outbox_full, undelivered a', '1000 error client.expired, undelivered b'])
   })
 
-  it('a POST that the server refuses was not delivered', async () => {
+  it('reports a message as undelivered if the server refuses its POST', async () => {
     const { client, dial, news, pass } = await open({}, 'sse')
     client.send('a')
     const { link } = dial
@@ -158,7 +158,7 @@ describe('send()', () => {
     expect(news()).toEqual(['10 error http.413, undelivered a'])
   })
 
-  it('flushed() waits for what waits', async () => {
+  it('has written the queued messages when flushed() resolves', async () => {
     const { client, pass } = benchOf({ websocket: opens() })
     client.send('a')
     let isFlushed = false
@@ -172,8 +172,8 @@ describe('send()', () => {
   })
 })
 
-describe('a running connection that is moved', () => {
-  it('repeats nothing: what came over the old attachment while the new one was on its way is told once', async () => {
+describe('a promotion', () => {
+  it('delivers a message once though it arrives over both the old and the new transport', async () => {
     const protocol = { ...plain(), resumes: () => true }
     const servers = { websocket: sequence(refuses(1006), opens(1000)), sse: opens() }
     const { news, pass, transport } = benchOf(servers, { protocol })

@@ -15,7 +15,7 @@ function manualPrepare() {
 }
 
 describe('prepare()', () => {
-  it('is called before every attempt on every transport, and told which that is', async () => {
+  it('is called before every attempt, with its number, its transport and isRefresh', async () => {
     const asked: unknown[] = []
     const prepare = ({ attempt, transport, isRefresh }: PrepareAttempt) => void asked.push([attempt, transport, isRefresh])
     const { pass, client } = benchOf({ websocket: refuses(426), sse: opensThenDrops(1006, 10) }, { prepare })
@@ -28,7 +28,7 @@ describe('prepare()', () => {
     ])
   })
 
-  it('one call at a time, also in a race', async () => {
+  it('runs one call at a time, also in a race', async () => {
     let running = 0
     let most = 0
     const bench = benchOf(
@@ -48,7 +48,7 @@ describe('prepare()', () => {
     expect(most).toBe(1)
   })
 
-  it('one call at a time, also when an attempt is given up while it runs', async () => {
+  it('runs one call at a time, also when its attempt is given up meanwhile', async () => {
     const { calls, prepare } = manualPrepare()
     const { pass, signal } = benchOf({ websocket: opens() }, { prepare })
     await pass(200)
@@ -60,7 +60,7 @@ describe('prepare()', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('one call at a time, also when several attempts are given up while it runs', async () => {
+  it('runs one call at a time, also when several attempts are given up meanwhile', async () => {
     const { calls, prepare } = manualPrepare()
     const { pass, signal } = benchOf({ websocket: opens() }, { prepare })
     for (let times = 0; times < 3; times += 1) {
@@ -71,7 +71,7 @@ describe('prepare()', () => {
     expect(calls).toHaveLength(1)
   })
 
-  it('has time of its own: the race and the limit begin when it is done', async () => {
+  it('takes time that counts neither for the race nor for connectTimeoutMs', async () => {
     const { calls, prepare } = manualPrepare()
     const { pass, transport } = benchOf({ websocket: stalls(), sse: stalls() }, { prepare })
     await pass(9000)
@@ -86,7 +86,7 @@ describe('prepare()', () => {
     expect(transport('websocket').last.isHungUp).toBe(true)
   })
 
-  it('is told when its attempt is given up', async () => {
+  it('has its signal aborted when its attempt is given up', async () => {
     const { calls, prepare } = manualPrepare()
     const { client, pass } = benchOf({ websocket: opens() }, { prepare })
     await pass(10)
@@ -98,7 +98,7 @@ describe('prepare()', () => {
     expect(client.state.status).toBe('closed')
   })
 
-  it('that throws is a failed attempt, not the end', async () => {
+  it('that throws fails the attempt, and the client retries', async () => {
     let calls = 0
     const prepare = () => {
       calls += 1
@@ -114,7 +114,7 @@ describe('prepare()', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('that rejects with what is no error is one too', async () => {
+  it('that rejects with a string has it in the message of the diagnosis', async () => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => Promise.reject('expired') })
     const messages: string[] = []
     client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
@@ -122,7 +122,7 @@ describe('prepare()', () => {
     expect(messages).toEqual(['prepare() threw: expired'])
   })
 
-  it('that never settles ends with the time for its attempt, and is called again for the next', async () => {
+  it('that never settles fails its attempt after connectTimeoutMs, and is called again for the next one', async () => {
     const { calls, prepare } = manualPrepare()
     const { client, pass, timeline } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
     const messages: string[] = []
@@ -141,7 +141,7 @@ describe('prepare()', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('that never settles holds up no longer than its attempt what was dialled in its place', async () => {
+  it('that never settles delays the attempt that replaces its own until its own would have timed out', async () => {
     const { calls, prepare } = manualPrepare()
     const { client, pass, signal } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
     await pass(600)
@@ -155,7 +155,7 @@ describe('prepare()', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('that never settles for a better transport costs the connection that is open nothing', async () => {
+  it('that never settles for a better transport does not affect the open connection', async () => {
     const { calls, prepare } = manualPrepare()
     const { client, pass, transport, timeline } = benchOf({ sse: sequence(refuses(500), opens()), poll: opens() }, { prepare })
     await pass(0)
@@ -178,7 +178,7 @@ describe('prepare() that throws StopConnecting', () => {
     throw new StopConnecting('log in again')
   }
 
-  it('ends the client for good, as what the application said', async () => {
+  it('ends the client, with the message of the application in the diagnosis', async () => {
     const bench = benchOf({ websocket: opens(), sse: opens() }, { prepare: stop })
     const messages: string[] = []
     bench.client.onerror = ({ diagnosis }) =>
@@ -198,7 +198,7 @@ describe('prepare() that throws StopConnecting', () => {
     ['a rejection', () => Promise.reject(new StopConnecting('log in again'))],
     ['the class of another bundle', () => Promise.reject(Object.assign(new Error('log in again'), { name: 'StopConnecting' }))],
     ['an error of another realm', () => Promise.reject({ name: 'StopConnecting', message: 'log in again' })],
-  ])('as %s', async (_, prepare) => {
+  ])('ends the client also as %s', async (_, prepare) => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare })
     await pass(1000)
     expect(client.state).toMatchObject({
@@ -207,7 +207,7 @@ describe('prepare() that throws StopConnecting', () => {
     })
   })
 
-  it('until connect()', async () => {
+  it('ends the client until connect() is called', async () => {
     let isLoggedIn = false
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => (isLoggedIn ? undefined : stop()) })
     await pass(1000)
@@ -218,14 +218,14 @@ describe('prepare() that throws StopConnecting', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('also where it is asked for fresh credentials after a refusal', async () => {
+  it('ends the client also when it is called for fresh credentials', async () => {
     const prepare = ({ isRefresh }: PrepareAttempt) => (isRefresh ? stop() : undefined)
     const { pass, timeline } = benchOf({ sse: refuses(401) }, { prepare })
     await pass(1000)
     expect(timeline.slice(-3)).toEqual(['10 error client.stopped', '10 close 1000, final', '10 state closed'])
   })
 
-  it('also for a better transport beside the connection that is open', async () => {
+  it('ends the client also when it is called for a better transport beside an open connection', async () => {
     let calls = 0
     const prepare = () => {
       calls += 1
@@ -240,7 +240,7 @@ describe('prepare() that throws StopConnecting', () => {
     expect(client.state).toMatchObject({ status: 'closed', diagnosis: { cause: 'client.stopped' } })
   })
 
-  it('the application has the last word on it', async () => {
+  it('can be overruled by judge()', async () => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: stop, judge: () => 'retry' })
     await pass(20)
     expect(client.state.status).toBe('waiting')
@@ -248,7 +248,7 @@ describe('prepare() that throws StopConnecting', () => {
 })
 
 describe('refused credentials', () => {
-  it('prepare() is asked for fresh ones, once; then it is over', async () => {
+  it('lead to one more call of prepare() and one more attempt; a second refusal ends the client', async () => {
     const refreshes: boolean[] = []
     const prepare = ({ isRefresh }: PrepareAttempt) => void refreshes.push(isRefresh)
     const { pass, timeline } = benchOf({ sse: refuses(401) }, { prepare })
@@ -257,7 +257,7 @@ describe('refused credentials', () => {
     expect(timeline.slice(1)).toEqual(['10 error http.401', '20 error http.401', '20 close 4401, final', '20 state closed'])
   })
 
-  it('fresh ones that are good connect', async () => {
+  it('do not end the client if the fresh ones are accepted', async () => {
     const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) }, { prepare: () => undefined })
     await pass(1000)
     expect(client.state.status).toBe('open')
@@ -271,7 +271,7 @@ describe('what prepare() returns', () => {
     return { ...bench, ...bench.transport(type).last }
   }
 
-  it('is for this attempt: URL, query, headers, subprotocols', async () => {
+  it('sets the URL, query, headers and subprotocols of the attempt', async () => {
     const { call } = await dialled({
       url: '/other?a=1',
       query: { token: 't', a: '2' },
@@ -285,12 +285,12 @@ describe('what prepare() returns', () => {
     expect([call.headers, call.subprotocols]).toEqual([{ x: 'y' }, ['v1']])
   })
 
-  it('a query is added to the configured URL', async () => {
+  it('adds its query to the configured URL', async () => {
     const { call } = await dialled({ query: { extra: '1' } })
     expect(call.url.href).toBe('https://api.example/realtime?token=secret&extra=1')
   })
 
-  it('a URL that is none is a mistake that says so, and the end', async () => {
+  it('ends the client with an error that says so if its URL is invalid', async () => {
     const { client, pass } = benchOf({ sse: opens() }, { prepare: () => ({ url: 'ftp://api.example' }) })
     const messages: string[] = []
     client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
@@ -300,7 +300,7 @@ describe('what prepare() returns', () => {
   })
 })
 
-describe('what prepare() returns and nobody can send', () => {
+describe('a value returned by prepare()', () => {
   it.each<[unknown, RegExp]>([
     ['a token', /returned a string, not an object such as/],
     [{ query: 'token=t' }, /a query which is no plain object/],
@@ -308,7 +308,7 @@ describe('what prepare() returns and nobody can send', () => {
     [{ query: new URLSearchParams({ token: 't' }) }, /a query which is no plain object/],
     [{ greeting: { token: 't' } }, /a greeting which is no string/],
     [{ greeting: null }, /a greeting which is no string/],
-  ])('%o is a mistake that says so, and the end', async (returned, message) => {
+  ])('that is invalid ends the client with an error that says why: %o', async (returned, message) => {
     const { client, pass, transport, timeline } = benchOf({ websocket: opens() }, { prepare: () => returned as Preparation })
     const messages: string[] = []
     client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
@@ -318,17 +318,17 @@ describe('what prepare() returns and nobody can send', () => {
     expect(timeline).toContainEqual(expect.stringMatching(/error client\.unprepared/))
   })
 
-  it.each([undefined, null, false, '', {}, []])('%o is nothing, and all right', async (returned) => {
+  it.each([undefined, null, false, '', {}, []])('that is empty has no effect: %o', async (returned) => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => returned as Preparation })
     await pass(100)
     expect(client.state.status).toBe('open')
   })
 })
 
-describe('headers for a WebSocket', () => {
+describe('headers that prepare() returns for a WebSocket', () => {
   const headers = { authorization: 'Bearer t' }
 
-  it('are a mistake that names the way out, where nothing else is given', async () => {
+  it('end the client, with an error that names the alternatives, if nothing else is given', async () => {
     const { client, pass } = benchOf({ websocket: opens(), sse: opens() }, { prepare: () => ({ headers }) })
     const messages: string[] = []
     client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
@@ -342,7 +342,7 @@ describe('headers for a WebSocket', () => {
     ['subprotocols', { subprotocols: ['t'] }],
     ['a URL', { url: '/x?token=t' }],
     ['a greeting', { greeting: 'auth t' }],
-  ])('are none where %s comes with them', async (_, preparation) => {
+  ])('are ignored if %s comes with them', async (_, preparation) => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => ({ headers, ...preparation }) })
     await pass(100)
     expect(client.state.status).toBe('open')

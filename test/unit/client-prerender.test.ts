@@ -4,8 +4,8 @@ import { opens, refuses, stalls } from '../support/fake-transport.ts'
 
 const prerendered = { isPrerendering: true, isHidden: true }
 
-describe('a page that is prerendered', () => {
-  it('has nothing dialled nor learned until it is shown; what was sent waits', async () => {
+describe('a client in a prerendered page', () => {
+  it('dials nothing until the page is shown, then connects and sends the queued messages', async () => {
     const bench = benchOf({ websocket: opens(), poll: opens() }, {}, prerendered)
     await bench.pass(0)
     bench.client.send('hello')
@@ -21,7 +21,7 @@ describe('a page that is prerendered', () => {
     bench.expectNothingLeft()
   })
 
-  it('may be closed before that, and stays closed', async () => {
+  it('stays closed if it was closed before the page is shown', async () => {
     const bench = benchOf({ websocket: opens() }, {}, prerendered)
     await bench.pass(0)
     await bench.client.close()
@@ -31,7 +31,7 @@ describe('a page that is prerendered', () => {
     bench.expectNothingLeft()
   })
 
-  it('may be closed and connected again before that', async () => {
+  it('connects when the page is shown if it was closed and connected again before', async () => {
     const bench = benchOf({ websocket: opens() }, {}, prerendered)
     await bench.pass(0)
     await bench.client.close()
@@ -45,7 +45,7 @@ describe('a page that is prerendered', () => {
     bench.expectNothingLeft()
   })
 
-  it('does not connect by itself when it is shown where it was not asked to', async () => {
+  it('does not connect when the page is shown if autoConnect is false', async () => {
     const bench = benchOf({ websocket: opens() }, { autoConnect: false }, prerendered)
     bench.activate()
     await bench.pass(1000)
@@ -71,20 +71,20 @@ describe('the next visit begins with', () => {
 
   it.each<[string, Parameters<typeof benchOf>]>([
     ['was refused', [{ websocket: refuses(1006) }]],
-    ['was answered nothing', [{ websocket: stalls() }]],
-  ])('poll where the WebSocket %s', async (_, given) => {
+    ['was not answered', [{ websocket: stalls() }]],
+  ])('poll if the WebSocket %s', async (_, given) => {
     expect(await afterPoll(...given)).toBe('poll')
   })
 
   it.each<[string, Parameters<typeof benchOf>]>([
-    ['was not on the list', [{}]],
-    ['failed without a network', [{ websocket: refuses(1006) }, {}, { isOnline: false }]],
-    ['failed in a page that nobody sees', [{ websocket: refuses(1006) }, {}, { isHidden: true }]],
-  ])('the WebSocket where it %s', async (_, given) => {
+    ['was not configured', [{}]],
+    ['failed while offline', [{ websocket: refuses(1006) }, {}, { isOnline: false }]],
+    ['failed in a hidden page', [{ websocket: refuses(1006) }, {}, { isHidden: true }]],
+  ])('the WebSocket if it %s', async (_, given) => {
     expect(await afterPoll(...given)).toBe('websocket')
   })
 
-  it('the event stream where other tabs held all the slots', async () => {
+  it('the event stream if other tabs held all slots', async () => {
     const storage = new Map<string, string>()
     const host = { claim: () => Promise.resolve(null) }
     const first = benchOf({ sse: opens(), poll: opens() }, { host }, { storage })

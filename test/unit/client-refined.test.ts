@@ -3,7 +3,7 @@ import type { RealtimeOptions } from '../../src/api/options.ts'
 import { blocked, failedOnce, type Investigated, investigated } from '../support/diagnosed.ts'
 import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 
-/** What the answers say ends it, if the application says so. */
+/** The application wants a stop at 503, the status that the answers to the follow-up questions show. */
 const ended: RealtimeOptions = { causes: { 503: { message: 'The service has ended.', verdict: 'stop' } } }
 
 async function answered(bench: Investigated, status: number): Promise<string[]> {
@@ -13,10 +13,10 @@ async function answered(bench: Investigated, status: number): Promise<string[]> 
   return bench.news()
 }
 
-describe('answers that say stop', () => {
+describe('answers to follow-up questions that mean stop', () => {
   const over = ['15 diagnosis http.503', '15 close 1006, final', '15 state closed']
 
-  it('end a client that waits', async () => {
+  it('end a client that waits for its retry', async () => {
     const bench = await failedOnce(undefined, ended)
     expect(bench.client.state.status).toBe('waiting')
     expect(await answered(bench, 503)).toEqual(over)
@@ -33,7 +33,7 @@ describe('answers that say stop', () => {
     bench.expectNothingLeft()
   })
 
-  it('end a client that connects, and what is on its way', async () => {
+  it('end a client that is connecting, and its attempts', async () => {
     const bench = await failedOnce({ websocket: blocked, sse: stalls() }, ended)
     expect(bench.client.state.status).toBe('connecting')
     await bench.pass(1000)
@@ -41,7 +41,7 @@ describe('answers that say stop', () => {
     bench.expectNothingLeft()
   })
 
-  it('do nothing to a client that is open: what is open refutes them', async () => {
+  it('do not end a client that is open by then', async () => {
     const bench = await failedOnce({ websocket: blocked, sse: opens(2) }, ended)
     expect(bench.client.state.status).toBe('open')
     await bench.pass(1000)
@@ -50,12 +50,12 @@ describe('answers that say stop', () => {
     expect([bench.client.state.status, bench.transport('sse').last.isHungUp]).toEqual(['open', false])
   })
 
-  it('may be those of judge()', async () => {
+  it('end a client also if judge() returns the stop', async () => {
     const bench = await failedOnce(undefined, { judge: ({ cause }) => (cause === 'http.503' ? 'stop' : undefined) })
     expect(await answered(bench, 503)).toEqual(over)
   })
 
-  it('leave what is to be told in order when a listener closes the client', async () => {
+  it('leave the events in order when a listener closes the client', async () => {
     const bench = await failedOnce(undefined, ended)
     bench.client.ondiagnosis = () => void bench.client.close(4000, 'bye')
     expect(await answered(bench, 503)).toEqual(['15 diagnosis http.503', '15 close 4000, final', '15 state closed'])
@@ -63,8 +63,8 @@ describe('answers that say stop', () => {
   })
 })
 
-describe('answers that do not', () => {
-  it.each([200, 401, 403, 404, 503])('change nothing but what is known: %i', async (status) => {
+describe('answers to follow-up questions that do not mean stop', () => {
+  it.each([200, 401, 403, 404, 503])('change neither the state nor the retry: %i', async (status) => {
     const bench = await failedOnce()
     const { state } = bench.client
     expect(await answered(bench, status)).toHaveLength(1)
@@ -75,7 +75,7 @@ describe('answers that do not', () => {
 })
 
 describe('credentials that seem to be refused', () => {
-  /** After an hour, or its end; the questions are always answered with 401. */
+  /** The client after an hour; every follow-up question is answered with 401. */
   async function refusedBy(servers: Parameters<typeof investigated>[0], options: RealtimeOptions = {}): Promise<Investigated> {
     const bench = investigated(servers, options)
     bench.questions.reply = (question) => question.answer(401)
@@ -83,14 +83,14 @@ describe('credentials that seem to be refused', () => {
     return bench
   }
 
-  it('stop a client whose transports have never been open, with the failure after the answers', async () => {
+  it('end a client whose transports have never been open, at the next failure after the answers', async () => {
     const bench = await refusedBy({ websocket: blocked })
     expect(bench.told()).toEqual(['net.unreachable', '(http.401)', 'http.401'])
     expect(bench.client.state).toMatchObject({ status: 'closed', diagnosis: { cause: 'http.401', hint: 'credentials' } })
     bench.expectNothingLeft()
   })
 
-  it('are asked for once more before that', async () => {
+  it('are requested from prepare() once more before the client ends', async () => {
     const asked: boolean[] = []
     const prepare: RealtimeOptions['prepare'] = ({ isRefresh }) => {
       asked.push(isRefresh)
@@ -100,25 +100,25 @@ describe('credentials that seem to be refused', () => {
     expect([asked, bench.client.state.status]).toEqual([[false, false, true], 'closed'])
   })
 
-  it('do not stop a client that judge() tells to go on', async () => {
+  it('do not end a client if judge() returns retry', async () => {
     const bench = await refusedBy({ websocket: blocked }, { judge: ({ cause }) => (cause === 'http.401' ? 'retry' : undefined) })
     expect([bench.client.state.status, bench.errors.length > 10]).toEqual(['waiting', true])
   })
 
-  it('do not stop a client whose transport has been open', async () => {
+  it('do not end a client whose only transport has been open', async () => {
     const bench = await refusedBy({ websocket: sequence(opensThenDrops(1006, 100), blocked) })
     expect([bench.client.state.status, bench.errors.length > 10]).toEqual(['waiting', true])
     expect(bench.errors.at(-1)).toMatchObject({ cause: 'http.401', verdict: 'fallback', evidence: { isRepeated: true } })
   })
 
-  // The credentials may have been old, and the WebSocket is blocked by somebody else.
-  it('do not keep another way from being tried with fresh ones', async () => {
+  // The credentials may have expired, and an intermediary may block the WebSocket.
+  it('do not keep the client from trying another transport with fresh ones', async () => {
     const bench = await refusedBy({ websocket: blocked, sse: sequence(refuses(401), opens()) }, { prepare: () => ({}) })
     expect(bench.client.state).toMatchObject({ status: 'open', transport: 'sse' })
   })
 
-  // What is asked has neither the headers nor the query of prepare(), and a server that wants them refuses it.
-  it('do not stop a client that has another way, which has been open', async () => {
+  // A follow-up question has neither the headers nor the query of prepare(), so a server that requires them refuses it.
+  it('do not end a client whose other transport has been open', async () => {
     const bench = await refusedBy({ websocket: blocked, sse: opensThenDrops(1006, 70_000) })
     expect(bench.client.state.status).not.toBe('closed')
     expect(bench.transport('sse').dials.length).toBeGreaterThan(10)

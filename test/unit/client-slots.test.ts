@@ -5,20 +5,20 @@ import { opens } from '../support/fake-transport.ts'
 describe('held requests', () => {
   const host = { claim: () => Promise.resolve(null) }
 
-  it('are left to other tabs when those hold all, where polling is possible', async () => {
+  it('are not made while other tabs hold all slots, if the client can poll instead', async () => {
     const { pass, timeline } = benchOf({ sse: opens(), poll: opens() }, { host })
     await pass(20)
     expect(timeline).toContain('0 error client.pool_exhausted')
     expect(timeline.at(-1)).toBe('10 state open')
   })
 
-  it('are made all the same where it is not', async () => {
+  it('are made without a slot if the client cannot poll', async () => {
     const { client, pass } = benchOf({ sse: opens() }, { host })
     await pass(20)
     expect(client.state).toMatchObject({ status: 'open', transport: 'sse' })
   })
 
-  it('take one slot of their origin and give it back', async () => {
+  it('take one slot of their origin, and release it when the client is closed', async () => {
     const asked: unknown[] = []
     let held = 0
     const claim = async (slots: readonly string[]) => {
@@ -36,7 +36,7 @@ describe('held requests', () => {
     expect(held).toBe(0)
   })
 
-  it('a slot that is given after the attempt was given up goes straight back', async () => {
+  it('release a slot at once that is granted after the attempt was given up', async () => {
     let give = (_release: () => void) => {}
     let isFree = false
     const claim = () =>
@@ -54,14 +54,14 @@ describe('held requests', () => {
     expect(transport('sse').dials).toEqual([])
   })
 
-  it('a browser that throws when it is asked is a failed attempt', async () => {
+  it('count as a failed attempt if the browser rejects the request for a slot', async () => {
     const claim = () => Promise.reject(new Error('SecurityError'))
     const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
     await pass(20)
     expect(client.state).toMatchObject({ status: 'open', transport: 'poll' })
   })
 
-  it('a browser that never answers is not waited for: the request is made, and a slot that is given late goes back with it', async () => {
+  it('are made if the browser never answers; a slot that is granted late is released when the client is closed', async () => {
     let give = (_release: () => void) => {}
     let isFree = false
     const claim = () =>

@@ -29,7 +29,7 @@ describe('client.state', () => {
     expect(new Set(seen).size).toBe(seen.length)
   })
 
-  it('is told once for each change of what it shows', async () => {
+  it('raises one "state" event for each visible change', async () => {
     const { client, pass, timeline } = benchOf({ websocket: opens() })
     const texts: string[] = []
     client.on('state', ({ state, previous }) => {
@@ -43,7 +43,7 @@ describe('client.state', () => {
     expect(timeline.filter((line) => line.includes('state open'))).toEqual(['10 state open', '5010 state open proven'])
   })
 
-  it('is already new when the application hears of the change', async () => {
+  it('has already changed when the "error" event is raised', async () => {
     const { client, pass } = benchOf({ websocket: refuses(503) })
     const seen: string[] = []
     client.on('error', () => seen.push(client.state.status))
@@ -53,7 +53,7 @@ describe('client.state', () => {
 })
 
 describe('reconnect()', () => {
-  it('replaces an open connection, with a close that is no error', async () => {
+  it('replaces an open connection, with a "close" event and without an "error" event', async () => {
     const { client, pass, news, transport } = benchOf({ websocket: opens() })
     await pass(20)
     news()
@@ -68,7 +68,7 @@ describe('reconnect()', () => {
     ])
   })
 
-  it('asks prepare() again, and does not wait for the next retry', async () => {
+  it('calls prepare() again, and does not wait for the next retry', async () => {
     let calls = 0
     const bench = benchOf(
       { websocket: sequence(refuses(503), refuses(503), opens()) },
@@ -89,7 +89,7 @@ describe('reconnect()', () => {
     expect([calls, bench.client.state.status]).toEqual([3, 'open'])
   })
 
-  it('begins anew while it is connecting, after the end, and where it never began', async () => {
+  it('starts over while the client is connecting, after close(), and before the first connect()', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() }, { autoConnect: false })
     client.reconnect()
     client.reconnect()
@@ -101,7 +101,7 @@ describe('reconnect()', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('loses no message silently', async () => {
+  it('reports messages in the socket buffer as unconfirmed', async () => {
     const { client, pass, news, transport } = benchOf({ websocket: opens() })
     await pass(20)
     client.send('x')
@@ -137,11 +137,11 @@ describe('the scope of an error', () => {
         return scopes
       },
     ],
-  ])('%s', async (scope, scopes) => {
+  ])('is %s', async (scope, scopes) => {
     expect(await scopes()).toEqual([scope])
   })
 
-  it('a message that cannot be read is lost alone', async () => {
+  it('is message if a received message cannot be decoded', async () => {
     const codec = { encode: String, decode: JSON.parse }
     const { client, pass, transport } = benchOf({ websocket: opens() }, { codec })
     const scopes: unknown[] = []

@@ -23,7 +23,7 @@ const boxes = ['path.intermediary', 'path.captive']
 const redirect = ['http.redirect', 'path.captive', 'path.intermediary']
 const page = ['http.not_realtime', 'path.captive', 'path.intermediary']
 const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol']
-/** Without CORS all of these look alike. */
+/** Without CORS the page cannot distinguish these. */
 const hiddenStatuses = [401, 403, 404, 400, 429, 500, 503].map((status) => `http.${status}`).concat('http.redirect')
 const noLedger = [...socketFaults, 'policy.client_blocked', 'http.401', 'http.403', 'http.426', 'net.reset']
 
@@ -40,12 +40,12 @@ const answers: readonly Row[] = [
     'fallback',
     redirect,
   ],
-  // At the page's own origin no box needs CORS headers, and a session's server says no HTML.
+  // At the page's own origin an intermediary needs no CORS headers, and the server of a session never answers with HTML.
   [
     { ...cut, ...session, followUp: heard(403, { contentType: 'text/html', page: 'none' }) },
     ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.403']] as const),
   ],
-  // Without a ledger what a plain request is answered is the best that is known.
+  // Without a ledger, the answer to a plain request is the best evidence.
   ...[400, 401, 403, 404, 500, 503].map(
     (status): Row => [
       { ...cut, followUp: heard(status) },
@@ -70,7 +70,7 @@ const answers: readonly Row[] = [
     ],
   ),
   [{ ...cut, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
-  // What an ordinary WebSocket server says to a GET, and a session's server to one that speaks no steadfast.v1.
+  // The answer of an ordinary WebSocket server to a GET, and of a session's server to a client without steadfast.v1.
   [
     { ...cut, ...session, followUp: heard(426) },
     ...(['http.426', 'likely', 'fallback', ['http.426', 'protocol-mismatch', ...boxes, 'ws.failed']] as const),
@@ -87,18 +87,18 @@ const answers: readonly Row[] = [
     { ...cut, followUp: heard(400, { contentType: 'application/problem+json' }) },
     ...(['http.400', 'likely', 'fallback', ['http.400', 'ws.failed', ...socketFaults]] as const),
   ],
-  // The page's own origin is the only one to ask.
+  // The URL is at the page's own origin, so that there is no other origin to ask.
   [
     { ...cut, isOnline: false, followUp: asked({ page: 'none' }) },
     ...(['net.offline', 'likely', 'fallback', ['net.offline', 'net.dns', 'net.refused', 'net.reset']] as const),
   ],
   [{ ...broken, ...sse, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
-  // Only requests whose answer the page must not read come through.
+  // Only the request whose response the page may not read (no-cors) is answered.
   [
     { ...cut, followUp: asked({ opaque: 'answered' }) },
     ...(['ws.failed', 'possible', 'fallback', [...socketFaults, ...boxes, ...hiddenStatuses, 'policy.client_blocked']] as const),
   ],
-  // What let WebSockets pass before hardly blocks them now: a portal or a gateway answers everything.
+  // A network that let WebSockets pass before hardly blocks them now: a portal or a gateway answers every request.
   [
     { ...cut, ...repeated, hasServed: true, followUp: asked({ opaque: 'answered' }) },
     ...(['path.intercepted', 'likely', 'fallback', [...boxes, 'ws.failed', ...socketFaults]] as const),
@@ -125,7 +125,7 @@ const answers: readonly Row[] = [
 const heldAnswer = asked({ opaque: 'answered', readable: 'silent' })
 const wsSuspects = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'net.reset', ...boxes]
 
-/** Only a request without a body is answered: a long-poll server holds the other. */
+/** Only the opaque request is answered: a long-poll server holds the readable one. */
 const held: readonly Row[] = [
   [{ ...cut, followUp: heldAnswer }, 'ws.failed', 'possible', 'fallback', wsSuspects],
   [{ ...cut, ...repeated, followUp: heldAnswer }, 'ws.failed', 'likely', 'fallback', wsSuspects],
@@ -142,7 +142,7 @@ const held: readonly Row[] = [
   ],
 ]
 
-/** HTTP passes; what is it then about the other? */
+/** Plain HTTP requests are answered: why did the transport fail? */
 const whereHttpPasses: readonly Row[] = [
   ...[sse, poll].flatMap((more): Row[] => [
     [{ ...timeout, ...more, followUp: heard(200) }, 'sse.buffered', 'likely', 'fallback', ['sse.buffered', 'net.timeout']],
@@ -164,7 +164,7 @@ const whereHttpPasses: readonly Row[] = [
   [{ ...cut, ...repeated, hasOpened: true, followUp: heard(200) }, 'ws.failed', 'likely', 'fallback', noLedger],
 ]
 
-/** What the server saw of a request. */
+/** The server's ledger of an attempt over HTTP. */
 const requests: readonly Row[] = [sse, poll].flatMap((transport): Row[] => {
   const seen = (verdict: 'accepted' | number | null) => ({
     ...transport,
@@ -193,7 +193,7 @@ const ledgers: readonly Row[] = (
     ],
     [{ sawRequest: true, sawUpgrade: true, verdict: null }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'ws.bad_handshake']],
     [{ sawRequest: true, sawUpgrade: true, verdict: 4403 }, 'close.4403', 'likely', ['close.4403', 'path.intermediary']],
-    // It says 4400 to the plain request that was made of the WebSocket.
+    // The server refuses with 4400 the plain request that is left of the stripped handshake.
     [{ sawRequest: true, verdict: 4400 }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true, verdict: 'accepted' }, 'ws.upgrade_stripped', 'certain'],
@@ -244,18 +244,18 @@ const handshakes: readonly Row[] = [
 ]
 
 describe.each([
-  ['an answer', answers],
-  ['where HTTP passes', whereHttpPasses],
-  ['what the server saw of a WebSocket', ledgers],
-  ['what it saw of a request', requests],
-  ['a server that holds what it is asked', held],
+  ['an answer to a follow-up question', answers],
+  ['a transport that fails though HTTP works', whereHttpPasses],
+  ["the server's ledger of a WebSocket", ledgers],
+  ["the server's ledger of an HTTP request", requests],
+  ['a server that holds the follow-up question', held],
   ['an open connection that went silent', wentSilent],
   ['a handshake that names another protocol', handshakes],
 ] as const)('%s', (_, rows) => {
   itJudges(rows)
 })
 
-it('what the questions found is told in the message', () => {
+it('the message contains the findings of the follow-up questions', () => {
   const told = (given: Given) => diagnose(evidenceOf(given)).message
   expect(told({ ...cut, followUp: heard(503) })).toBe('Probably the server answered with HTTP status 503.')
   expect(told({ ...cut, followUp: heard(200, { contentType: 'text/html' }) })).toBe(

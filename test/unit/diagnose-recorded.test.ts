@@ -20,7 +20,7 @@ it.each(recordedCounts())('$deployment, $mode, in $engine: parent $parent, exact
   expect(score.wrongCount, list).toBeLessThanOrEqual(wrong)
 })
 
-it('what is told as certain is never wrong', () => {
+it('a diagnosis that is certain is never wrong', () => {
   expect(rejudged().filter((each) => markOf(each).isCertainWrong)).toEqual([])
 })
 
@@ -44,7 +44,7 @@ it('there is a score for every browser in every deployment and mode', () => {
   expect(scored.sort()).toEqual(combinations.sort())
 })
 
-it.each(chosen)('of the faults chosen for $deployment each was told at least by its parent', ({ deployment, faults }) => {
+it.each(chosen)('every fault chosen for $deployment was diagnosed at least as its parent cause', ({ deployment, faults }) => {
   const names = faults.map(({ name }) => name)
   const judged = rejudged().filter((each) => each.deployment === deployment && names.includes(each.fault))
   expect(

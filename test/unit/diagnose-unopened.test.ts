@@ -16,12 +16,12 @@ const blockedBy = ['policy.csp', 'policy.mixed_content', 'policy.client_blocked'
 const atFirst: readonly Row[] = [
   [cut, 'net.unreachable', 'possible', 'fallback'],
   [{ ...cut, ...session }, 'net.unreachable', 'possible', 'fallback'],
-  // Before it opened nothing but a session's server says why.
+  // Before a connection has opened, only the server of a session gives a reason.
   [closed(4401), 'net.unreachable', 'possible', 'fallback'],
-  // The handshake had passed.
+  // The handshake had succeeded.
   [{ ...closed(4000), ...session }, 'close.4000', 'certain', 'retry'],
   [{ ...broken, ...sse }, 'net.unreachable', 'possible', 'fallback'],
-  // While it is open there is nothing to fall back from.
+  // The loss of an open connection leads to a retry, not to a fallback.
   [{ ...broken, ...sse, phase: 'open' }, 'net.unreachable', 'possible', 'retry'],
   [firefoxTls, 'tls.failed', 'likely', 'fallback', tls],
   [timeout, 'net.timeout', 'likely', 'fallback', ['net.timeout', 'ws.upgrade_hang']],
@@ -34,7 +34,7 @@ const atFirst: readonly Row[] = [
   [{ ...thrown, detail: 'NS_ERROR_CONTENT_BLOCKED' }, 'policy.csp', 'likely', 'fallback', undefined, 'not-offered'],
 ]
 
-/** What the browser never let out: nothing that was found elsewhere changes it. */
+/** Requests that the browser itself blocked: no answer to a follow-up question changes the diagnosis. */
 const forbidden: readonly Row[] = [{}, { followUp: heard(200) }, { followUp: asked({ isRedirect: true }) }].flatMap(
   (more): Row[] => [
     [{ ...cut, violation: 'connect-src', ...more }, 'policy.csp', 'certain', 'fallback', undefined, 'not-offered'],
@@ -63,7 +63,7 @@ const allowed: readonly Row[] = [
   [{ ...cut, url: 'http://api.example:8080/' }, 'net.unreachable', 'possible', 'fallback'],
 ]
 
-/** Whatever was asked: the browser itself has said more. */
+/** No answer to a follow-up question changes the diagnosis: what the browser reported says more. */
 const unchanged: readonly Row[] = [heard(200), asked({ isRedirect: true }), asked({ page: 'failed' })].flatMap(
   (followUp): Row[] => [
     [{ ...thrown, followUp }, 'policy.blocked', 'possible', 'fallback', blockedBy],
@@ -72,7 +72,7 @@ const unchanged: readonly Row[] = [heard(200), asked({ isRedirect: true }), aske
   ],
 )
 
-/** How many round trips it took to fail tells how far it came, also where the attempt itself was given up. */
+/** The number of round trips before a request failed shows how far it got, also if the attempt itself timed out. */
 const trips: readonly Row[] = [cut, timeout, { ...broken, ...sse }].flatMap((given) =>
   [{ address: 'https://api.example/', more: tls } as const, { address: 'http://api.example/', more: [] }].flatMap(
     ({ address, more }): Row[] => {
@@ -91,7 +91,7 @@ const trips: readonly Row[] = [cut, timeout, { ...broken, ...sse }].flatMap((giv
         [after(165, 100), 'net.unreachable', 'likely', 'fallback', [...more, 'net.reset', ...last]],
         [after(299, 100), 'net.unreachable', 'likely', 'fallback', [...more, 'net.reset', ...last]],
         [after(300, 100), 'net.unreachable', 'possible', 'fallback', anything],
-        // So short a round trip is lost in the noise.
+        // A round trip this short cannot be distinguished from noise.
         [after(1, 19), 'net.unreachable', 'possible', 'fallback', anything],
         [after(20, 20), 'net.refused', 'likely', 'fallback', ['net.refused', 'net.reset', 'net.dns', ...last]],
         [after(1), 'net.unreachable', 'possible', 'fallback', anything],
@@ -147,17 +147,17 @@ const localNetwork: readonly Row[] = [
       ...(['policy.local_network', 'possible', 'fallback', ['policy.local_network', 'net.timeout']] as const),
     ],
   ),
-  // The user may have closed the question; or there was none, because the page is of the local network under another name.
+  // The user may have dismissed the prompt; or there was none, because the page itself is on the local network by another name.
   [
     { ...cut, url: printer, followUp: asked({ localAccess: 'prompt' }) },
     ...(['net.unreachable', 'possible', 'fallback', [...unreached, 'policy.local_network']] as const),
   ],
-  // Any name may lead to the local network.
+  // Any host name may resolve to an address in the local network.
   [
     { ...cut, url: 'https://nas.example/', isSecurePage: true, followUp: asked({ localAccess: 'denied' }) },
     ...(['net.unreachable', 'possible', 'fallback', [...unreached, 'policy.local_network']] as const),
   ],
-  // To a page without TLS all of it is always denied.
+  // A page without TLS is always denied access to the local network.
   [
     { ...cut, url: 'https://nas.example/', followUp: asked({ localAccess: 'denied' }) },
     ...(['net.unreachable', 'possible', 'fallback', unreached] as const),
@@ -166,7 +166,7 @@ const localNetwork: readonly Row[] = [
     { ...timeout, url: 'https://nas.example/', isSecurePage: true, followUp: asked({ ...silent, localAccess: 'prompt' }) },
     ...(['net.timeout', 'likely', 'fallback'] as const),
   ],
-  // Without any network nothing needs a permission.
+  // While offline, a missing permission cannot be the cause.
   [
     { ...cut, url: printer, isOnline: false, followUp: asked({ page: 'failed', localAccess: 'denied' }) },
     ...(['net.offline', 'certain', 'fallback'] as const),
@@ -174,13 +174,13 @@ const localNetwork: readonly Row[] = [
 ]
 
 describe.each([
-  ['before anything was asked', atFirst],
-  ['what the browser forbids', forbidden],
-  ['what it does not forbid', allowed],
-  ['what it says is not overruled', unchanged],
-  ['how long it took to fail', trips],
-  ['no answer', silences],
-  ['the local network', localNetwork],
+  ['a failure before any follow-up question', atFirst],
+  ['a request that the browser forbids', forbidden],
+  ['a request that the browser does not forbid', allowed],
+  ["a report of the browser, which follow-up questions don't overrule", unchanged],
+  ['the time that a follow-up question took to fail', trips],
+  ['a follow-up question without an answer', silences],
+  ['a server in the local network', localNetwork],
 ] as const)('%s', (_, rows) => {
   itJudges(rows)
 })

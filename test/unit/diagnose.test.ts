@@ -14,15 +14,15 @@ function html(status: number, type: string, verdict: 'fallback' | 'retry'): Row 
 
 const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
-  // No server of a session says that.
+  // The server of a session never answers 204.
   [{ ...answered(204), ...session }, 'http.204', 'likely', 'fallback', ['http.204', ...boxes]],
-  // A page for people is never the server's word on what it offers, nor on credentials.
+  // An HTML page is never the server's answer about what it offers or about credentials.
   ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
     [answered(200, type), 'http.not_realtime', 'likely', 'fallback', ['http.not_realtime', 'path.captive', 'path.intermediary']],
     [answered(401, type), 'http.401', 'likely', 'fallback', ['http.401', ...boxes], 'credentials'],
     ...[403, 404, 405, 406, 426, 501].map((s): Row => html(s, type, 'fallback')),
     [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'likely', 'fallback', ['http.403', ...boxes]],
-    // Express calls any text HTML.
+    // Express sends any text as HTML.
     [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
     [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes]],
     html(503, type, 'retry'),
@@ -50,7 +50,7 @@ const answers: readonly Row[] = [
     ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'http.400'], 'not-offered'] as const),
   ],
   [answered(201), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
-  // Where it worked before, the network wants a login.
+  // If the transport worked before, the network probably requires a login.
   [
     { ...answered(200, 'text/html'), hasOpened: true },
     'path.captive',
@@ -60,7 +60,7 @@ const answers: readonly Row[] = [
   ],
   [answered(401), 'http.401', 'certain', 'stop', undefined, 'credentials'],
   [answered(403), 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
-  // A session's server marks what it says, so these are somebody else's words.
+  // The server of a session marks its answers, so these come from an intermediary.
   ...[401, 403].map(
     (s): Row => [
       { ...answered(s, 'text/html'), ...session },
@@ -72,7 +72,7 @@ const answers: readonly Row[] = [
   ...[502, 503, 504].map((s): Row => [answered(s), `http.${s}`, 'likely', 'retry', [`http.${s}`, ...boxes]]),
   ...[511, 520, 522].map((s): Row => [answered(s), `http.${s}`, 'likely', 'fallback', [`http.${s}`, ...boxes]]),
   ...[302, 400, 402, 409, 500, 505].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback']),
-  // What a server said while the connection was open means the same.
+  // An answer while the connection was open means the same.
   [{ ...answered(404), ...open }, 'http.404', 'certain', 'fallback', undefined, 'not-offered'],
 ]
 
@@ -84,7 +84,7 @@ const closes: readonly Row[] = [
   ...[1008, 4401, 4403].map(
     (code): Row => [{ ...closed(code), ...open }, `close.${code}`, 'certain', 'stop', undefined, 'credentials'],
   ),
-  // In a session the codes mean what its rule 9 says, also before it is open.
+  // In a session the codes mean what rule 9 says, also before the connection has opened.
   ...[open, {}].flatMap((more): Row[] => [
     ...[4408, 4409, 4413, 4429, 4500, 4503].map(
       (code): Row => [{ ...closed(code), ...more, ...session }, `close.${code}`, 'certain', 'retry'],
@@ -94,7 +94,7 @@ const closes: readonly Row[] = [
     ),
     [{ ...closed(4401), ...more, ...session }, 'close.4401', 'certain', 'stop', undefined, 'credentials'],
   ]),
-  // A browser may tell with a request that the page is the server's own, and not with a WebSocket's handshake.
+  // A browser may show in an HTTP request that it is same-origin, but not in a WebSocket handshake.
   [{ ...closed(4403, originRefused), ...session }, 'close.4403', 'certain', 'fallback'],
   [{ ...closed(4403, originRefused), ...session, transport: 'sse' }, 'close.4403', 'certain', 'stop'],
   [{ ...closed(4403, originRefused), ...session, isOnlyWay: true }, 'close.4403', 'certain', 'stop'],
@@ -122,7 +122,7 @@ const cuts: readonly Row[] = (
       'likely',
       [...dropped, 'close.1012', 'close.1013', 'close.1014'],
     ],
-    // A session's server tells at its return what it saw, which no browser tells the page.
+    // After a reconnect the server of a session says how the previous connection ended, which no browser tells the page.
     ...[1002, 1007, 1009].map((code) => [{ lastEnd: lastEnd('client', code) }, 'conn.protocol_error', 'certain'] as const),
     [{ lastEnd: lastEnd('client', 1001) }, 'conn.dropped', 'likely', dropped],
     [{ lastEnd: lastEnd('server', 4503) }, 'close.4503', 'likely', ['close.4503', 'conn.dropped']],
@@ -195,11 +195,11 @@ const others: readonly Row[] = [
 ]
 
 describe.each([
-  ['an answer that is not what was asked for', answers],
-  ['a close', closes],
+  ['an unexpected HTTP response', answers],
+  ['a close code', closes],
   ['a WebSocket without a Close frame', cuts],
   ['an event stream', streams],
-  ['anything else', others],
+  ['other evidence', others],
 ] as const)('%s', (_, rows) => {
   itJudges(rows)
 })
@@ -234,7 +234,7 @@ describe('the message', () => {
   })
 })
 
-describe('how a connection ended, as RFC 6455 would say it', () => {
+describe('the end of a connection as a close code of RFC 6455', () => {
   it.each<[Given, number, string, boolean]>([
     [closed(4001, { reason: 'why' }), 4001, 'why', true],
     [cut, 1006, '', false],

@@ -12,11 +12,11 @@ it('docs/DIAGNOSES.md is what `npm run docs` writes', () => {
   expect(page).toBe(diagnosesPage(table, remedies, { leftOut, counts: recordedCounts(), equal: equalEvidence() }))
 })
 
-it('it lists every cause', () => {
+it('docs/DIAGNOSES.md lists every cause', () => {
   for (const cause of Object.keys(table.causes)) expect(page).toContain(`| \`${cause}\` |`)
 })
 
-it('a remedy belongs to a cause that exists', () => {
+it('every remedy belongs to an existing cause', () => {
   const known = /^(http|close)\.\d+$/
   expect(Object.keys(remedies).filter((name) => !(name in table.causes) && !known.test(name))).toEqual([])
 })

@@ -6,7 +6,7 @@ import { seeded, seedOf } from '../support/seeded.ts'
 const url = new URL('https://api.example/stream')
 const seed = seedOf(process.env)
 
-/** What an application has had, over attachments that come and go. */
+/** Collects what an application receives over a series of attachments, and the cursor. */
 function reader(protocol: Protocol) {
   let cursor: string | null = null
   const had: Received[] = []
@@ -17,7 +17,7 @@ function reader(protocol: Protocol) {
       const dialect = protocol.dialect?.(() => cursor) ?? protocol
       return { dialect, query: dialect.ask({ url, transport, cursor, isSameOrigin: true }).query ?? {} }
     },
-    /** Takes the first `most` of what was read, as a client whose connection breaks there. */
+    /** Takes only the first `most` messages, like a client whose connection breaks after them. */
     take(read: ReturnType<Dialect['readEvent']>, most = Infinity) {
       for (const each of read.slice(0, most)) {
         if (each.data !== undefined) had.push(each)
@@ -27,7 +27,7 @@ function reader(protocol: Protocol) {
   }
 }
 
-describe('settings', () => {
+describe('the settings of a protocol', () => {
   it.each<[string, () => unknown, string]>([
     ['no object', () => mercure('books' as never), "mercure() takes an object of settings; it was given 'books'."],
     [
@@ -47,7 +47,7 @@ describe('settings', () => {
       "mercure(): publish must be an update with a topic, such as { topic: 'https://example.com/books/1' }, or a function that returns one; it was of type object.",
     ],
     [
-      'no content type',
+      'an empty content type',
       () => durableStreams({ contentType: '' }),
       "durableStreams(): contentType must be a content type, such as 'application/json'; it was ''.",
     ],
@@ -57,16 +57,16 @@ describe('settings', () => {
       "durableStreams(): offset must be '-1', 'now', an offset of the server, or the id of a message; it was of type number.",
     ],
     [
-      'channels that are none',
+      'a channel that is no string',
       () => centrifugo({ channels: [7] as never }),
       'centrifugo(): channels must be a list of at least one channel; it was a list of something else.',
     ],
     [
-      'a word for a truth value',
+      'a string in place of a boolean',
       () => centrifugo({ recovery: 'yes' as never }),
       "centrifugo(): recovery must be true or false; it was 'yes'.",
     ],
-  ])('%s', (_, make, message) => {
+  ])('are refused with a TypeError: %s', (_, make, message) => {
     expect(make).toThrow(new TypeError(message))
   })
 
@@ -76,7 +76,7 @@ describe('settings', () => {
 })
 
 describe('Mercure', () => {
-  it('is asked for its topics, and for what was missed', () => {
+  it('adds the topics and the last event id to the request, and resumes only over SSE', () => {
     const { ask, resumes } = mercure({ topics: ['a', 'b'] })
     const question = { url, transport: 'sse', cursor: 'urn:1' }
     expect(ask({ ...question, cursor: null, isSameOrigin: true })).toEqual({ query: { topic: ['a', 'b'] } })
@@ -88,7 +88,7 @@ describe('Mercure', () => {
     expect(['websocket', 'sse', 'long-poll', 'poll'].map(resumes)).toEqual([false, true, false, false])
   })
 
-  it('leaves a message as it is where it is no text, or nothing says how it is published', () => {
+  it('does not change a message that is binary, nor any message without the setting publish', () => {
     expect(mercure({ publish: { topic: 'a' } }).body?.(new ArrayBuffer(1))).toBeUndefined()
     expect(mercure().body?.('x')).toBeUndefined()
   })
@@ -101,7 +101,7 @@ describe('Durable Streams', () => {
   })
   const dataOf = (data: string) => ({ id: undefined, name: 'data', data })
 
-  it('is asked from the beginning, with the parameters in the order of the alphabet, and then from where it is', () => {
+  it('reads from the beginning, then from its offset, with the query parameters in alphabetical order', () => {
     const client = reader(durableStreams())
     const { dialect, query } = client.attach('sse')
     expect(query).toEqual({ live: 'sse', offset: '-1' })
@@ -115,20 +115,20 @@ describe('Durable Streams', () => {
     expect(client.attach('poll').query).toEqual({ cursor: 'c&d', offset: '7' })
   })
 
-  it('an answer without its headers is told, and one of a proxy that gave up is not', () => {
+  it('throws for a 200 without Stream-Next-Offset, and ignores the 408 of a proxy', () => {
     const { readAnswer } = durableStreams()
     expect(() => readAnswer({ status: 200, headers: new Headers(), body: '[]' })).toThrow('no Stream-Next-Offset')
     expect(readAnswer({ status: 408, headers: new Headers(), body: '' })).toEqual({ messages: [] })
   })
 
-  it(`neither loses nor repeats anything, wherever a connection breaks, over one attachment or two, with SEED=${seed}`, () => {
+  it(`neither loses nor repeats data, wherever a connection breaks, over one attachment or two, with SEED=${seed}`, () => {
     const random = seeded(seed)
     const upTo = (most: number) => Math.floor(random() * (most + 1))
     for (let run = 0; run < 300; run += 1) {
       const kind = ['json', 'text', 'bytes'][upTo(2)] ?? 'json'
       const contentType = { json: 'application/json', text: 'text/plain', bytes: 'application/octet-stream' }[kind] ?? ''
       const text = Array.from({ length: 60 }, (_, n) => String.fromCharCode(97 + (n % 26))).join('')
-      // The server gives everything from an offset up to a place of its choice; its offsets say nothing of how much that is.
+      // The server returns the data from an offset up to an end of its choice; its offsets do not show the length of the data.
       const events = (offset: string) => {
         const from = offset === '-1' ? 0 : parseInt(offset.slice(1), 36)
         const to = Math.min(text.length, from + 1 + upTo(8))
@@ -164,7 +164,7 @@ describe('Durable Streams', () => {
     }
   })
 
-  it('counts the ends of lines as an event stream has them, so that long-poll and SSE agree', () => {
+  it('normalizes line ends as SSE does, so that long-poll and SSE agree on positions', () => {
     const client = reader(durableStreams({ contentType: 'text/plain' }))
     const { dialect } = client.attach('sse')
     client.take(dialect.readEvent(dataOf('a\nb')))
@@ -188,7 +188,7 @@ describe('Centrifugo', () => {
     return JSON.parse(String(query?.['cf_connect']))
   }
 
-  it('is asked for its channels, beside what prepare() says, from where each of them is', () => {
+  it('adds its channels, with their positions, to the connect request of prepare()', () => {
     expect(ask(null)).toEqual({ subs: { a: {}, constructor: {} } })
     expect(ask('{"a":{"epoch":"e","offset":3}}', '{"token":"t","subs":{"b":{}}}')).toEqual({
       token: 't',
@@ -197,7 +197,7 @@ describe('Centrifugo', () => {
     expect(() => ask(null, '[]')).toThrow('cf_connect must be a connect request as JSON')
   })
 
-  it('leaves out what another attachment has brought, and keeps the places of both', () => {
+  it('drops publications that another attachment has delivered, and keeps the positions of both', () => {
     const client = reader(centrifugo({ channels: ['a', 'b'] }))
     const subs = { a: { recoverable: true, epoch: 'e', offset: 1 }, b: { recoverable: true, epoch: 'f' } }
     const first = client.attach('sse').dialect
@@ -215,7 +215,7 @@ describe('Centrifugo', () => {
     expect(JSON.parse(client.cursor() ?? '')).toEqual({ a: { epoch: 'e', offset: 3 }, b: { epoch: 'f', offset: 1 } })
   })
 
-  it('begins anew in a channel whose history was lost', () => {
+  it('takes the new position of a channel whose history was lost', () => {
     const client = reader(centrifugo())
     const connect = (sub: object) =>
       client.attach('sse').dialect.readFrame(JSON.stringify({ connect: { subs: { a: { recoverable: true, ...sub } } } }))
@@ -226,15 +226,15 @@ describe('Centrifugo', () => {
 
   it.each([
     [
-      'what is left of the history begins later',
+      'the remaining history begins at a later offset',
       { offset: 9, publications: [{ data: 9, offset: 9 }] },
       { after: 3, resumesAt: 9 },
     ],
-    ['nothing of it is left', { offset: 9 }, { after: 3, resumesAt: 10 }],
-    ['another history has begun', { epoch: 'new', offset: 0 }, { after: null, resumesAt: 1 }],
+    ['no history remains', { offset: 9 }, { after: 3, resumesAt: 10 }],
+    ['another epoch has begun', { epoch: 'new', offset: 0 }, { after: null, resumesAt: 1 }],
     ['nothing was published meanwhile', { offset: 3 }, null],
-    ['all of it is recovered', { offset: 4, recovered: true, publications: [{ data: 4, offset: 4 }] }, null],
-  ])('knows what is lost where %s', (_, sub, gap) => {
+    ['all of it was recovered', { offset: 4, recovered: true, publications: [{ data: 4, offset: 4 }] }, null],
+  ])('knows which messages were lost if %s', (_, sub, gap) => {
     const client = reader(centrifugo({ channels: ['a'] }))
     const connect = (more: object) =>
       client
@@ -250,7 +250,7 @@ describe('Centrifugo', () => {
     expect(JSON.parse(client.cursor() ?? '')).toMatchObject({ a: { offset: sub.offset } })
   })
 
-  it('keeps the places of 128 channels, whatever the server says', () => {
+  it('keeps the positions of at most 128 channels', () => {
     const { dialect } = reader(centrifugo()).attach('sse')
     const sub = (n: number) => JSON.stringify({ channel: `c${n}`, subscribe: { recoverable: true, epoch: 'e', offset: 1 } })
     const cursors = Array.from({ length: 300 }, (_, n) => dialect.readFrame(sub(n)).at(-1)?.cursor ?? '')
@@ -258,11 +258,11 @@ describe('Centrifugo', () => {
   })
 })
 
-describe('whatever comes', () => {
+describe('random input', () => {
   const scraps = ['{}', '[]', 'null', '7', '"x"', '{', '', '[[]]', '{"streamNextOffset":7}', '{"streamClosed":true}', '\0']
   const pushes = ['connect', 'pub', 'subscribe', 'unsubscribe', 'message', 'disconnect', 'subs', 'publications', 'channel']
 
-  it(`is read, or refused by an error that a client tells of, with SEED=${seed}`, () => {
+  it(`is read, or refused with an Error, with SEED=${seed}`, () => {
     const random = seeded(seed)
     const pick = <Each>(list: readonly Each[]) => list[Math.floor(random() * list.length)] as Each
     const value = (depth: number): unknown => {

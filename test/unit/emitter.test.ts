@@ -29,7 +29,7 @@ describe('listeners', () => {
     expect(calls).toEqual(['first x', 'object x', 'handler x'])
   })
 
-  it('are added once', () => {
+  it('that are added twice are called once', () => {
     const { emitter, calls, named } = benchOf()
     const listener = named('a')
     emitter.add('open', listener)
@@ -39,7 +39,7 @@ describe('listeners', () => {
     expect(calls).toEqual(['a 1', 'a 2'])
   })
 
-  it('can be removed, also when they never were added', () => {
+  it('can be removed, and removing one that was not added has no effect', () => {
     const { emitter, calls, named } = benchOf()
     const listener = named('a')
     emitter.remove('open', listener)
@@ -50,7 +50,7 @@ describe('listeners', () => {
     expect(calls).toEqual([])
   })
 
-  it('of one time are removed before they are called', () => {
+  it('with `once` are removed before they are called', () => {
     const { emitter, calls } = benchOf()
     emitter.add(
       'open',
@@ -65,7 +65,7 @@ describe('listeners', () => {
     expect(calls).toEqual(['1'])
   })
 
-  it('that throw stop nobody and are reported', () => {
+  it('that throw are reported, and the others are still called', () => {
     const { emitter, calls, named, reported } = benchOf()
     const error = new Error('mistake')
     emitter.add('open', () => {
@@ -79,7 +79,7 @@ describe('listeners', () => {
     expect(reported).toEqual([error, 'handler'])
   })
 
-  it('added while they are called are called the next time', () => {
+  it('added during an event are called from the next one on', () => {
     const { emitter, calls, named } = benchOf()
     const late = named('late')
     emitter.add('open', () => emitter.add('open', late))
@@ -89,7 +89,7 @@ describe('listeners', () => {
     expect(calls).toEqual(['late 2'])
   })
 
-  it('removed by one before them are not called any more, as in an EventTarget', () => {
+  it('removed by an earlier listener are no longer called, as in an EventTarget', () => {
     const { emitter, calls, named } = benchOf()
     const second = named('second')
     emitter.add('open', () => emitter.remove('open', second))
@@ -99,17 +99,17 @@ describe('listeners', () => {
   })
 })
 
-/** What the DOM Standard has each of these call; Node's `EventTarget` keeps less of it than browsers do. */
+/** The numbers of calls follow the DOM Standard, from which Node's `EventTarget` deviates more than browsers do. */
 describe('listeners with a signal', () => {
   type Step = 'add f' | 'add f with the signal' | 'add f once with the signal' | 'remove f' | 'abort' | 'emit'
   const rows: readonly (readonly [string, readonly Step[], number])[] = [
-    ['abort removes it', ['add f with the signal', 'emit', 'abort', 'emit'], 1],
-    ['the signal of a second registration counts for nothing', ['add f', 'add f with the signal', 'abort', 'emit'], 1],
-    ['nor does a second registration make the first last longer', ['add f with the signal', 'add f', 'abort', 'emit'], 0],
-    ['removed and added again, it is not of the old signal', ['add f with the signal', 'remove f', 'add f', 'abort', 'emit'], 1],
-    ['called once and added again, neither', ['add f once with the signal', 'emit', 'add f', 'abort', 'emit'], 2],
-    ['aborted before, it is never added', ['abort', 'add f with the signal', 'emit'], 0],
-    ['aborted, it can be added again', ['add f with the signal', 'abort', 'add f', 'emit'], 1],
+    ['are removed when it is aborted', ['add f with the signal', 'emit', 'abort', 'emit'], 1],
+    ['ignore the signal of a second registration', ['add f', 'add f with the signal', 'abort', 'emit'], 1],
+    ['are removed on abort despite a second registration', ['add f with the signal', 'add f', 'abort', 'emit'], 0],
+    ['removed and added again ignore the old signal', ['add f with the signal', 'remove f', 'add f', 'abort', 'emit'], 1],
+    ['called once and added again ignore it as well', ['add f once with the signal', 'emit', 'add f', 'abort', 'emit'], 2],
+    ['are not added if it was already aborted', ['abort', 'add f with the signal', 'emit'], 0],
+    ['can be added again without it after the abort', ['add f with the signal', 'abort', 'add f', 'emit'], 1],
   ]
 
   it.each(rows)('%s', (_, steps, count) => {
@@ -129,7 +129,7 @@ describe('listeners with a signal', () => {
     expect(calls).toHaveLength(count)
   })
 
-  it('who hears of the abort before finds them removed already, as in a browser', () => {
+  it('are already removed when an earlier abort listener runs, as in a browser', () => {
     const { emitter, calls, named } = benchOf()
     const controller = new AbortController()
     const listener = named('f')
@@ -144,7 +144,7 @@ describe('listeners with a signal', () => {
     expect(calls).toEqual(['g 1', 'g 2', 'f 2'])
   })
 
-  it('a thousand of them are one listener of the signal, and none when they are gone', () => {
+  it('share one abort listener, which is removed with the last of them', () => {
     const { emitter, calls, named } = benchOf()
     const { signal } = new AbortController()
     const offs = Array.from({ length: 1000 }, (_, index) =>
@@ -159,7 +159,7 @@ describe('listeners with a signal', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  it('added and removed for ever, they leave nothing at the signal', () => {
+  it('leave no abort listener behind, whether they are removed, called once or aborted', () => {
     const { emitter, named } = benchOf()
     const controller = new AbortController()
     for (let round = 0; round < 100; round += 1) emitter.add('open', named('f'), { signal: controller.signal })()
@@ -172,8 +172,8 @@ describe('listeners with a signal', () => {
   })
 })
 
-describe('the way to stop', () => {
-  it('removes its own registration alone, however often it is called', () => {
+describe('the function that add() returns', () => {
+  it('removes only its own registration, however often it is called', () => {
     const { emitter, calls, named } = benchOf()
     const listener = named('f')
     const off = emitter.add('open', listener)
@@ -188,8 +188,8 @@ describe('the way to stop', () => {
   })
 })
 
-describe('what is no listener', () => {
-  it.each([null, undefined])('%s is ignored', (nothing) => {
+describe('a value that is no listener', () => {
+  it.each([null, undefined])('is ignored if it is %s', (nothing) => {
     const { emitter, reported } = benchOf()
     emitter.add('open', nothing)()
     emitter.remove('open', nothing)
@@ -198,14 +198,14 @@ describe('what is no listener', () => {
     expect(emitter.has('open')).toBe(false)
   })
 
-  it.each(['text', 42, true])('%s is refused at once', (value) => {
+  it.each(['text', 42, true])('throws a TypeError if it is %s', (value) => {
     const { emitter } = benchOf()
     expect(() => emitter.add('open', value as unknown as Listener)).toThrow(TypeError)
   })
 })
 
 describe('listeners for all types', () => {
-  it('are called last, for each event, and keep the same rules', () => {
+  it('are called last, for each event, and support `once` and `signal`', () => {
     const { emitter, calls, named } = benchOf()
     const controller = new AbortController()
     emitter.add('*', named('all'), { signal: controller.signal })

@@ -9,7 +9,7 @@ type Body = NonNullable<Response['body']>
 const encode = (text: string) => new TextEncoder().encode(text)
 const padding = `: ${' '.repeat(2048)}`
 
-/** A body in pieces, which then ends, or breaks off. */
+/** A body that delivers these chunks, and then ends, or fails with the error. */
 function bodyOf(pieces: readonly string[], error?: unknown): Body {
   const left = [...pieces]
   return new ReadableStream({
@@ -22,11 +22,11 @@ function bodyOf(pieces: readonly string[], error?: unknown): Body {
   })
 }
 
-/** With names that can be read. */
+/** Adds a readable name to each case. */
 const named = (cases: readonly (readonly string[])[]) =>
   cases.map((pieces) => [JSON.stringify(pieces).slice(0, 60), pieces] as const)
 
-/** How many pieces were read of it, the data of its events, and how it ended. */
+/** Reads a body: the number of its chunks, the data of its events, and how it ended. */
 async function readOf(body: Body, signal = new AbortController().signal) {
   const events: string[] = []
   const stream = new EventStream({ onEvent: ({ data }) => events.push(data) })
@@ -59,7 +59,7 @@ describe('an event stream that ends', () => {
       ['retry: 10\n\n'],
       ['\n'],
     ]),
-  )('behind an event or a comment ends in order: %s', async (_, pieces) => {
+  )('after an event or a comment is complete: %s', async (_, pieces) => {
     expect(await readOf(bodyOf(pieces))).toMatchObject({ pieces: pieces.length, ending: 'in order' })
   })
 
@@ -75,18 +75,18 @@ describe('an event stream that ends', () => {
       [`data: ${'long '.repeat(1000)}\n`],
       [`data: ${'long '.repeat(1000)}`, '\n'],
     ]),
-  )('within an event was cut off: %s', async (_, pieces) => {
+  )('within an event counts as cut off: %s', async (_, pieces) => {
     const ending = { kind: 'ended', isCutOff: true }
     expect(await readOf(bodyOf(pieces))).toMatchObject({ pieces: pieces.length, ending })
   })
 })
 
-it('a stream that breaks off is a broken body', async () => {
+it('a stream that fails is reported as a broken body', async () => {
   const ending = { kind: 'broken', detail: 'TypeError', isBody: true }
   expect(await readOf(bodyOf(['data: a\n\n'], new TypeError('network error')))).toEqual({ pieces: 1, events: ['a'], ending })
 })
 
-it('letters that come in two pieces are whole', async () => {
+it('a character that is split over two chunks is decoded', async () => {
   const [first, second] = [new Uint8Array([...encode('data:'), 0xc3]), new Uint8Array([0xa9, 10, 10])]
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
@@ -98,7 +98,7 @@ it('letters that come in two pieces are whole', async () => {
   expect(await readOf(body)).toEqual({ pieces: 2, events: ['é'], ending: 'in order' })
 })
 
-it('when nobody wants it any more its end says nothing', async () => {
+it('a stream whose reading is aborted is cancelled, and does not count as cut off', async () => {
   const controller = new AbortController()
   let isCancelled = false
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -115,7 +115,7 @@ it('when nobody wants it any more its end says nothing', async () => {
 
 const seed = seedOf(process.env)
 
-/** A stream of lines as servers write them, and as no server should, in pieces cut anywhere. */
+/** Random valid and invalid lines of an event stream, cut into chunks anywhere. */
 function randomPieces(random: () => number): readonly string[] {
   const pick = (words: readonly string[]) => words[Math.floor(random() * words.length)] ?? ''
   const fields = ['data', 'data', 'data', 'event', 'id', 'retry', '', 'dat', 'x', 'Data']
@@ -134,7 +134,7 @@ function randomPieces(random: () => number): readonly string[] {
   return pieces
 }
 
-it(`reads what eventsource-parser reads, however a stream is cut, with SEED=${seed}`, () => {
+it(`parses what eventsource-parser does, however a stream is cut into chunks, with SEED=${seed}`, () => {
   const random = seeded(seed)
   for (let run = 0; run < 500; run += 1) {
     const pieces = randomPieces(random)
@@ -153,7 +153,7 @@ it(`reads what eventsource-parser reads, however a stream is cut, with SEED=${se
       stream.take(piece)
       parser.feed(piece)
     }
-    // It waits for what follows a return, which may be the first half of a line's end; a comment is told by both.
+    // A parser holds back a CR, which may be half of a CRLF. So both get a line feed, and a comment, which both report.
     stream.take('\n:')
     parser.feed('\n:')
     stream.take('\n')
@@ -162,7 +162,7 @@ it(`reads what eventsource-parser reads, however a stream is cut, with SEED=${se
   }
 })
 
-it('an event that is too long ends the stream, also where it is long by its lines', () => {
+it('an event that is too long fails the stream, whether in one line or in many', () => {
   const line = `data: ${'x'.repeat(2 ** 24)}\n`
   for (const text of [line.repeat(5), `data: ${'x'.repeat(maxEventLength + 1)}`]) {
     const stream = new EventStream({ onEvent: () => {} })
@@ -173,7 +173,7 @@ it('an event that is too long ends the stream, also where it is long by its line
   }
 })
 
-it('a long line costs time that grows with it, not with its square', () => {
+it('a long line is parsed in linear time', () => {
   const events: string[] = []
   const stream = new EventStream({ onEvent: ({ data }) => events.push(data) })
   const chunk = 'x'.repeat(2 ** 14)

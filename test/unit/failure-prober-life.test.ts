@@ -4,10 +4,10 @@ import { opens, opensThenDrops, refuses, sequence } from '../support/fake-transp
 
 const minute = 60_000
 
-describe('what begins anew', () => {
+describe('the failure prober', () => {
   const heartbeat = { message: 'ping', intervalMs: 5000, timeoutMs: 1000 }
 
-  it('is a streak, when its transport has been open: what fails then is not repeated, and asked about', async () => {
+  it('starts a new streak once the transport has opened: the next failure is not repeated, and is asked about', async () => {
     const bench = await failedAndAnswered({ websocket: sequence(blocked, opens(), blocked) }, { heartbeat })
     expect(bench.told()).toEqual(['net.unreachable', '(ws.failed)'])
     bench.questions.reply = (question) => question.answer()
@@ -19,7 +19,7 @@ describe('what begins anew', () => {
     expect(later.at(-1)?.evidence).toMatchObject({ isRepeated: true, followUp: { status: 200 } })
   })
 
-  it('is what is known: a failure is not judged by what was found before the connection that it ends', async () => {
+  it('forgets its findings once the transport has opened: they do not judge the loss of that connection', async () => {
     const bench = await failedAndAnswered(
       { websocket: sequence(blocked, opens(), blocked) },
       { heartbeat: { ...heartbeat, intervalMs: minute } },
@@ -30,7 +30,7 @@ describe('what begins anew', () => {
     expect(silent?.cause).toBe('conn.silent')
   })
 
-  it('is not the question of what ended the connection before: it is answered when the next one is open', async () => {
+  it('keeps its questions about a loss when the next connection opens: the answers still refine it', async () => {
     const bench = investigated({ websocket: sequence(opens(), opens()) }, { heartbeat })
     await bench.pass(11_000)
     expect([bench.client.state.status, bench.told(), bench.questions.rounds]).toEqual(['open', ['conn.silent'], 1])
@@ -39,7 +39,7 @@ describe('what begins anew', () => {
     expect(bench.told()).toEqual(['(conn.stale)'])
   })
 
-  it('is an outage, also for a transport that was not open before it: what was found says nothing of it', async () => {
+  it('forgets its findings at a loss, also those about another transport that has never been open', async () => {
     const bench = await failedAndAnswered({ websocket: blocked, sse: sequence(opensThenDrops(1006, minute), opens()) })
     await bench.pass(minute + 1000)
     const [, loss, again] = bench.errors
@@ -48,14 +48,14 @@ describe('what begins anew', () => {
       expect(evidence).not.toHaveProperty('followUp')
       expect(evidence).not.toHaveProperty('isRepeated')
     }
-    // The other one is open again, so that the network lets something pass: why not this one?
+    // SSE is open again, so the network works, and there is a round about the WebSocket.
     expect([bench.client.state.status, bench.questions.rounds]).toEqual(['open', 1])
     await bench.pass(5000)
     expect(bench.questions.rounds).toBe(2)
   })
 
-  it('is an outage with everything down: two in one life are judged apart', async () => {
-    // The first is a restart: HTTP passes before the WebSocket does. In the second nothing does.
+  it('judges two outages of one client separately', async () => {
+    // The first outage is a restart: HTTP works before the WebSocket does. In the second one nothing works.
     const bench = investigated({
       websocket: sequence(opensThenDrops(1006, 10_000), blocked, blocked, opensThenDrops(1006, 10_000), blocked),
       sse: blocked,
@@ -67,7 +67,7 @@ describe('what begins anew', () => {
     expect(bench.told().filter((cause) => cause.includes('ws.'))).toEqual([])
   })
 
-  it('is an outage that no restart explains: it is asked about once, 15 to 30 s after the loss', async () => {
+  it('asks once about an outage that is too long for a restart, 15 to 30 s after the loss', async () => {
     for (const [random, least, most] of [
       [0, 15_000, 21_000],
       [0.99, 29_000, 36_000],
@@ -86,14 +86,14 @@ describe('what begins anew', () => {
     }
   })
 
-  it('is a silence that ends in a connection before it was asked about: no timer is left', async () => {
+  it('leaves no timer for a silence that a new connection ended before it was asked about', async () => {
     const bench = investigated({ websocket: sequence(opens(), opens()) }, { heartbeat })
     await bench.pass(6500)
     await bench.client.close()
     bench.expectNothingLeft()
   })
 
-  it('is everything when the network has changed: questions on their way are given up, and what is known forgotten', async () => {
+  it('aborts its questions and forgets its findings when the network has changed', async () => {
     const bench = await failedOnce()
     const { all } = bench.questions
     bench.signal('online')
@@ -110,7 +110,7 @@ describe('what begins anew', () => {
     expect(bench.errors.at(-1)?.evidence).not.toHaveProperty('followUp')
   })
 
-  it('is not the pause of 30 s, however often the network changes', async () => {
+  it('keeps its pause of 30 s, however often the network changes', async () => {
     const bench = await failedOnce(undefined, { retry: { minDelayMs: 500, factor: 1 } })
     for (let second = 0; second < 29; second += 1) {
       bench.signal('online')
@@ -120,11 +120,11 @@ describe('what begins anew', () => {
   })
 })
 
-describe('the end', () => {
+describe('the end of a client', () => {
   it.each([
-    ['on their way', (_: Investigated) => {}],
+    ['in flight', (_: Investigated) => {}],
     ['that are answered at that moment', ({ questions }: Investigated) => questions.answerAll()],
-  ])('with questions %s leaves nothing', async (_, answer) => {
+  ])('with questions %s leaves no request, timer or listener', async (_, answer) => {
     const bench = await failedOnce()
     answer(bench)
     void bench.client.close()
@@ -136,20 +136,20 @@ describe('the end', () => {
     bench.expectNothingLeft()
   })
 
-  it('by a verdict leaves nothing either', async () => {
+  it('by a verdict leaves no request, timer or listener', async () => {
     const bench = await failedOnce({ websocket: sequence(blocked, refuses(401)) })
     await bench.pass(1000)
     expect(bench.client.state.status).toBe('closed')
     bench.expectNothingLeft()
   })
 
-  it('asks nothing where the last failure is the end', async () => {
+  it('by a failure that is not retried sends no questions', async () => {
     const bench = await failedOnce(undefined, { retry: false })
     expect(bench.client.state.status).toBe('closed')
     bench.expectNothingLeft()
   })
 
-  it('is forgotten by connect(), but for the pause of 30 s', async () => {
+  it('makes connect() start without the findings, but with the pause of 30 s', async () => {
     const bench = await failedAndAnswered()
     await bench.client.close()
     bench.client.connect()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { blocked, failedOnce, type Investigated, investigated } from '../support/diagnosed.ts'
 import { opens, refuses, sequence } from '../support/fake-transport.ts'
 
-/** A client that has just been made; what its policy forbids it hears of before the failure, as in browsers. */
+/** A client that is dialling: as in browsers, it hears of a violation of its policy before the failure. */
 async function dialling(...[servers, ...more]: Partial<Parameters<typeof investigated>>): Promise<Investigated> {
   const bench = investigated(servers ?? { websocket: blocked }, ...more)
   await bench.pass(5)
@@ -13,9 +13,9 @@ async function dialling(...[servers, ...more]: Partial<Parameters<typeof investi
 const verdicts = ({ errors }: Investigated) =>
   errors.map(({ cause, certainty, evidence }) => `${evidence.transport} ${cause}, ${certainty}`)
 
-describe("what the page's policy forbids", () => {
+describe("a connection that the page's Content Security Policy forbids", () => {
   it.each(['wss://api.example', 'wss://api.example/realtime', 'ws://api.example', 'wss://api.example:443/realtime'])(
-    'is certain: %s',
+    'is diagnosed with certainty: %s',
     async (blockedUrl) => {
       const bench = await dialling()
       bench.forbid(blockedUrl, 'connect-src')
@@ -27,7 +27,7 @@ describe("what the page's policy forbids", () => {
     },
   )
 
-  it('is so where the browser itself says next to nothing', async () => {
+  it('is diagnosed with certainty also if the WebSocket fires no "close"', async () => {
     const bench = await dialling({
       websocket: (dial) => dial.later(10, () => dial.fail({ kind: 'blocked', detail: 'no close', how: 'mute' })),
     })
@@ -46,7 +46,7 @@ describe("what the page's policy forbids", () => {
     'eval',
     '',
     'data',
-  ])('is not what is forbidden elsewhere: %j', async (blockedUrl) => {
+  ])('is not assumed because of a violation by another URL: %j', async (blockedUrl) => {
     const bench = await dialling()
     bench.forbid(blockedUrl, 'script-src')
     await bench.pass(5)
@@ -54,7 +54,7 @@ describe("what the page's policy forbids", () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('may be the WebSocket and not the rest, or the other way round', async () => {
+  it('may be the WebSocket without the event stream, or the other way round', async () => {
     const servers = () => ({ websocket: blocked, sse: refuses(1006) })
     const first = await dialling(servers())
     first.forbid('wss://api.example')
@@ -66,7 +66,7 @@ describe("what the page's policy forbids", () => {
     expect(verdicts(second)).toEqual(['websocket net.unreachable, possible', 'sse policy.csp, certain'])
   })
 
-  it('names the directive that was the first to forbid it', async () => {
+  it('is diagnosed with the first directive that forbade it', async () => {
     const bench = await dialling()
     bench.forbid('wss://api.example', 'connect-src')
     bench.forbid('wss://api.example', 'default-src')
@@ -74,7 +74,7 @@ describe("what the page's policy forbids", () => {
     expect(bench.errors[0]?.message).toContain('(connect-src)')
   })
 
-  it('refines a failure that was before it', async () => {
+  it('is diagnosed also if the violation is reported after the failure', async () => {
     const bench = await failedOnce()
     bench.forbid('wss://api.example')
     bench.questions.answerAll()
@@ -83,7 +83,7 @@ describe("what the page's policy forbids", () => {
     expect(bench.client.report().attempts[0]).toMatchObject({ cause: 'policy.csp', certainty: 'certain' })
   })
 
-  it('tells nothing of the network: questions that it forbids are no evidence', async () => {
+  it('follow-up questions that the policy forbids are no evidence about the network', async () => {
     const bench = await failedOnce()
     bench.forbid('https://api.example')
     bench.questions.failAll()
@@ -95,7 +95,7 @@ describe("what the page's policy forbids", () => {
     }
   })
 
-  it('goes on being forbidden when another way is open, or the network changes', async () => {
+  it('stays diagnosed when another transport opens, or the network changes', async () => {
     const bench = await dialling({ websocket: blocked, sse: sequence(opens(), blocked) })
     bench.forbid('wss://api.example')
     await bench.pass(20)
@@ -107,7 +107,7 @@ describe("what the page's policy forbids", () => {
     expect(new Set(ofSockets)).toEqual(new Set(['websocket policy.csp, certain']))
   })
 
-  it('is forgotten with the client', async () => {
+  it('is forgotten when the client is closed', async () => {
     const bench = await dialling()
     bench.forbid('wss://api.example')
     await bench.client.close()
@@ -116,7 +116,7 @@ describe("what the page's policy forbids", () => {
     expect(verdicts(bench)).toEqual(['websocket net.unreachable, possible'])
   })
 
-  it('is not listened for when the client is closed', async () => {
+  it('is no longer listened for once the client is closed', async () => {
     const bench = await dialling()
     await bench.client.close()
     expect(bench.listening()).toBe(0)

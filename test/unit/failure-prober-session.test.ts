@@ -6,14 +6,14 @@ import { sessionClient } from '../support/session-client-bench.ts'
 const endpoint = 'https://api.example/realtime'
 const ledger = { steadfast: 'v1', scope: 'all', sawRequest: true, sawUpgrade: false, verdict: null, offeredProtocols: [] }
 
-/** A session's client whose first dial is on its way. */
+/** The client of a session whose first dial is in progress. */
 async function dialling(options: RealtimeOptions = {}) {
   const bench = sessionClient({ probe: true, ...options })
   await bench.pass(0)
   return { ...bench, bench, ...diagnosesOf(bench.client) }
 }
 
-/** The same, and its WebSocket has failed. */
+/** The same, after its WebSocket has failed. */
 async function failedOnce(options: RealtimeOptions = {}) {
   const bench = await dialling(options)
   bench.network.socket.end(1006, '', false)
@@ -21,8 +21,8 @@ async function failedOnce(options: RealtimeOptions = {}) {
   return bench
 }
 
-describe("what a session's server is asked", () => {
-  it('is about the attempt that failed, by the name that it was dialled with', async () => {
+describe('the follow-up questions of a session', () => {
+  it('include one about the failed attempt, by the id with which it was dialled', async () => {
     const { network, questions } = await failedOnce()
     const attempt = network.socket.url.searchParams.get('attempt')
     expect(attempt).toMatch(/^[\w-]{22}$/)
@@ -30,7 +30,7 @@ describe("what a session's server is asked", () => {
     expect(questions.all.map(({ init }) => init.credentials)).toEqual(['omit', undefined, 'include'])
   })
 
-  it('holds nothing of the session', async () => {
+  it('contain neither the session id nor anything from prepare()', async () => {
     const { questions, network } = await failedOnce({ prepare: () => ({ auth: 'token', query: { key: 'value' } }) })
     const { session } = network.socket.hello
     for (const { url, init } of questions.all) {
@@ -38,7 +38,7 @@ describe("what a session's server is asked", () => {
     }
   })
 
-  it('what it saw is certain', async () => {
+  it('lead to a certain diagnosis from the ledger of the server', async () => {
     const { questions, refined, pass } = await failedOnce()
     questions.of('readable').json(ledger)
     questions.answerAll()
@@ -46,7 +46,7 @@ describe("what a session's server is asked", () => {
     expect(refined).toMatchObject([{ cause: 'ws.upgrade_stripped', certainty: 'certain' }])
   })
 
-  it('of a handshake that names no protocol it tells whether it was the server', async () => {
+  it('show whether the server itself accepted a handshake that names no subprotocol', async () => {
     const { network, questions, pass, told } = await dialling()
     network.socket.accept('')
     await pass(0)
@@ -56,13 +56,13 @@ describe("what a session's server is asked", () => {
     expect(told()).toEqual(['protocol-mismatch', '(ws.subprotocol)'])
   })
 
-  it('what it saw of an attempt is no evidence about those of another transport', async () => {
+  it('give no evidence about the attempts of another transport', async () => {
     const bench = await failedOnce({ transports: ['websocket', 'sse'], retry: { minDelayMs: 1000, factor: 1 } })
     const { network, questions, pass, errors, refined } = bench
     await pass(1000)
     questions.of('readable').json({ ...ledger, sawRequest: false })
     questions.answerAll()
-    // Until there is a round about the other transport.
+    // Repeated until there is a round about the other transport.
     for (let second = 0; second < 60 && questions.rounds < 2; second += 1) {
       if (!network.receiving.isAborted) network.receiving.break()
       await pass(1000)
@@ -80,7 +80,7 @@ describe("what a session's server is asked", () => {
     expect(ofSockets.map(({ cause }) => cause)).not.toContain('ws.upgrade_stripped')
   })
 
-  it('an answer about one URL is no evidence about another', async () => {
+  it('give no evidence about another URL', async () => {
     const transports = ['websocket', { type: 'sse', url: 'https://other.example/realtime' }] as const
     const { network, questions, pass, errors, refined } = await failedOnce({ transports })
     await pass(1000)
@@ -101,10 +101,10 @@ describe("what a session's server is asked", () => {
   })
 })
 
-describe("what a session's server saw of the end", () => {
+describe("the server's report of how the previous connection ended", () => {
   type LastEnd = { readonly by: 'client' | 'server' | 'network'; readonly code: number; readonly reason: string }
 
-  /** A session that is lost, and comes back. */
+  /** A client whose connection is lost, and resumed with this report. */
   async function cameBack(lastEnd: LastEnd | undefined, options: RealtimeOptions = {}) {
     const client = await dialling(options)
     client.network.socket.open()
@@ -120,26 +120,26 @@ describe("what a session's server saw of the end", () => {
     [{ by: 'server', code: 4503, reason: 'restart' }, '(close.4503)'],
     [{ by: 'client', code: 1002, reason: '' }, '(conn.protocol_error)'],
     [{ by: 'network', code: 1006, reason: '' }, '(conn.dropped)'],
-  ])('refines the loss when it has come back: %j', async (lastEnd, cause) => {
+  ])('refines the diagnosis of the loss after the reconnect: %j', async (lastEnd, cause) => {
     const { told, client, refined, questions } = await cameBack(lastEnd)
     expect(told()).toEqual(['conn.dropped', cause])
     expect(refined[0]?.evidence).toMatchObject({ phase: 'open', lastEnd })
     const [attempt] = client.report().attempts
     expect(attempt).toMatchObject({ cause: cause.slice(1, -1), evidence: { lastEnd: { by: lastEnd.by, code: lastEnd.code } } })
-    // Of a connection that was open nothing is asked.
+    // There are no questions about a connection that was open.
     expect(questions.all).toEqual([])
   })
 
-  it('is told without any question, too', async () => {
+  it('refines the diagnosis also without follow-up questions', async () => {
     const { told } = await cameBack({ by: 'server', code: 4503, reason: '' }, { probe: false })
     expect(told()).toEqual(['conn.dropped', '(close.4503)'])
   })
 
-  it('changes nothing where the server says nothing of it', async () => {
+  it('changes nothing if the server sends none', async () => {
     expect((await cameBack(undefined)).told()).toEqual(['conn.dropped'])
   })
 
-  it('is told once, and of that loss alone', async () => {
+  it('refines the diagnosis once, and only of that loss', async () => {
     const { told, network, pass, client } = await cameBack({ by: 'server', code: 4503, reason: '' })
     told()
     network.socket.end(1001)
@@ -150,7 +150,7 @@ describe("what a session's server saw of the end", () => {
     expect(client.report().attempts.map(({ cause }) => cause)).toEqual(['close.4503', 'close.1001', undefined])
   })
 
-  it('is told of the loss, though attempts to come back have failed', async () => {
+  it('refines the diagnosis of the loss though attempts to reconnect have failed since', async () => {
     const { network, pass, told, client } = await dialling({ probe: false })
     network.socket.open()
     await pass(10)
@@ -164,7 +164,7 @@ describe("what a session's server saw of the end", () => {
     expect(client.report().attempts.map(({ cause }) => cause)).toEqual(['close.4503', 'net.unreachable', undefined])
   })
 
-  it('is not told of a loss that was long ago, when the client itself has hung up since', async () => {
+  it('does not apply to an earlier loss if the client itself has hung up since', async () => {
     const { told, network, pass, signal } = await cameBack({ by: 'server', code: 4503, reason: '' })
     told()
     signal('pagehide')
@@ -175,20 +175,20 @@ describe("what a session's server saw of the end", () => {
     expect(told()).toEqual([])
   })
 
-  it('does not stop what is open, whatever it was', async () => {
+  it('does not end the open connection, whatever its code', async () => {
     const { client, refined } = await cameBack({ by: 'server', code: 4401, reason: '' })
     expect(refined).toMatchObject([{ cause: 'close.4401', verdict: 'retry' }])
     expect(client.state.status).toBe('open')
   })
 
-  it('is forgotten with the session', async () => {
+  it('does not apply to the loss of a session that has ended', async () => {
     const { network, pass, client, told } = await dialling()
     network.socket.open()
     await pass(10)
     network.socket.end(1006, '', false)
     await pass(0)
     const closed = client.close()
-    // So long the end of the session, which is posted, may take.
+    // The POST that ends the session may take this long.
     await pass(5000)
     await closed
     told()
@@ -200,7 +200,7 @@ describe("what a session's server saw of the end", () => {
   })
 })
 
-it('after the end of a session nothing is left of the questions', async () => {
+it('the end of a session aborts its follow-up questions', async () => {
   const { bench, questions } = await failedOnce()
   void bench.client.close()
   await bench.pass(0)

@@ -5,8 +5,8 @@ import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fak
 
 const minute = 60_000
 
-describe('a round of questions', () => {
-  it('is one for a streak of failures, whatever comes of it and however long it lasts', async () => {
+describe('a round of follow-up questions', () => {
+  it('is asked once for a streak of failures, answered or not, however long the streak lasts', async () => {
     for (const answer of [true, false]) {
       const bench = await failedOnce()
       if (answer) bench.questions.answerAll()
@@ -15,14 +15,14 @@ describe('a round of questions', () => {
     }
   })
 
-  it('is about the URL, and about nothing else than it and the page', async () => {
+  it('requests only the URL of the endpoint and the origin of the page', async () => {
     const bench = await failedOnce(undefined, { host: { pageOrigin: 'https://app.example' } })
     const endpoint = 'https://api.example/realtime?token=secret'
     expect(bench.questions.all.map(({ url }) => url.href)).toEqual([endpoint, endpoint, endpoint, 'https://app.example/'])
     expect(bench.questions.of('readable').init.credentials).toBe('same-origin')
   })
 
-  it('is not asked while another is on its way, nor about another transport to which the same answers apply', async () => {
+  it('is not asked while another is pending, nor about another transport to which the same answers apply', async () => {
     const servers = { websocket: blocked, sse: blocked }
     const bench = await failedOnce(servers, { retry: { minDelayMs: 1000, factor: 1 } })
     await bench.pass(1000)
@@ -34,7 +34,7 @@ describe('a round of questions', () => {
     expect(bench.questions.rounds).toBe(1)
   })
 
-  it('about a transport after which another is tried waits until that one has had its time', async () => {
+  it('waits until the transport that is tried next has opened, failed, or had its time', async () => {
     const opened = await failedOnce({ websocket: blocked, sse: opens(2) })
     await opened.pass(900)
     expect([opened.client.state.status, opened.questions.rounds]).toEqual(['open', 0])
@@ -49,7 +49,7 @@ describe('a round of questions', () => {
     expect(closed.questions.rounds).toBe(0)
   })
 
-  it('is not asked while another is on its way, though the clock has jumped', async () => {
+  it('is not asked while another is pending, though the clock has jumped', async () => {
     const bench = await failedOnce({ websocket: blocked, sse: stalls() })
     bench.clock.sleep(40_000)
     bench.transport('sse').last.fail({ kind: 'broken', detail: 'TypeError' })
@@ -60,19 +60,19 @@ describe('a round of questions', () => {
     ['a status', refuses(503)],
     ['a close code of a connection that was open', opensThenDrops(1012, 100)],
     ['a lost connection', opensThenDrops(1006, 100)],
-  ])('is not asked where %s says what there is to know', async (_, behaviour) => {
+  ])('is not asked if %s already shows the cause', async (_, behaviour) => {
     const bench = investigated({ websocket: behaviour })
     await bench.pass(10 * minute)
     expect([bench.errors.length > 1, bench.questions.all]).toEqual([true, []])
   })
 
-  it('is not asked by a client that is told not to', async () => {
+  it('is not asked by a client with the option `probe: false`', async () => {
     const bench = investigated({ websocket: blocked }, { probe: false })
     await bench.pass(10 * minute)
     expect([bench.errors.length > 1, bench.questions.all]).toEqual([true, []])
   })
 
-  it('is asked where an open connection went silent, within 5 s', async () => {
+  it('is asked within 5 s if an open connection went silent', async () => {
     const heartbeat = { message: 'ping', intervalMs: 1000, timeoutMs: 500 }
     const bench = investigated({ websocket: sequence(opens(), stalls()) }, { heartbeat })
     await bench.pass(2000)
@@ -83,7 +83,7 @@ describe('a round of questions', () => {
     expect(bench.told()).toEqual(['conn.silent', '(conn.stale)'])
   })
 
-  it('never delays an attempt: with and without questions, answered or not, the same happens at the same time', async () => {
+  it('never delays an attempt: events have the same times with questions, answered or not, and without them', async () => {
     const servers = () => ({ websocket: sequence(blocked, stalls(), opensThenDrops(1006, 7000), blocked), sse: refuses(1006) })
     const life = async (probe: boolean, isAnswered: boolean) => {
       const bench = benchOf(servers(), { probe })
@@ -91,7 +91,7 @@ describe('a round of questions', () => {
         await bench.pass(1000)
         if (isAnswered) bench.questions.answerAll()
       }
-      // What is known of a failure differs, and when what happens does not.
+      // The diagnoses of the failures differ, but not the events and their times.
       return bench.timeline.flatMap((line) => (line.includes('diagnosis') ? [] : line.replace(/error [\w.-]+/, 'error')))
     }
     const without = await life(false, false)
@@ -101,7 +101,7 @@ describe('a round of questions', () => {
   })
 })
 
-describe('the answers', () => {
+describe('the answers to a round of questions', () => {
   it('refine the diagnosis of the failure, in an event and in the report', async () => {
     const bench = await failedOnce()
     expect(bench.told()).toEqual(['net.unreachable'])
@@ -124,7 +124,7 @@ describe('the answers', () => {
     })
   })
 
-  it('are evidence of the failures after them, and only those are repeated', async () => {
+  it('are evidence of later failures, and only those are repeated', async () => {
     const bench = await failedAndAnswered()
     expect(bench.refined[0]?.evidence).not.toHaveProperty('isRepeated')
     expect(bench.refined[0]).toMatchObject({ cause: 'ws.failed', certainty: 'possible' })
@@ -133,7 +133,7 @@ describe('the answers', () => {
     expect(bench.errors[1]?.evidence).toMatchObject({ isRepeated: true, followUp: { status: 200 } })
   })
 
-  it('refine the failure that was asked about, and the last one where there were several by then', async () => {
+  it('refine the failure that was asked about, and the last of several failures since', async () => {
     const bench = investigated({ websocket: blocked })
     await bench.pass(3000)
     const { length } = bench.errors
@@ -144,7 +144,7 @@ describe('the answers', () => {
     expect([bench.refined.length, ids.map(({ id }) => id)]).toEqual([2, [1, length]])
   })
 
-  it('hold for all transports of that URL that have failed, and what failed but once is not repeated', async () => {
+  it('apply to all failed transports of that URL, and a single failure is not repeated', async () => {
     const bench = await failedOnce({ websocket: blocked, sse: refuses(1006, { afterMs: 2 }) })
     bench.told()
     bench.questions.answerAll()
@@ -155,7 +155,7 @@ describe('the answers', () => {
     ])
   })
 
-  it('do not make a transport that fails for the first time a repeated one', async () => {
+  it('do not make the first failure of another transport a repeated one', async () => {
     const bench = await failedAndAnswered({ websocket: blocked, sse: refuses(1006, { afterMs: 100 }) })
     await bench.pass(100)
     expect(bench.errors.map(({ evidence }) => [evidence.transport, evidence.isRepeated])).toEqual([
@@ -164,7 +164,7 @@ describe('the answers', () => {
     ])
   })
 
-  it('that nobody gave within 5 s are silence', async () => {
+  it('count as silence if they do not arrive within 5 s', async () => {
     const bench = await failedOnce()
     await bench.pass(5000)
     expect(bench.told().at(-1)).toBe('(path.proxy_auth)')

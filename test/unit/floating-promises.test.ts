@@ -12,7 +12,7 @@ declare function later(run: () => void): void
 declare function waits(run: () => void | Promise<void>): void
 `
 
-/** Those of the pieces of code in which a promise floats. One program for all: to read the language's own types takes seconds. */
+/** The snippets in which a promise floats. One program for all, since loading TypeScript's own types takes seconds. */
 function floating(codes: readonly string[]): string[] {
   const lines = codes.map((code, index) => `export async function f${index}() { ${code} }\n`)
   const text = declarations + lines.join('')
@@ -64,6 +64,6 @@ const good = [
   'p.then(f, f).catch(() => {})',
 ]
 
-it('finds each promise that floats, and no other', { timeout: 60_000 }, () => {
+it('finds each floating promise, and no other', { timeout: 60_000 }, () => {
   expect(floating([...bad, ...good])).toEqual(bad)
 })

@@ -21,11 +21,11 @@ describe('the URL of a backend', () => {
     [' ws://a/', 'it has a space or a control character'],
     ['a', 'it is no URL'],
     [7, 'it must be a string or a URL'],
-  ])('%j is refused', (given, why) => {
+  ])('is refused: %j', (given, why) => {
     expect(readTarget(given)).toContain(why)
   })
 
-  it('gets what it may of the query of the client', () => {
+  it("gets the permitted parameters of the client's query", () => {
     const from = (rule: boolean | readonly string[], client: string, own = `${target}/path?fixed=1`) =>
       withQuery(readTarget(own) as URL, client, rule).href
     expect(from(true, '/realtime?attempt=x&a=1&b=%20z&a=2')).toBe('ws://127.0.0.1:9000/path?fixed=1&a=1&b=%20z&a=2')
@@ -43,10 +43,10 @@ function requestOf(headers: Record<string, string>, { peer = '192.0.2.7', encryp
   return { headers, socket: { remoteAddress: peer, ...(encrypted ? { encrypted } : {}) } } as unknown as IncomingMessage
 }
 
-describe('the headers of the handshake', () => {
+describe('the headers of the handshake with the backend', () => {
   const nobody = () => false
 
-  it('are those that are forwarded, and who the client is', () => {
+  it('are the forwarded ones, the configured ones, and the address of the client', () => {
     const request = requestOf({ cookie: 'a=1', host: 'app.example', 'x-forwarded-for': '1.2.3.4', 'x-secret': 'no' })
     expect(backendHeaders(request, ['cookie', 'authorization'], { 'X-Room': '7' }, nobody)).toEqual({
       ...{ cookie: 'a=1', 'x-room': '7' },
@@ -55,7 +55,7 @@ describe('the headers of the handshake', () => {
     expect(backendHeaders(request, ['cookie'], { Cookie: 'mine=1' }, nobody)).toMatchObject({ cookie: 'mine=1' })
   })
 
-  it('add to what a trusted proxy has said', () => {
+  it('extend the forwarding headers of a trusted proxy', () => {
     const said = { 'x-forwarded-for': '1.2.3.4, 10.0.0.1', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'app.example' }
     const request = requestOf({ ...said, host: 'inside' }, { peer: '::ffff:10.0.0.9' })
     expect(backendHeaders(request, [], {}, () => true)).toEqual({
@@ -80,19 +80,19 @@ describe('the headers of the handshake', () => {
     'Proxy-Authorization',
     'x-forwarded-for',
     'a b',
-  ])('%s is not among them', (name) => {
+  ])('cannot include %s', (name) => {
     expect(faultOfName(name)).not.toBeNull()
     expect(faultOfHeaders({ [name]: 'x' })).toContain(name)
     expect(() => gateway({ target, forwardHeaders: [name] })).toThrow(`forwardHeaders cannot have '${name}'`)
   })
 
-  it('a value that no header can hold is refused, and not shown', () => {
+  it('cannot have an invalid value, which the error does not show', () => {
     const fault = faultOfHeaders({ authorization: 'secret\r\nX: y' })
     expect(fault).toBe("the value of 'authorization' is not a valid header value")
   })
 })
 
-describe('refusals and ends', () => {
+describe('refusals and close codes', () => {
   it.each([
     [401, 4401],
     [403, 4403],
@@ -102,16 +102,16 @@ describe('refusals and ends', () => {
     [200, 4410],
     [500, 4503],
     [503, 4503],
-  ])('the status %i is %i, without a pause', (status, code) => {
+  ])('a backend that answers with the status %i is refused with %i, without a pause', (status, code) => {
     expect(refusalOfStatus(status)).toEqual({ code, reason: `the backend has answered ${status}` })
   })
 
-  it('a handshake that failed is 4503, unless it is about the subprotocol', () => {
+  it('a failed handshake is refused with 4503, or with 4410 if it failed on the subprotocol', () => {
     expect(refusalOfError(new Error('connect ECONNREFUSED'))).toEqual({ code: 4503, reason: 'the backend cannot be reached' })
     expect(refusalOfError(new Error('Server sent no subprotocol'))).toMatchObject({ code: 4410 })
   })
 
-  it('codes go through where a Close frame can hold them', () => {
+  it('close codes are passed on if they are valid in a Close frame', () => {
     expect(endOfSession(4321, 'x', false)).toEqual([4321, 'x'])
     expect(endOfSession(1005, '', false)).toEqual([1005, ''])
     for (const code of [1006, 1004, 1015, 999, 2000, 5000]) expect(endOfSession(code, 'x', false)).toEqual([1006, ''])
@@ -124,7 +124,7 @@ describe('refusals and ends', () => {
   })
 })
 
-describe('options', () => {
+describe('the options of gateway()', () => {
   const wrong: readonly [given: unknown, message: string][] = [
     [null, 'the argument must be an object of options; it was null'],
     [{}, "the option 'target' is missing: the URL of the backend, as 'ws://127.0.0.1:9000'"],
@@ -148,17 +148,17 @@ describe('options', () => {
       'must not be shorter than connectTimeoutMs',
     ],
   ]
-  it.each(wrong)('%j is refused', (given, message) => {
+  it.each(wrong)('%j throws a TypeError', (given, message) => {
     expect(() => gateway(given as GatewayOptions)).toThrow(TypeError)
     expect(() => gateway(given as GatewayOptions)).toThrow(message)
     expect(() => gateway(given as GatewayOptions)).toThrow(/^gateway: /)
   })
 
-  it('do not show the URL of the target, which may hold a secret', () => {
+  it('throw errors without the URL of the target, which may contain a secret', () => {
     expect(() => gateway({ target: 'ws://a/?token=secret#' })).toThrow(expect.not.stringContaining('secret'))
   })
 
-  it('become those of a server', () => {
+  it('become the options of a server', () => {
     const store = memoryStore({ maxBytesPerStream: 20_000_000 })
     const options = gateway({ target, ...store, maxUnreadBytes: 16_000_000, path: '/ws', limits: { maxMessageBytes: 2_000_000 } })
     expect(options).toMatchObject({ path: '/ws', limits: { maxMessageBytes: 2_000_000, authenticateTimeoutMs: 15_000 } })

@@ -11,7 +11,7 @@ interface Asked {
   fail(): void
 }
 
-/** A client of a host that holds everything, until the test answers it. */
+/** A client whose server holds every request until the test answers it. */
 function benchOf(options: RealtimeOptions = {}) {
   const page = manualPage()
   const requests: Asked[] = []
@@ -38,8 +38,8 @@ function benchOf(options: RealtimeOptions = {}) {
   return { ...page, client, requests, questions, posts }
 }
 
-describe('a long-poll of which nothing has come', () => {
-  it('is open when its host answers something else, with whatever status, and sends only then', async () => {
+describe('a first long-poll that is held', () => {
+  it('opens, and then sends, when the host answers another request with any status', async () => {
     for (const [index, status] of [200, 404, 500].entries()) {
       const bench = benchOf()
       bench.client.send('hello')
@@ -55,7 +55,7 @@ describe('a long-poll of which nothing has come', () => {
     }
   })
 
-  it('is not open, and spends nothing, while the host answers nobody; it fails in connectTimeoutMs', async () => {
+  it('neither opens nor sends while the host answers nothing, and fails after connectTimeoutMs', async () => {
     const bench = benchOf({ connectTimeoutMs: 4000 })
     bench.client.send('hello')
     await bench.pass(3999)
@@ -69,7 +69,7 @@ describe('a long-poll of which nothing has come', () => {
     expect([bench.clock.pending, bench.requests.every(({ init }) => init.signal?.aborted)]).toEqual([0, true])
   })
 
-  it('is asked about in time, however short connectTimeoutMs is', async () => {
+  it('asks the host in time, however short connectTimeoutMs is', async () => {
     for (const connectTimeoutMs of [300, 1500, 2000, 2500]) {
       const bench = benchOf({ connectTimeoutMs })
       await bench.pass(connectTimeoutMs / 2)
@@ -83,7 +83,7 @@ describe('a long-poll of which nothing has come', () => {
     }
   })
 
-  it('asks the root of the host, readable or not, without a cookie or the query, and each time at another URL', async () => {
+  it('asks the root of the host in no-cors mode, without cookies or query, at a new URL each time', async () => {
     const bench = benchOf()
     await bench.pass(9000)
     expect(bench.questions().map(({ at, method }) => [at, method])).toEqual([
@@ -97,7 +97,7 @@ describe('a long-poll of which nothing has come', () => {
     await bench.client.close()
   })
 
-  it('a question that fails shows nothing', async () => {
+  it('does not open if the requests to the host fail', async () => {
     const bench = benchOf()
     await bench.pass(2600)
     for (const question of bench.questions()) question.fail()
@@ -106,7 +106,7 @@ describe('a long-poll of which nothing has come', () => {
     await bench.client.close()
   })
 
-  it('asks nothing where the host answered it just before', async () => {
+  it('does not ask the host if it has just answered a poll', async () => {
     for (const [pauseMs, asked] of [
       [5000, 0],
       [9000, 1],
@@ -124,7 +124,7 @@ describe('a long-poll of which nothing has come', () => {
     }
   })
 
-  it('asks nothing more once it is answered itself, or has failed', async () => {
+  it('does not ask the host once it is answered itself, or has failed', async () => {
     const bench = benchOf()
     await bench.pass(1000)
     bench.requests[0]?.answer(200, 'news')
@@ -138,8 +138,8 @@ describe('a long-poll of which nothing has come', () => {
   })
 })
 
-describe('an event stream of which not even the head has come', () => {
-  it('is waited for when its host answers something else, where nothing could be asked instead', async () => {
+describe('an event stream without response headers', () => {
+  it('opens when the host answers another request, if there is no other transport', async () => {
     const bench = benchOf({ transports: ['sse'] })
     await bench.pass(2000)
     bench.questions()[0]?.answer(404)
@@ -153,9 +153,9 @@ describe('an event stream of which not even the head has come', () => {
   })
 
   it.each([
-    ['while its host answers nobody', ['sse']],
-    ['where something else can ask', ['sse', 'poll']],
-  ] as const)('fails in connectTimeoutMs %s', async (_, transports) => {
+    ['while the host answers nothing', ['sse']],
+    ['if there is another transport', ['sse', 'poll']],
+  ] as const)('fails after connectTimeoutMs %s', async (_, transports) => {
     const bench = benchOf({ transports, raceAfterMs: 60_000 })
     await bench.pass(9999)
     expect(bench.client.state).toMatchObject({ status: 'connecting', transports: ['sse'] })

@@ -6,7 +6,10 @@ const clients = 200
 const calmMs = 10_000
 const awayMs = 10_000
 
-/** What one client with its defaults asks of a server that is away from `calmMs` on: milliseconds from the loss, and when it is back. */
+/**
+ * One client with default options, whose server is down for `awayMs` after `calmMs`: the times of its requests, and of its
+ * reconnect, in milliseconds from the loss.
+ */
 async function outageOf(seed: number) {
   const requests: number[] = []
   let backAt = Infinity
@@ -37,14 +40,14 @@ async function outageOf(seed: number) {
   return { requests, backAt }
 }
 
-it('a herd that loses its server is counted whole: few requests of any kind, spread, and soon back', async () => {
+it('200 clients that lose their server make few requests, spread over time, and soon reconnect', async () => {
   const outages: Awaited<ReturnType<typeof outageOf>>[] = []
   for (let seed = 1; seed <= clients; seed += 1) outages.push(await outageOf(seed))
   const all = outages.flatMap(({ requests }) => requests)
   const buckets = Array.from({ length: 300 }, (_, index) => all.filter((at) => Math.floor(at / 100) === index).length)
   const backAt = outages.map((outage) => outage.backAt - awayMs).sort((a, b) => a - b)
   expect(all.length / clients).toBeLessThanOrEqual(6)
-  // 118 and 45 of a thousand clients; so few are less even.
+  // A thousand clients make 118 and 45; fewer clients are spread less evenly.
   expect(Math.max(...buckets)).toBeLessThanOrEqual(36)
   expect(Math.max(...buckets.slice(awayMs / 100))).toBeLessThanOrEqual(20)
   expect(backAt[Math.floor(clients * 0.99) - 1]).toBeLessThanOrEqual(4900)

@@ -3,14 +3,14 @@ import type { Call } from '../../src/api/transport.ts'
 import { answered } from '../../src/transports/http.ts'
 import { manualPage, promised } from '../support/manual-host.ts'
 
-/** What is told of an answer that was not asked for. */
+/** The report of an unexpected response. */
 function told(response: Response, now = 0) {
   const page = manualPage({ now })
   const report = answered(response, { host: page.host } as Call)
   return { ...page, report }
 }
 
-/** A body that begins, and has no end. */
+/** A body that begins with `start` and never ends. */
 function endless(start: string) {
   const state = { isCancelled: false }
   const body = new ReadableStream<Uint8Array>({
@@ -22,8 +22,8 @@ function endless(start: string) {
   return { body, state }
 }
 
-describe('how the answer begins', () => {
-  it('is told, as far as 80 bytes go', async () => {
+describe('the start of the body', () => {
+  it('is reported, up to 80 bytes', async () => {
     const { report, clock } = told(
       new Response('<h1>Login</h1>'.repeat(10), { status: 403, headers: { 'Content-Type': 'text/html' } }),
     )
@@ -32,7 +32,7 @@ describe('how the answer begins', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is not told where there is nothing, or it was read already', async () => {
+  it('is not reported if the body is empty or was already read', async () => {
     const nothing = { kind: 'answered', status: 200, contentType: '' }
     expect(await told(new Response(null)).report).toEqual(nothing)
     const read = new Response('read')
@@ -40,7 +40,7 @@ describe('how the answer begins', () => {
     expect(await told(read).report).toEqual({ ...nothing, contentType: 'text/plain;charset=UTF-8' })
   })
 
-  it('is told without its end, which nobody waits for', async () => {
+  it('is reported without waiting for the end, and the body is cancelled', async () => {
     const { body, state } = endless('event: x')
     const { report, clock } = told(new Response(body, { status: 201 }))
     expect(await report).toEqual({ kind: 'answered', status: 201, contentType: '', start: 'event: x' })
@@ -48,7 +48,7 @@ describe('how the answer begins', () => {
     expect([state.isCancelled, clock.pending]).toEqual([true, 0])
   })
 
-  it('is waited for 500 ms, no more', async () => {
+  it('is awaited for at most 500 ms', async () => {
     const { body, state } = endless('')
     const { report, pass, clock } = told(new Response(body, { status: 503 }))
     let isOver = false
@@ -63,7 +63,7 @@ describe('how the answer begins', () => {
   })
 
   it.each(['<!doctype html><p>Login', '\n\ufeff <HTML lang=en>', '<html>'])(
-    'tells an answer without a Content-Type for a page, as browsers do: %j',
+    'identifies an answer without a Content-Type as HTML, as browsers do: %j',
     async (text) => {
       const bytes = new TextEncoder().encode(text)
       expect(await told(new Response(bytes, { status: 403 })).report).toMatchObject({ status: 403, contentType: 'text/html' })
@@ -72,12 +72,12 @@ describe('how the answer begins', () => {
     },
   )
 
-  it('without a Content-Type is told as it is where it is no page', async () => {
+  it('identifies no other type of an answer without a Content-Type', async () => {
     for (const text of ['<htmlx>', '<p>hello', 'Forbidden', ''])
       expect(await told(new Response(new TextEncoder().encode(text), { status: 403 })).report).toMatchObject({ contentType: '' })
   })
 
-  it('that breaks is not told', async () => {
+  it('is not reported if the body fails', async () => {
     const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('network error')) })
     const { report, clock } = told(new Response(body, { status: 502 }))
     expect([await report, clock.pending]).toEqual([{ kind: 'answered', status: 502, contentType: '' }, 0])
@@ -99,7 +99,7 @@ describe('Retry-After', () => {
     expect(report.retryAfterMs).toBe(retryAfterMs)
   })
 
-  it('as a date is waited for 5 minutes at most where the page cannot read Date: the clock of the device may be wrong', async () => {
+  it('as a date is limited to 5 minutes if the page cannot read Date, since the device clock may be wrong', async () => {
     const headers = { 'Retry-After': 'Thu, 01 Jan 1970 01:00:30 GMT' }
     expect((await told(new Response(null, { status: 503, headers }), 0).report).retryAfterMs).toBe(300_000)
     expect((await told(new Response(null, { status: 503, headers }), 3_600_000).report).retryAfterMs).toBe(30_000)
@@ -112,7 +112,7 @@ describe('Retry-After', () => {
     ['an hour slow', 0],
     ['an hour fast', 7_200_000],
     ['right', 3_600_000],
-  ])('as a date is one of the server’s clock, which its Date tells, where that of the device is %s', async (_, now) => {
+  ])('as a date is compared with the Date of the server, though the device clock is %s', async (_, now) => {
     const headers = { 'Retry-After': 'Thu, 01 Jan 1970 01:00:30 GMT', Date: 'Thu, 01 Jan 1970 01:00:01 GMT' }
     expect((await told(new Response(null, { status: 503, headers }), now).report).retryAfterMs).toBe(29_000)
     const days = { 'Retry-After': 'Fri, 31 Dec 9999 23:59:59 GMT', Date: headers.Date }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { expect, it } from 'vitest'
 import { murmur2, partitionOfTopic } from '../../src/kafka/murmur2.ts'
 
-/** The values that Kafka's own tests have. */
+/** The values are those of Kafka's own tests. */
 it.each([
   ['21', -973_932_308],
   ['foobar', -790_332_482],
@@ -10,7 +10,7 @@ it.each([
   ['a-little-bit-longer-string', -1_486_304_829],
   ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58_897_971],
   ['abc', 479_470_107],
-])('the hash of %j is that of Kafka', (text, hash) => {
+])('the hash and the partition of %j are those of Kafka', (text, hash) => {
   expect(murmur2(Buffer.from(text)) | 0).toBe(hash)
   expect(partitionOfTopic(text, 7)).toBe((hash & 0x7fffffff) % 7)
 })

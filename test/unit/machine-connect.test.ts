@@ -3,7 +3,7 @@ import { Driver, type DriverOptions, findings } from '../support/machine-driver.
 
 const { refused, answered, unsupported } = findings
 
-/** When the second transport is dialled. */
+/** The time at which the second transport is dialled. */
 function raceAt(options: DriverOptions): number {
   const driver = new Driver(options).connect()
   return driver.deadline
@@ -14,16 +14,16 @@ describe('the race', () => {
     ['500 ms while the round trip is unknown', {}, 500],
     ['five round trips and 100 ms', { roundTripMs: 40 }, 300],
     ['at least 200 ms', { roundTripMs: 1 }, 200],
-    ['at least 200 ms, also of no time at all', { roundTripMs: 0 }, 200],
+    ['at least 200 ms, also for a round trip of 0', { roundTripMs: 0 }, 200],
     ['at most 3 s', { roundTripMs: 2000 }, 3000],
-    ['what the option says', { raceAfterMs: 50, roundTripMs: 2000 }, 50],
-    ['what the option says, also when that is nothing', { raceAfterMs: 0 }, 0],
-    ['never where there is only one', { names: ['websocket'] }, 10_000],
-  ])('the next transport is dialled as well after %s', (_, options, at) => {
+    ['raceAfterMs', { raceAfterMs: 50, roundTripMs: 2000 }, 50],
+    ['raceAfterMs, also if it is 0', { raceAfterMs: 0 }, 0],
+    ['connectTimeoutMs if it is the only transport', { names: ['websocket'] }, 10_000],
+  ])('gives a transport a head start of %s', (_, options, at) => {
     expect(raceAt(options)).toBe(at)
   })
 
-  it('dials one after another without giving the earlier ones up, down to the last', () => {
+  it('dials all transports one after another, without giving up the earlier ones', () => {
     expect(new Driver().connect().pass(9999).lines()).toEqual([
       '0 dial websocket',
       '0 state connecting',
@@ -36,7 +36,7 @@ describe('the race', () => {
     ])
   })
 
-  it('takes the round trip that the last connection showed', () => {
+  it('uses the round trip time of the last connection', () => {
     const driver = new Driver({ random: 0 })
       .connect()
       .opened('websocket', 20)
@@ -47,7 +47,7 @@ describe('the race', () => {
     expect(driver.pass(200).lines()).toEqual(['1200 dial sse', '1200 state connecting'])
   })
 
-  it('the first usable one wins and worse ones are hung up', () => {
+  it('is won by a transport that opens, and attempts on worse ones are hung up', () => {
     const driver = new Driver().connect().pass(1200)
     driver.lines()
     expect(driver.opened('websocket').lines()).toEqual([
@@ -59,7 +59,7 @@ describe('the race', () => {
     ])
   })
 
-  it('an attempt that was not prepared yet races nobody; its time begins when it is dialled', () => {
+  it('and the timeout of an attempt start when prepare() has settled', () => {
     const driver = new Driver({ prepares: true }).connect()
     expect(driver.deadline).toBe(10_000)
     driver.pass(3000).prepared('websocket')
@@ -72,7 +72,7 @@ describe('the race', () => {
     expect(driver.pass(1).live).not.toContain('websocket')
   })
 
-  it('an earlier attempt that is prepared late does not put the race off', () => {
+  it('is not delayed by an earlier attempt that is prepared late', () => {
     const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500).prepared('sse')
     expect(driver.deadline).toBe(1000)
     driver.pass(100).prepared('websocket')
@@ -80,14 +80,14 @@ describe('the race', () => {
   })
 })
 
-describe('taking over', () => {
+describe('taking over from a worse transport', () => {
   function raced(options: DriverOptions = {}): Driver {
     const driver = new Driver(options).connect().pass(600).opened('sse')
     driver.lines()
     return driver
   }
 
-  it('a better one still dialling takes over when it opens within 2 s', () => {
+  it('is possible for a better transport that opens within 2 s', () => {
     expect(raced().pass(1999).opened('websocket').lines()).toEqual([
       '2599 hang-up sse',
       '2599 activate websocket',
@@ -96,7 +96,7 @@ describe('taking over', () => {
     ])
   })
 
-  it('after 2 s it is hung up', () => {
+  it('is no longer awaited after 2 s: the better transport is hung up', () => {
     const driver = raced().pass(2000)
     expect(driver.lines()).toEqual(['2600 hang-up websocket', '2600 error net.timeout'])
     expect(driver.live).toEqual(['sse'])
@@ -105,23 +105,23 @@ describe('taking over', () => {
   it.each<[string, (driver: Driver) => Driver]>([
     ['in', (driver) => driver.received()],
     ['out', (driver) => driver.sent()],
-  ])('it does not when a message has passed %s, since what came in between would be lost', (_, pass) => {
+  ])('does not happen after a message has passed %s, since messages in between would be lost', (_, pass) => {
     const driver = pass(raced())
     driver.lines()
     expect(driver.opened('websocket').lines()).toEqual(['600 hang-up websocket'])
     expect(driver.live).toEqual(['sse'])
   })
 
-  it('but it is preferred at the next reconnect, because it would have worked', () => {
+  it('does not happen after a message, but the better transport is preferred at the next reconnect', () => {
     const driver = raced().received().opened('websocket').failed('sse', findings.ended)
     driver.lines()
     expect(driver.pass(500).lines()[0]).toBe('1100 dial websocket')
   })
 
   it.each([
-    ['with a cursor that both understand it does, messages or not', true, true, ['sse', 'websocket']],
-    ['not when it does not understand the cursor', true, false, ['sse']],
-    ['not when there is no cursor yet', false, true, ['sse']],
+    ['happens after a message if both understand the cursor', true, true, ['sse', 'websocket']],
+    ['does not happen if the better transport does not understand the cursor', true, false, ['sse']],
+    ['does not happen after a message while there is no cursor', false, true, ['sse']],
   ] as const)('%s', (_, hasCursor, resumes, [before, after = before]) => {
     const driver = raced({ traits: { websocket: { resumes } } }).received()
     driver.hasCursor = hasCursor
@@ -129,7 +129,7 @@ describe('taking over', () => {
     expect(driver.opened('websocket').live).toEqual([after])
   })
 
-  it('it is still wanted when the one below is lost', () => {
+  it('is still awaited when the worse transport is lost', () => {
     const driver = raced().failed('sse', findings.cut)
     expect(driver.lines()).toEqual([
       '600 hang-up sse',
@@ -140,13 +140,13 @@ describe('taking over', () => {
     expect(driver.opened('websocket').lines()).toEqual(['600 activate websocket', '600 open', '600 state open'])
   })
 
-  it('its failure is told and is nothing to the one below', () => {
+  it('does not happen if the better transport fails, which is reported and does not affect the worse one', () => {
     expect(raced().failed('websocket', refused).lines()).toEqual(['600 hang-up websocket', '600 error net.unreachable'])
   })
 })
 
 describe('falling back', () => {
-  it('one transport down at once when another transport may not share the reason', () => {
+  it('dials the next transport at once if the failure may concern this transport only', () => {
     const driver = new Driver().connect().pass(100)
     driver.lines()
     expect(driver.failed('websocket', refused).lines()).toEqual([
@@ -157,13 +157,13 @@ describe('falling back', () => {
     ])
   })
 
-  it('does not disturb what is on its way', () => {
+  it('does not affect attempts in progress', () => {
     const driver = new Driver().connect().pass(500)
     expect(driver.failed('websocket', refused).live).toEqual(['sse', 'long-poll'])
     expect(driver.failed('sse', refused).failed('long-poll', refused).live).toEqual(['poll'])
   })
 
-  it('waits when the last transport has failed', () => {
+  it('ends in a wait when the last transport has failed', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().failed('websocket', refused)
     driver.lines()
     expect(driver.failed('sse', refused).lines()).toEqual([
@@ -174,7 +174,7 @@ describe('falling back', () => {
     expect(driver.pass(500).lines()).toEqual(['500 dial websocket', '500 state connecting'])
   })
 
-  it.each([408, 410, 425, 429, 502, 503, 504])('not for %i, which every other transport would hear as well', (status) => {
+  it.each([408, 410, 425, 429, 502, 503, 504])('does not happen for %i, which all other transports would get', (status) => {
     const driver = new Driver().connect().failed('websocket', refused)
     driver.lines()
     expect(driver.failed('sse', answered(status)).lines()).toEqual([
@@ -184,14 +184,14 @@ describe('falling back', () => {
     ])
   })
 
-  it('what speaks of the whole server leaves what is on its way alone and adds nothing', () => {
+  it('does not happen if the failure concerns the whole server, but attempts in progress go on', () => {
     const driver = new Driver().connect().pass(500).failed('sse', answered(503))
     expect(driver.live).toEqual(['websocket'])
     expect(driver.pass(5000).live).toEqual(['websocket'])
     expect(driver.opened('websocket').status).toBe('open')
   })
 
-  it('an attempt that takes too long is given up, and the rest goes on', () => {
+  it('happens when an attempt has taken longer than connectTimeoutMs', () => {
     const driver = new Driver({ raceAfterMs: 20_000, connectTimeoutMs: 1000 }).connect()
     driver.lines()
     expect(driver.pass(1000).lines()).toEqual([
@@ -202,7 +202,7 @@ describe('falling back', () => {
     ])
   })
 
-  it('several that end at one instant are all given up, in order', () => {
+  it('attempts that time out at the same instant are all given up, in order', () => {
     const driver = new Driver({ names: ['websocket', 'sse'], raceAfterMs: 0, connectTimeoutMs: 1000 }).connect().pass(0)
     driver.lines()
     expect(driver.pass(1000).lines()).toEqual([
@@ -214,19 +214,19 @@ describe('falling back', () => {
     ])
   })
 
-  it('what this browser cannot do costs nothing the next time', () => {
+  it('skips a transport that the browser does not support in the next round', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().failed('websocket', unsupported).failed('sse', refused)
     driver.lines()
     expect(driver.pass(500).lines()).toEqual(['500 dial sse', '500 state connecting'])
   })
 
-  it.each([404, 405, 406, 426, 501])('a transport that answers %i is not offered and left out', (status) => {
+  it.each([404, 405, 406, 426, 501])('skips a transport that is answered with %i in the next round', (status) => {
     const driver = new Driver({ names: ['sse', 'poll'] }).connect().failed('sse', answered(status)).failed('poll', refused)
     expect(driver.pass(500).live).toEqual(['poll'])
   })
 
   it.each([200, 404, 405, 501])(
-    'one that answers %i with a page for people is tried again: it may be a portal, or a deploy',
+    'does not skip a transport that is answered with %i and HTML, which may be from a portal or a deploy',
     (status) => {
       const driver = new Driver({ names: ['sse', 'poll'] })
         .connect()

@@ -5,56 +5,56 @@ const { refused, answered, closed, cut, ended } = findings
 const minute = 60_000
 const isProven = ({ state }: Driver) => state.status === 'open' && state.link.isProven
 
-describe('proving', () => {
-  it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)('a message that came in proves %s at once', (name) => {
+describe('proving a transport', () => {
+  it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)('a received message proves %s at once', (name) => {
     const driver = new Driver({ names: [name] }).connect().opened(name)
     driver.lines()
     expect(driver.received().lines()).toEqual(['0 state open, proven'])
     expect(driver.state).toMatchObject({ ranking: { preferred: 0 } })
   })
 
-  it('one that went out proves nothing', () => {
+  it('a sent message proves nothing', () => {
     expect(isProven(new Driver().connect().opened('websocket').sent())).toBe(false)
   })
 
-  it('five seconds of life prove it too', () => {
+  it('five seconds of being open prove a WebSocket', () => {
     const driver = new Driver().connect().opened('websocket').pass(4999)
     expect(isProven(driver)).toBe(false)
     expect(isProven(driver.pass(1))).toBe(true)
   })
 
-  it('or what provingMs says', () => {
+  it('provingMs replaces the five seconds', () => {
     expect(isProven(new Driver({ provingMs: 100 }).connect().opened('websocket').pass(100))).toBe(true)
   })
 
-  it('an event stream only when something was heard: a proxy may hold the body back', () => {
+  it('an event stream is proven only if something was received, since a proxy may buffer the body', () => {
     const driver = new Driver({ names: ['sse'] }).connect().opened('sse').pass(minute)
     expect(isProven(driver)).toBe(false)
     expect(isProven(driver.heard())).toBe(true)
   })
 
-  it('heard early, it is proven after the five seconds', () => {
+  it('an event stream is proven after five seconds if something was received before', () => {
     const driver = new Driver({ names: ['sse'] }).connect().opened('sse').pass(10).heard()
     expect(isProven(driver.pass(4989))).toBe(false)
     expect(isProven(driver.pass(1))).toBe(true)
   })
 
-  it('also heard in the very millisecond in which it opened', () => {
+  it('an event stream is proven also if something was received in the millisecond in which it opened', () => {
     const driver = new Driver({ names: ['sse'] }).connect().opened('sse').heard().pass(minute)
     expect(isProven(driver)).toBe(true)
   })
 
-  it.each(['long-poll', 'poll'] as const)('an answer proves %s, whatever was in it', (name) => {
+  it.each(['long-poll', 'poll'] as const)('any answer proves %s', (name) => {
     expect(isProven(new Driver({ names: [name] }).connect().opened(name).heard())).toBe(true)
   })
 
-  it('a long-poll that is merely held is not proven until it answers', () => {
+  it('a long-poll that is held is not proven before its answer', () => {
     expect(isProven(new Driver({ names: ['long-poll'] }).connect().opened('long-poll').pass(19_000))).toBe(false)
   })
 })
 
 describe('after a loss', () => {
-  it('what was proven is retried first and alone, and at the next retry the others join when nothing comes', () => {
+  it('the proven transport is retried first and alone; at the next retry the others join the race', () => {
     const driver = new Driver({ raceAfterMs: 100 }).connect().opened('websocket').received().failed('websocket', closed(1006))
     driver.pass(500)
     expect(driver.pass(5000).live).toEqual(['websocket'])
@@ -62,13 +62,13 @@ describe('after a loss', () => {
     expect(driver.pass(300).live).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
   })
 
-  it('a fallback of that first retry is not one: it waits', () => {
+  it('a failed first retry of the proven transport leads to a wait, not to a fallback', () => {
     const driver = new Driver().connect().opened('websocket').received()
     driver.failed('websocket', closed(1012)).pass(500)
     expect(driver.failed('websocket', refused).status).toBe('waiting')
   })
 
-  it('when all transports have failed, what was preferred is forgotten', () => {
+  it('the preferred transport is forgotten when all transports have failed', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().opened('websocket').received()
     driver.failed('websocket', closed(1006)).pass(500).failed('websocket', refused)
     expect(driver.state.ranking.preferred).toBe(0)
@@ -87,13 +87,13 @@ describe('after a loss', () => {
   it.each<[string, (driver: Driver) => Driver, number[]]>([
     ['forgotten after five seconds of life', (d) => d.pass(5000).failed('websocket', closed(1001)), [500, 500, 500, 500]],
     [
-      'forgotten when a message came before it was cut',
+      'forgotten if a message was received before the cut',
       (d) => d.received().failed('websocket', closed(1006)),
       [500, 500, 500, 500],
     ],
-    ['kept when it only opened', (d) => d.failed('websocket', closed(1006)), [500, 1500, 3000, 3750]],
+    ['kept if it only opened', (d) => d.failed('websocket', closed(1006)), [500, 1500, 3000, 3750]],
     [
-      'kept when the server greets and then shows the door in order',
+      'kept if the server sends a message and then closes the connection',
       (d) => d.received().pass(100).failed('websocket', closed(1001)),
       [500, 1500, 3000, 3750],
     ],
@@ -101,7 +101,7 @@ describe('after a loss', () => {
     expect(waits(new Driver({ names: ['websocket'] }).connect(), life, 4)).toEqual(expected)
   })
 
-  it('earlier failures are forgotten six times when a message came before it was cut soon, until one lives', () => {
+  it('earlier failures are forgotten six times for connections cut soon after a message, and again after a long one', () => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     const cutSoon = (d: Driver) => d.received().pass(100).failed('websocket', closed(1006))
     const forgiven = Array.from({ length: 6 }, () => 500)
@@ -110,7 +110,7 @@ describe('after a loss', () => {
     expect(waits(driver, cutSoon, 7)).toEqual([...forgiven, 1500])
   })
 
-  it('an outage is as old as its first loss, so that after a minute the waits may grow', () => {
+  it('the age of an outage counts from its first loss, so that the waits grow after a minute', () => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     const found: number[] = []
     while (driver.now < 3 * minute) {
@@ -123,11 +123,11 @@ describe('after a loss', () => {
   })
 })
 
-describe('short lives', () => {
+describe('short-lived connections', () => {
   /** WebSocket opens and is cut after 150 ms. */
   const killed = (driver: Driver) => driver.opened('websocket').pass(150).failed('websocket', closed(1006))
 
-  it('two of them, and the next transport is dialled at once and first', () => {
+  it('make the client dial the next transport at once after two of them', () => {
     const driver = killed(new Driver().connect()).pass(500)
     driver.lines()
     expect(killed(driver).lines()).toEqual([
@@ -142,12 +142,12 @@ describe('short lives', () => {
     ])
   })
 
-  it('while no lower transport is proven it is not demoted, only tried last', () => {
+  it('do not demote their transport while no lower one is proven: it is only tried last', () => {
     const driver = killed(killed(new Driver({ names: ['websocket', 'sse'] }).connect()).pass(500)).failed('sse', refused)
     expect(driver.live).toEqual(['websocket'])
   })
 
-  it('once a lower transport is proven it rests for five minutes', () => {
+  it('demote their transport for five minutes once a lower one is proven', () => {
     const driver = killed(killed(new Driver().connect()).pass(500)).opened('sse').received()
     const from = driver.now
     driver.pass(5 * minute - 1000).failed('sse', ended)
@@ -158,7 +158,7 @@ describe('short lives', () => {
   })
 
   it.each([1000, 1001, 1012, 1013, 4000, 4429])(
-    'a close with %i soon after opening is one as well, but nothing is dialled at once',
+    'include those that the server closes with %i soon after opening, but the client waits before it dials',
     (code) => {
       const driver = new Driver().connect()
       for (const next of ['websocket', 'sse']) {
@@ -170,7 +170,7 @@ describe('short lives', () => {
     },
   )
 
-  it('where the other transports are refused as well, a server that closes on purpose keeps its WebSocket', () => {
+  it('closed by the server do not exclude its WebSocket if the other transports are refused as well', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
     for (let times = 0; times < 4; times += 1) {
       if (driver.live[0] === 'sse') driver.failed('sse', answered(503)).wait()
@@ -183,7 +183,7 @@ describe('short lives', () => {
   })
 
   it.each([429, 502, 503])(
-    'where the others answer %i, it is the server that wants nobody: its WebSocket is blamed for nothing',
+    'closed by the server do not count against its WebSocket if the other transports are answered with %i',
     (status) => {
       const driver = new Driver().connect()
       for (const _ of [1, 2, 3]) {
@@ -198,7 +198,7 @@ describe('short lives', () => {
     },
   )
 
-  it('a stream that ends in order soon after opening is one, and so is one that is cut inside an event', () => {
+  it('include event streams that end soon after opening, completely or within an event', () => {
     for (const isCutOff of [false, true]) {
       const driver = new Driver({ names: ['sse', 'poll'] }).connect()
       for (const _ of [1, 2])
@@ -211,18 +211,18 @@ describe('short lives', () => {
     }
   })
 
-  it('a stream that is cut inside an event did not end in order', () => {
+  it('over an event stream that is cut within an event end with 1006', () => {
     const driver = new Driver({ names: ['sse'] }).connect().opened('sse').received()
     expect(driver.failed('sse', { ...ended, isCutOff: true }).lines()).toContain('0 close 1006, again in 500')
   })
 
   it.each<[string, (driver: Driver) => Driver]>([
-    ['refuses credentials', (d) => d.failed('websocket', closed(4401))],
-    ['is lost without a network', (d) => d.failed('websocket', closed(1006), { isOnline: false })],
-    ['is lost by a page that nobody sees', (d) => d.failed('websocket', closed(1006), { isHidden: true })],
+    ['ends with refused credentials', (d) => d.failed('websocket', closed(4401))],
+    ['is lost while offline', (d) => d.failed('websocket', closed(1006), { isOnline: false })],
+    ['is lost in a hidden page', (d) => d.failed('websocket', closed(1006), { isHidden: true })],
     ['is silent after the page has woken', (d) => d.signal('resume').pass(3000)],
-    ['comes back from the cache', (d) => d.signal({ type: 'pageshow', persisted: true })],
-  ])('one that %s tells nothing of its transport', (_, end) => {
+    ['is restored from the back/forward cache', (d) => d.signal({ type: 'pageshow', persisted: true })],
+  ])('do not count against their transport if the connection %s', (_, end) => {
     const driver = new Driver({ prepares: true, traits: { websocket: { canPing: true } } }).connect().prepared('websocket')
     for (let times = 0; times < 3; times += 1) {
       driver.opened('websocket').pass(10)
@@ -234,7 +234,7 @@ describe('short lives', () => {
   })
 })
 
-describe('a WebSocket that opens and passes nothing', () => {
+describe('a WebSocket that opens and delivers nothing', () => {
   const heartbeat = { intervalMs: 5000, timeoutMs: 2000 }
   const canPing = {
     names: ['websocket', 'sse'],
@@ -242,7 +242,7 @@ describe('a WebSocket that opens and passes nothing', () => {
     traits: { websocket: { canPing: true, isProvenByReply: true } },
   } as const
 
-  it('is not proven by having lived, and two such lives are short ones', () => {
+  it('is not proven by the time that it was open, and two such connections count as short-lived', () => {
     const driver = new Driver(canPing).connect().opened('websocket').pass(6999)
     expect([driver.status, isProven(driver)]).toEqual(['open', false])
     driver.pass(1).wait().opened('websocket').pass(6999).lines()
@@ -254,7 +254,7 @@ describe('a WebSocket that opens and passes nothing', () => {
     expect(isProven(new Driver(canPing).connect().opened('websocket').pass(5100).heard())).toBe(true)
   })
 
-  it('its waits go on growing', () => {
+  it('leads to growing waits', () => {
     const driver = new Driver({ ...canPing, names: ['websocket'] }).connect()
     const waits = Array.from({ length: 4 }, () => {
       driver.opened('websocket').pass(7000)
@@ -265,7 +265,7 @@ describe('a WebSocket that opens and passes nothing', () => {
     expect(waits).toEqual([500, 1500, 3000, 3750])
   })
 
-  it('is not told from a quiet server where nothing asks: that one is kept, however often it is cut', () => {
+  it('is kept without a heartbeat, however often it is cut, since the server may be quiet', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
     for (let times = 0; times < 5; times += 1) {
       driver.opened('websocket').pass(minute)
@@ -274,20 +274,20 @@ describe('a WebSocket that opens and passes nothing', () => {
     }
   })
 
-  it('one that was heard, and went silent, has worked', () => {
+  it('is kept if it received a message before it went silent', () => {
     const driver = new Driver(canPing).connect()
     for (let times = 0; times < 3; times += 1) {
       expect(driver.opened('websocket').received().pass(7000).wait().live).toEqual(['websocket'])
     }
   })
 
-  it('an event stream of which nothing came while it lived is no better', () => {
+  it('has the same effect as an event stream that delivers nothing', () => {
     const driver = new Driver({ names: ['sse', 'poll'] }).connect()
     for (const _ of [1, 2]) driver.opened('sse').sent().pass(minute).failed('sse', cut).wait()
     expect(driver.live).toEqual(['poll'])
   })
 
-  it('transports that all break soon are tried in turn, with waits that grow', () => {
+  it('transports that all break soon are tried in turn, with growing waits', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
     const dialled: string[] = []
     for (let times = 0; times < 8; times += 1) {

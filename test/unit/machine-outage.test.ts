@@ -4,7 +4,7 @@ import { Driver, type DriverOptions, findings } from '../support/machine-driver.
 const { refused, answered, cut, unsupported } = findings
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 
-/** A proven connection is lost. */
+/** A driver that has just lost a proven connection. */
 function lost(options: DriverOptions = {}, name: Name = 'websocket'): Driver {
   const driver = new Driver(options).connect()
   if (name === 'sse') driver.failed('websocket', refused)
@@ -17,7 +17,7 @@ function lost(options: DriverOptions = {}, name: Name = 'websocket'): Driver {
   return driver
 }
 
-/** Fails everything that is dialled until the next wait; returns what that was. */
+/** Fails every attempt until the next wait; returns the names of the transports. */
 function round(driver: Driver): string[] {
   driver.wait()
   const dialled: string[] = []
@@ -38,23 +38,23 @@ describe('an outage in which nothing answers', () => {
     [0, ['', '', 'sse', '', '', all, '', '', all]],
     [0.99, ['', '', '', 'sse', '', '', all, '', '']],
   ])(
-    'is asked about by the proven transport alone, and in every third round by another one, then by all (random %d)',
+    'leads to dials of the proven transport, in every third round also of another one, later of all (random %d)',
     (random, others) => {
       expect(rounds(lost({ random }), 9)).toEqual(others.map((other) => `websocket ${other}`.trim()))
     },
   )
 
-  it('which is the next one down from what was proven', () => {
+  it('leads to dials of the next transport below the proven one in the third round', () => {
     expect(rounds(lost({ random: 0 }, 'sse'), 3)).toEqual(['sse', 'sse', 'sse long-poll'])
   })
 
-  it('a better one that has rested is tried as well', () => {
+  it('leads to dials of a better transport as well, if it has rested', () => {
     const driver = new Driver({ random: 0 }).connect().failed('websocket', refused).opened('sse').received()
     driver.pass(40_000).failed('sse', cut)
     expect(rounds(driver, 3)).toEqual(['websocket sse', 'websocket sse', 'websocket sse long-poll'])
   })
 
-  it('all transports ask after a minute, when it may be the network of this client', () => {
+  it('leads to dials of all transports after a minute, since the network of this client may be the cause', () => {
     const driver = lost()
     const from = driver.now
     const dialled: [number, string][] = []
@@ -65,18 +65,18 @@ describe('an outage in which nothing answers', () => {
     expect(dialled.filter(([at, names]) => at < 60_000 && names !== 'websocket').length).toBeLessThan(dialled.length / 2)
   })
 
-  it('a transport of another origin is dialled all the same, behind the better ones', () => {
+  it('leads to dials of a transport of another origin in every round, after the better ones', () => {
     const traits = { 'long-poll': { origin: 'https://other.example' } }
     expect(rounds(lost({ random: 0, traits }), 3)).toEqual(Array(3).fill('websocket sse long-poll'))
   })
 
-  it('a transport that is out of the question is left out here as well', () => {
+  it('leads to no dials of a transport that the server does not offer', () => {
     const driver = new Driver({ random: 0 }).connect().pass(500).failed('sse', answered(404)).opened('websocket').received()
     driver.pass(20_000).failed('websocket', findings.closed(1006))
     expect(rounds(driver, 3)).toEqual(['websocket', 'websocket', 'websocket long-poll'])
   })
 
-  it('the next outage begins like the first', () => {
+  it('leads to the same dials if it is the second one', () => {
     const driver = lost({ random: 0 })
     expect(rounds(driver, 2)).toEqual(['websocket', 'websocket'])
     driver.wait().opened('websocket').received().pass(20_000).failed('websocket', findings.closed(1006))
@@ -87,30 +87,30 @@ describe('an outage in which nothing answers', () => {
 describe('in an outage all transports are tried', () => {
   const whole = 'websocket sse long-poll poll'
 
-  it.each([['online'], ['resume']] as const)('when the page says %s: it may be in another network', (signal) => {
+  it.each([['online'], ['resume']] as const)('when the page signals %s, since it may be in another network', (signal) => {
     const driver = lost()
     round(driver)
     expect(rounds(driver.signal(signal), 1)).toEqual([whole])
   })
 
-  it('when the machine has slept', () => {
+  it('when the computer has slept', () => {
     const driver = lost()
     round(driver)
     driver.sleep(60_000)
     expect(rounds(driver, 1)).toEqual([whole])
   })
 
-  it('when the application says connect()', () => {
+  it('when the application calls connect()', () => {
     const driver = lost()
     round(driver)
     expect(rounds(driver.connect(), 1)).toEqual([whole])
   })
 
   it.each([
-    ['an answer that is none of the whole server', answered(403)],
-    ['a page', answered(200, 'text/html')],
-    ['what the page may not do', unsupported],
-  ])('in the same round when the proven one meets %s', (_, finding) => {
+    ['an answer that concerns this transport only', answered(403)],
+    ['an HTML page', answered(200, 'text/html')],
+    ['a missing feature of the browser', unsupported],
+  ])('in the same round if the proven transport fails with %s', (_, finding) => {
     const driver = lost({}, 'sse').wait()
     driver.lines()
     driver.failed('sse', finding, { verdict: 'fallback' })
@@ -119,8 +119,8 @@ describe('in an outage all transports are tried', () => {
   })
 
   it.each([
-    ['nothing comes for as long as a connection may take', 10_000, ['sse']],
-    ['that goes on after the first retry, soon', 0, ['websocket', 'sse']],
+    ['the attempt of the first retry takes longer than connectTimeoutMs', 10_000, ['sse']],
+    ['an attempt after the first retry is not answered soon', 0, ['websocket', 'sse']],
   ])('when %s', (_, patience, live) => {
     const driver = lost().wait()
     if (!patience) driver.failed('websocket', refused).wait().pass(500)
@@ -129,7 +129,7 @@ describe('in an outage all transports are tried', () => {
     expect(driver.status).toBe('open')
   })
 
-  it('when the other one answers that something is there', () => {
+  it('when the other transport is answered by the server', () => {
     const driver = lost({ random: 0 })
     rounds(driver, 2)
     driver.wait().failed('websocket', refused).failed('sse', answered(404))
@@ -138,7 +138,7 @@ describe('in an outage all transports are tried', () => {
     expect(driver.status).toBe('open')
   })
 
-  it.each([500, 502, 503, 504, 520, 522])('not when what is in front says %i', (status) => {
+  it.each([500, 502, 503, 504, 520, 522])('not when the other transport is answered with %i', (status) => {
     const driver = lost({ random: 0 })
     rounds(driver, 2)
     driver.wait().failed('websocket', refused).failed('sse', answered(status))
@@ -147,7 +147,7 @@ describe('in an outage all transports are tried', () => {
   })
 })
 
-it('a client that has moved to where WebSockets are blocked is back in the third or fourth round', () => {
+it('a client that has moved to a network that blocks WebSockets reconnects by the fourth round', () => {
   for (const random of [0, 0.5, 0.99]) {
     const driver = lost({ random })
     const from = driver.now

@@ -16,7 +16,7 @@ const running = (options: DriverOptions = websocket): Driver => {
   return driver
 }
 
-/** Waiting for its fifth retry, 3,750 ms from now; nothing was dialled for a second. */
+/** A driver that waits 3,750 ms for its fifth dial; one second has passed. */
 const waiting = (options: DriverOptions = { names: ['websocket'] }): Driver => {
   const driver = new Driver(options).connect()
   for (let times = 0; times < 4; times += 1) driver.wait().failed('websocket', refused)
@@ -24,14 +24,14 @@ const waiting = (options: DriverOptions = { names: ['websocket'] }): Driver => {
   return driver
 }
 
-describe('while it waits', () => {
-  it.each(['online', 'resume'] as const)('"%s" tries again at once, spread over half a second', (signal) => {
+describe('while the client waits', () => {
+  it.each(['online', 'resume'] as const)('"%s" leads to a retry within half a second', (signal) => {
     const driver = waiting().signal(signal)
     expect(driver.deadline - driver.now).toBe(250)
     expect(driver.wait().live).toEqual(['websocket'])
   })
 
-  it('but not more often than once a second, however often it is said', () => {
+  it('repeated "online" events lead to at most one retry per second', () => {
     const driver = new Driver({ names: ['websocket'], retry: () => 20_000 }).connect()
     const dialled: number[] = []
     for (let times = 0; times < 30; times += 1) {
@@ -44,12 +44,12 @@ describe('while it waits', () => {
     expect(dialled).toEqual([0, 1000, 2000])
   })
 
-  it('and never later than it would have been', () => {
+  it('"online" never delays a retry', () => {
     const driver = new Driver({ names: ['websocket'], random: 0.01 }).connect().failed('websocket', refused)
     expect(driver.signal('online').deadline).toBe(10)
   })
 
-  it('"offline" only explains: it goes on trying', () => {
+  it('"offline" changes the status, but not the time of the next retry', () => {
     const driver = waiting()
     const due = driver.deadline
     expect(driver.signal('offline').lines()).toEqual([`${driver.now} state offline`])
@@ -59,12 +59,12 @@ describe('while it waits', () => {
     expect(driver.status).toBe('offline')
   })
 
-  it('the waits begin anew after a long absence', () => {
+  it('"online" restarts the backoff', () => {
     const driver = waiting().signal('online').wait().failed('websocket', refused)
     expect(driver.deadline - driver.now).toBe(1500)
   })
 
-  it('shown after a long absence it tries at once, after a short one it waits on', () => {
+  it('a page that is shown retries at once after a long absence, and waits on after a short one', () => {
     const slow: DriverOptions = { names: ['websocket'], retry: () => 100_000 }
     const hidden = new Driver(slow).connect().failed('websocket', refused).signal('hidden')
     expect(hidden.pass(30_000).signal('visible').deadline).toBe(100_000)
@@ -72,15 +72,15 @@ describe('while it waits', () => {
   })
 })
 
-describe('while it is open', () => {
-  it.each(['offline', 'online'] as const)('"%s" asks for a sign of life, since browsers say that wrongly too', (signal) => {
+describe('while the connection is open', () => {
+  it.each(['offline', 'online'] as const)('"%s" sends a ping, since browsers sometimes report it wrongly', (signal) => {
     const driver = running().pass(60_000).signal(signal)
     expect(driver.lines()).toEqual(['60000 ping websocket'])
     expect(driver.pass(2999).status).toBe('open')
     expect(driver.pass(1).lines().slice(0, 2)).toEqual(['63000 hang-up websocket', '63000 error conn.silent, again in 125'])
   })
 
-  it('a change of the network is nothing to one that cannot ask', () => {
+  it('"offline" and "online" have no effect if the transport cannot ping', () => {
     expect(
       running({ names: ['websocket'] })
         .signal('offline')
@@ -90,7 +90,7 @@ describe('while it is open', () => {
     ).toEqual([])
   })
 
-  it('a question that runs is not asked again', () => {
+  it('a pending ping is not repeated', () => {
     const driver = running().signal('offline').pass(2000).signal('online')
     expect(driver.lines()).toEqual(['0 ping websocket'])
     expect(driver.deadline).toBe(3000)
@@ -98,9 +98,9 @@ describe('while it is open', () => {
 
   it.each<[string, (driver: Driver) => Driver]>([
     ['"resume"', (driver) => driver.signal('freeze').signal('resume')],
-    ['shown after a long absence', (driver) => driver.signal('hidden').pass(30_001).signal('visible')],
+    ['a page shown after a long absence', (driver) => driver.signal('hidden').pass(30_001).signal('visible')],
     ['a jump of the clock', (driver) => driver.sleep(3_600_000)],
-  ])('%s asks, heartbeat or not, and replaces what says nothing within 3 s', (_, wake) => {
+  ])('%s ends a connection that then receives nothing for 3 s, also without a heartbeat', (_, wake) => {
     const driver = wake(running({ names: ['websocket'] }))
     const woken = driver.now
     expect(driver.pass(2999).status).toBe('open')
@@ -111,44 +111,44 @@ describe('while it is open', () => {
     expect(spoken.pass(20_000).status).toBe('open')
   })
 
-  it('what came before the question is no answer to it', () => {
+  it('data that was received before the ping is no answer to it', () => {
     const driver = running().pass(5000).heard().pass(1000).signal('online')
     expect(driver.pass(3000).status).toBe('waiting')
   })
 
-  it('with a cursor the replacement is dialled beside it', () => {
+  it('a replacement is dialled beside the connection if there is a cursor', () => {
     const driver = running({ names: ['sse'] })
     driver.hasCursor = true
     expect(driver.signal('resume').pass(3000).lines()).toContain('3000 dial sse')
     expect(driver.live).toEqual(['sse', 'sse'])
   })
 
-  it.each(['long-poll', 'poll'] as const)('%s asks the server at once', (name) => {
+  it.each(['long-poll', 'poll'] as const)('%s polls at once when the page resumes, is shown, or has slept', (name) => {
     const driver = running({ names: [name] })
     expect(driver.signal('resume').lines()).toEqual([`0 poll-now ${name}`])
     expect(driver.signal('hidden').pass(1000).signal('visible').lines()).toEqual([`1000 poll-now ${name}`])
     expect(driver.sleep(60_000).lines()).toEqual([`61000 poll-now ${name}`])
   })
 
-  it('shown after a short absence nothing else is asked', () => {
+  it('a page shown after a short absence sends no ping', () => {
     expect(running().signal('hidden').pass(30_000).signal('visible').lines()).toEqual([])
   })
 
-  it('hidden for longer than it seems: hiding twice counts from the first', () => {
+  it('an absence counts from the first of several "hidden" and "freeze" events', () => {
     const driver = running().signal('hidden').pass(20_000).signal('freeze').pass(20_000).signal('visible')
     expect(driver.lines()).toEqual(['40000 ping websocket'])
   })
 
-  it('a page hidden from the start has been hidden since then', () => {
+  it('an absence counts from the start if the page was hidden then', () => {
     const driver = running({ ...websocket, isHidden: true })
     expect(driver.pass(30_001).signal('visible').lines()).toEqual(['30001 ping websocket'])
   })
 
-  it('the late timers of a hidden page are no sleep', () => {
+  it('the late timers of a hidden page do not count as sleep', () => {
     expect(running().signal('hidden').sleep(75_000).lines()).toEqual([])
   })
 
-  it('a timer that is a little late is no sleep', () => {
+  it('a timer that is slightly late does not count as sleep', () => {
     expect(
       running()
         .sleep(15_000 + 30_000)
@@ -156,32 +156,32 @@ describe('while it is open', () => {
     ).toEqual([])
   })
 
-  it('after sleep, what was due meanwhile is due no more', () => {
+  it('after sleep, missed heartbeats are replaced by one ping', () => {
     const driver = running({ ...websocket, heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 } }).sleep(3_600_000)
     expect(driver.lines()).toEqual(['3600000 ping websocket'])
     expect(driver.heard().pass(24_999).lines()).toEqual([])
   })
 })
 
-describe('while it dials', () => {
+describe('while the client dials', () => {
   it.each<[string, (driver: Driver) => Driver]>([
     ['"resume"', (driver) => driver.pass(400).signal('resume')],
     ['a restored page', (driver) => driver.pass(400).signal(restored)],
     ['a jump of the clock', (driver) => driver.sleep(60_000)],
-  ])('%s makes it dial anew', (_, wake) => {
+  ])('%s restarts the attempt', (_, wake) => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     driver.lines()
     const { now } = wake(driver)
     expect(driver.lines()).toEqual([`${now} hang-up websocket`, `${now} dial websocket`])
   })
 
-  it.each(['online', 'offline', 'hidden', 'visible', 'freeze', shown] as const)('%j is nothing to it', (signal) => {
+  it.each(['online', 'offline', 'hidden', 'visible', 'freeze', shown] as const)('%j has no effect', (signal) => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     driver.lines()
     expect(driver.signal(signal).lines()).toEqual([])
   })
 
-  it('what slept while it waited begins anew', () => {
+  it('a client that slept while it waited dials at once, with its backoff reset', () => {
     const driver = waiting()
     driver.sleep(60_000)
     expect(driver.live).toEqual(['websocket'])
@@ -189,35 +189,35 @@ describe('while it dials', () => {
   })
 })
 
-describe('a page that is put away', () => {
-  it('holds no connection, and has one again when it is shown', () => {
+describe('pagehide and pageshow', () => {
+  it('hang up the connection, and reconnect when the page is restored', () => {
     const driver = running()
     expect(driver.signal('pagehide').lines()).toEqual(['0 hang-up websocket', '0 close 1001', '0 state waiting'])
     expect(driver.deadline).toBe(Infinity)
     expect(driver.pass(3_600_000).signal(restored).wait().live).toEqual(['websocket'])
   })
 
-  it.each(['resume', 'visible', shown] as const)('comes back also when the browser says no more than %j', (signal) => {
+  it.each(['resume', 'visible', shown] as const)('reconnect also if the only event after pagehide is %j', (signal) => {
     const driver = running().signal('pagehide').pass(5000).signal(signal)
     expect(driver.deadline).toBe(5250)
   })
 
-  it('gives up what it was dialling', () => {
+  it('hang up the attempts in progress', () => {
     const driver = new Driver().connect().pass(600)
     driver.lines()
     expect(driver.signal('pagehide').lines()).toEqual(['600 hang-up websocket', '600 hang-up sse', '600 state waiting'])
   })
 
-  it('tries nothing while it is away', () => {
+  it('keep the client from dialling between them', () => {
     expect(waiting().signal('pagehide').pass(3_600_000).live).toEqual([])
   })
 
-  it('is offline when it was', () => {
+  it('keep the status offline', () => {
     expect(running().signal('offline').signal('pagehide').status).toBe('offline')
     expect(new Driver({ isOnline: false }).connect().signal('pagehide').status).toBe('offline')
   })
 
-  it('an open connection that comes out of the cache is not believed', () => {
+  it('replace a connection that is still open when the page is restored', () => {
     const driver = running()
     expect(driver.signal(restored).lines()).toEqual([
       '0 hang-up websocket',
@@ -227,13 +227,13 @@ describe('a page that is put away', () => {
     ])
   })
 
-  it('but the first showing of a page is nothing', () => {
+  it('have no effect when the page is first shown', () => {
     expect(running().signal(shown).lines()).toEqual([])
   })
 })
 
 describe('a loss after waking', () => {
-  it('is retried almost at once, since nobody else lost theirs', () => {
+  it('is retried almost at once, since other clients have not lost their connections', () => {
     const driver = running().signal('resume').failed('websocket', closed(1006))
     expect(driver.deadline).toBe(125)
   })

@@ -14,7 +14,7 @@ describe('promotion', () => {
     return driver
   }
 
-  it('a better transport is tried after 30 s beside the running one, and moved to', () => {
+  it('dials a better transport after 30 s beside the open one, and moves to it', () => {
     const driver = onSse().pass(30_000)
     expect(driver.lines()).toEqual(['30000 dial websocket'])
     expect(driver.pass(100).opened('websocket').lines()).toEqual([
@@ -25,7 +25,7 @@ describe('promotion', () => {
     ])
   })
 
-  it('again after twice as long each time, up to 10 minutes', () => {
+  it('is tried again after a failure, each time after twice the pause, up to 10 minutes', () => {
     const driver = onSse()
     const from: number[] = []
     while (driver.now < 60 * minute) {
@@ -38,10 +38,10 @@ describe('promotion', () => {
   })
 
   it.each<[string, DriverOptions, boolean, boolean]>([
-    ['where the running one has no cursor that the better one understands', { names: ['websocket', 'sse'] }, true, true],
-    ['where there is no cursor yet', resuming, false, true],
-    ['while the running one is not proven', resuming, true, false],
-  ])('never %s', (_, options, hasCursor, isHeard) => {
+    ['without a cursor that the better transport understands', { names: ['websocket', 'sse'] }, true, true],
+    ['while there is no cursor', resuming, false, true],
+    ['while the open transport is not proven', resuming, true, false],
+  ])('never happens %s', (_, options, hasCursor, isHeard) => {
     const driver = new Driver(options).connect().failed('websocket', refused).opened('sse')
     driver.hasCursor = hasCursor
     if (isHeard) driver.received()
@@ -54,27 +54,27 @@ describe('promotion', () => {
     ).toEqual([])
   })
 
-  it('not to a transport that keeps breaking, and after ten minutes to one that was not offered', () => {
+  it('dials a transport after ten minutes if it was not offered', () => {
     const driver = new Driver(resuming).connect().failed('websocket', answered(404)).opened('sse').received()
     driver.hasCursor = true
     driver.lines()
     expect(driver.pass(10 * minute).lines()).toEqual([`${10 * minute} dial websocket`])
   })
 
-  it('one that hangs is given up and tried again later', () => {
+  it('gives up a better transport that hangs, and dials it again later', () => {
     const driver = onSse().pass(40_000)
     expect(driver.lines()).toEqual(['30000 dial websocket', '40000 hang-up websocket', '40000 error net.timeout'])
     expect(driver.pass(59_999).lines()).toEqual([])
     expect(driver.pass(1).lines()).toEqual(['100000 dial websocket'])
   })
 
-  it('what is prepared beside the running one has its time from then on', () => {
+  it('starts the timeout of a better transport when prepare() has settled', () => {
     const driver = onSse().pass(39_000).prepared('websocket')
     expect(driver.pass(9999).live).toEqual(['sse', 'websocket'])
     expect(driver.pass(1).live).toEqual(['sse'])
   })
 
-  it('in plain mode a better transport comes at the next reconnect, once it has rested', () => {
+  it('happens at the next reconnect in plain mode, once the better transport has rested', () => {
     const driver = onSse({ names: ['websocket', 'sse'] })
       .pass(10_000)
       .failed('sse', ended)
@@ -83,7 +83,7 @@ describe('promotion', () => {
     expect(driver.pass(500).live).toEqual(['websocket'])
   })
 
-  it('a remembered transport is dialled first until its memory ends', () => {
+  it('from a remembered transport, which is dialled first, starts when the memory expires', () => {
     const driver = new Driver({ ...resuming, remembered: { rank: 1, until: 20 * minute } }).connect()
     expect(driver.live).toEqual(['sse'])
     driver.opened('sse').received().hasCursor = true

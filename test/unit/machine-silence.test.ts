@@ -21,18 +21,18 @@ function withCursor(options: DriverOptions): Driver {
 }
 
 describe('silence', () => {
-  it('is nothing where there is no heartbeat', () => {
+  it('has no effect without a heartbeat', () => {
     const driver = running({ names: ['websocket', 'sse'] }).pass(86_400_000)
     expect(driver.lines()).toEqual([])
   })
 
-  it('is asked about after the interval, where asking is possible', () => {
+  it('leads to a ping after the interval, if the transport can ping', () => {
     const driver = running(pinging).pass(24_999)
     expect(driver.lines()).toEqual([])
     expect(driver.pass(1).lines()).toEqual(['25000 ping websocket'])
   })
 
-  it('and without an answer within the time for it the connection is lost', () => {
+  it('ends the connection if the ping is not answered in time', () => {
     const driver = running(pinging).pass(34_999)
     driver.lines()
     expect(driver.pass(1).lines()).toEqual([
@@ -43,25 +43,25 @@ describe('silence', () => {
     ])
   })
 
-  it('an answer ends the question, and the next comes an interval later', () => {
+  it('ends with the answer to the ping, and the next ping follows an interval later', () => {
     const driver = running(pinging).pass(26_000).heard()
     expect(driver.pass(24_999).lines()).toEqual(['25000 ping websocket'])
     expect(driver.pass(1).lines()).toEqual(['51000 ping websocket'])
   })
 
-  it('whatever comes in the meantime puts the question off', () => {
+  it('is interrupted by anything received, which delays the ping', () => {
     const driver = running(pinging)
     for (let times = 0; times < 100; times += 1) driver.pass(20_000).heard()
     expect(driver.lines()).toEqual([])
   })
 
-  it('where nothing can be asked, interval and patience together are the limit', () => {
+  it('ends the connection after the interval and the timeout, if the transport cannot ping', () => {
     const driver = running(listening).pass(34_999)
     expect(driver.lines()).toEqual([])
     expect(driver.pass(1).status).toBe('waiting')
   })
 
-  it.each(['long-poll', 'poll'] as const)('%s asks all the time, so silence means nothing', (name) => {
+  it.each(['long-poll', 'poll'] as const)('has no effect over %s, which asks the server all the time', (name) => {
     expect(
       running({ names: [name], heartbeat })
         .pass(86_400_000)
@@ -69,21 +69,21 @@ describe('silence', () => {
     ).toEqual([])
   })
 
-  it('without an interval it is asked at once, and again after each answer, but never in a hot loop', () => {
+  it('ends the connection after the timeout if the interval is 0, without a busy loop', () => {
     const driver = running({ ...pinging, heartbeat: { intervalMs: 0, timeoutMs: 100 } }).pass(99)
     expect(driver.status).toBe('open')
     expect(driver.pass(1).status).toBe('waiting')
   })
 })
 
-describe('a replacement beside the silent one, where there is a cursor', () => {
-  it('is dialled while the silent one stays', () => {
+describe('a replacement beside a silent connection with a cursor', () => {
+  it('is dialled while the silent connection stays open', () => {
     const driver = withCursor(resuming).pass(35_000)
     expect(driver.lines()).toEqual(['25000 ping websocket', '35000 dial websocket'])
     expect(driver.live).toEqual(['websocket', 'websocket'])
   })
 
-  it('takes over when it opens, without a word about the transport', () => {
+  it('takes over when it opens, without a "transport" event', () => {
     const driver = withCursor(resuming).pass(35_000)
     driver.lines()
     expect(driver.opened('websocket').lines()).toEqual([
@@ -93,7 +93,7 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     ])
   })
 
-  it('takes over from one that was silent, which is told when it is hung up', () => {
+  it('takes over from a connection that is hung up as silent', () => {
     const driver = withCursor(resuming).pass(35_000)
     const before = driver.state
     const [silent] = attemptsOf(before)
@@ -103,7 +103,7 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     expect(hungUp).toEqual([{ do: 'hang-up', id: silent?.id, isSilent: true }])
   })
 
-  it('is hung up without being called silent when the silent one speaks', () => {
+  it('is not hung up as silent when the silent connection receives something', () => {
     const driver = withCursor(resuming).pass(35_000)
     const before = driver.state
     const replacement = attemptsOf(before).at(-1)
@@ -111,25 +111,25 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     expect(commandsBetween(before, driver.state)).toEqual([{ do: 'hang-up', id: replacement?.id }])
   })
 
-  it('is hung up when the silent one speaks', () => {
+  it('is hung up when the silent connection receives something', () => {
     const driver = withCursor(resuming).pass(36_000)
     driver.lines()
     expect(driver.heard().lines()).toEqual(['36000 hang-up websocket'])
     expect(driver.pass(24_999).lines()).toEqual([])
   })
 
-  it('when it fails as well, both are lost', () => {
+  it('that fails as well ends the silent connection', () => {
     const driver = withCursor(resuming).pass(35_000).failed('websocket', findings.refused)
     expect(driver.status).toBe('waiting')
     expect(driver.live).toEqual([])
   })
 
-  it('when it takes too long, both are lost', () => {
+  it('that takes too long ends the silent connection', () => {
     const driver = withCursor(resuming).pass(45_000)
     expect(driver.status).toBe('waiting')
   })
 
-  it('when it was prepared, its time begins then', () => {
+  it('starts its timeout when prepare() has settled', () => {
     const driver = withCursor({ ...resuming, prepares: true })
       .pass(44_000)
       .prepared('websocket')
@@ -137,7 +137,7 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     expect(driver.pass(1).status).toBe('waiting')
   })
 
-  it('goes when the silent one is lost after all', () => {
+  it('is hung up when the silent connection is lost after all', () => {
     const driver = withCursor(resuming).pass(35_000)
     const { state } = driver
     if (state.status !== 'open') throw new Error(state.status)
@@ -146,7 +146,7 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     expect(driver.live).toEqual([])
   })
 
-  it('there is one at a time, however often the page wakes meanwhile', () => {
+  it('is the only one, however often the page wakes meanwhile', () => {
     const driver = withCursor({ ...resuming, heartbeat: null })
       .signal('resume')
       .pass(3000)
@@ -155,11 +155,11 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     expect(driver.live.length).toBeLessThanOrEqual(2)
   })
 
-  it('there is none where the transport cannot go on from a cursor', () => {
+  it('is not dialled if the transport cannot resume from a cursor', () => {
     expect(withCursor(pinging).pass(35_000).status).toBe('waiting')
   })
 
-  it('takes over also when the cursor is gone by the time it opens: the silent one is not believed for ever', () => {
+  it('takes over also if the cursor is gone by the time it opens', () => {
     const driver = withCursor(resuming).pass(35_000)
     driver.hasCursor = false
     const [silent] = attemptsOf(driver.state)
@@ -169,14 +169,14 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
   })
 })
 
-describe('a better transport beside a silent one', () => {
+describe('a better transport beside a silent connection', () => {
   const both: DriverOptions = {
     names: ['websocket', 'sse'],
     heartbeat,
     traits: { websocket: { resumes: true }, sse: { canPing: true } },
   }
 
-  it('can be on its way together with the replacement; whichever opens first is taken', () => {
+  it('can be dialled together with the replacement; the first to open takes over', () => {
     const driver = new Driver(both).connect().failed('websocket', findings.refused).opened('sse').received()
     driver.hasCursor = true
     driver.pass(35_000)
@@ -185,13 +185,13 @@ describe('a better transport beside a silent one', () => {
   })
 })
 
-describe('a connection that opens and then passes nothing', () => {
+describe('a connection that opens and then delivers nothing', () => {
   const session: DriverOptions = {
     ...{ names: ['websocket', 'sse', 'long-poll'], heartbeat },
     traits: { websocket: { canPing: true, resumes: true }, sse: { isProvenByHearing: false, resumes: true } },
   }
 
-  /** One life over this transport in which nothing comes, and what takes its place. */
+  /** The open connection receives nothing until it is replaced by one over this transport. */
   function replaced(driver: Driver, name: 'websocket' | 'sse'): Driver {
     return driver.pass(35_000).opened(name)
   }
@@ -202,7 +202,7 @@ describe('a connection that opens and then passes nothing', () => {
     return driver
   }
 
-  it('is replaced once, and the second time the next transport is tried at once', () => {
+  it('is replaced once; the second time the next transport is dialled at once', () => {
     const driver = replaced(openOverSse(), 'sse')
     driver.lines()
     expect(driver.pass(35_000).lines()).toEqual([
@@ -215,30 +215,30 @@ describe('a connection that opens and then passes nothing', () => {
     ])
     driver.opened('long-poll').received()
     expect(driver.live).toEqual(['long-poll'])
-    // It is not tried again before the pause of a transport that has been demoted.
+    // SSE is not dialled again before the end of its demotion.
     expect(driver.pass(4 * 60_000).live).toEqual(['long-poll'])
   })
 
-  it('is told also where there is no other transport', () => {
+  it('raises an error also if there is no other transport', () => {
     const driver = replaced(openAlone({ ...session, names: ['sse'] }), 'sse').pass(35_000)
     expect(driver.lines()).toContain('70000 error sse.buffered, again in 500')
   })
 
-  it('over WebSocket as well', () => {
+  it('leads to the next transport over WebSocket as well', () => {
     const driver = new Driver(session).connect().opened('websocket')
     driver.hasCursor = true
     expect(replaced(driver, 'websocket').pass(35_000).live).toEqual(['sse'])
     expect(driver.lines()).toContain('70000 error conn.silent')
   })
 
-  it('is no pattern where something came in between', () => {
+  it('raises no error if something was received in between', () => {
     const driver = replaced(openOverSse(), 'sse').pass(10_000).heard()
     driver.lines()
     replaced(replaced(driver, 'sse'), 'sse')
     expect(driver.lines().filter((line) => line.includes('error'))).toEqual([])
   })
 
-  it('may be the quiet event stream of a server that promises nothing', () => {
+  it('stays open if it is an event stream whose server need not send anything', () => {
     const driver = openOverSse({ ...session, traits: { sse: { resumes: true } }, names: ['websocket', 'sse'] })
     for (let times = 0; times < 10; times += 1) replaced(driver, 'sse')
     expect(driver.status).toBe('open')

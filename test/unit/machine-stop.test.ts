@@ -6,7 +6,7 @@ const unauthorized = answered(401)
 const unavailable = answered(503)
 
 describe('refused credentials', () => {
-  it.each([401, 403])('%i ends it where there is no prepare() to ask', (status) => {
+  it.each([401, 403])('(%i) end the client if there is no prepare()', (status) => {
     const driver = new Driver({ names: ['sse'] }).connect()
     driver.lines()
     expect(driver.failed('sse', answered(status)).lines()).toEqual([
@@ -17,7 +17,7 @@ describe('refused credentials', () => {
     ])
   })
 
-  it('with prepare() it is asked once more, at once; then it is over', () => {
+  it('lead to one more attempt at once if there is prepare(); a second refusal ends the client', () => {
     const driver = new Driver({ names: ['sse'], prepares: true }).connect()
     driver.lines()
     expect(driver.failed('sse', unauthorized).lines()).toEqual(['0 hang-up sse', '0 dial sse', '0 error http.401'])
@@ -25,7 +25,7 @@ describe('refused credentials', () => {
     expect(driver.failed('sse', unauthorized).status).toBe('closed')
   })
 
-  it('on one transport it waits for what is on its way, and dials nothing more', () => {
+  it('on one transport prevent further dials, while attempts in progress go on', () => {
     const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500)
     expect(driver.failed('sse', unauthorized).pass(5000).live).toEqual(['websocket'])
     expect(driver.failed('websocket', refused).live).toEqual(['websocket'])
@@ -33,12 +33,12 @@ describe('refused credentials', () => {
     expect(driver.failed('sse', unauthorized).failed('websocket', refused).status).toBe('closed')
   })
 
-  it('on one transport it means nothing when another opens after all', () => {
+  it('on one transport have no effect if another one opens', () => {
     const driver = new Driver().connect().pass(500)
     expect(driver.failed('sse', unauthorized).opened('websocket').status).toBe('open')
   })
 
-  it('a later refusal is another one only after the fresh ones were good for a while', () => {
+  it('end the client if the fresh ones are refused soon, but not if they worked for a while', () => {
     const driver = new Driver({ names: ['websocket'], prepares: true }).connect().opened('websocket')
     expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
     driver.pass(500).opened('websocket')
@@ -49,9 +49,9 @@ describe('refused credentials', () => {
   })
 
   it.each([
-    ['a message came', (driver: Driver) => driver.received()],
-    ['one was written and something came', (driver: Driver) => driver.sent().heard()],
-  ])('however short they last, the fresh ones were good where %s', (_, carry) => {
+    ['a message was received', (driver: Driver) => driver.received()],
+    ['one was sent and something was received', (driver: Driver) => driver.sent().heard()],
+  ])('lead to a retry, however soon the fresh ones are refused, if before %s', (_, carry) => {
     const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
     for (let tokens = 0; tokens < 10; tokens += 1) {
       carry(driver.opened('websocket')).pass(3000)
@@ -61,7 +61,7 @@ describe('refused credentials', () => {
     }
   })
 
-  it('what was only written proves no credentials', () => {
+  it('end the client if messages were sent with the fresh ones, but nothing was received', () => {
     const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
     driver.opened('websocket').sent().failed('websocket', closed(4401)).wait().opened('websocket').sent()
     expect(driver.failed('websocket', closed(4401)).status).toBe('closed')
@@ -71,7 +71,7 @@ describe('refused credentials', () => {
     ['waits', (driver: Driver) => driver.failed('websocket', refused)],
     ['waits for a network', (driver: Driver) => driver.failed('websocket', refused).signal('offline')],
     ['connects', (driver: Driver) => driver],
-  ])('learned of later, while it %s, they have prepare() asked once more, at once; then it is over', (_, lead) => {
+  ])('diagnosed later, while the client %s, lead to one more attempt at once, then to the end', (_, lead) => {
     const driver = lead(new Driver({ names: ['websocket'], prepares: true }).connect().prepared('websocket'))
     const before = driver.live
     driver.lines()
@@ -83,17 +83,17 @@ describe('refused credentials', () => {
     expect([driver.status, driver.live]).toEqual(['closed', []])
   })
 
-  it.each([1008, 4401, 4403])('a close with %i refuses them too', (code) => {
+  it.each([1008, 4401, 4403])('are also signalled by the close code %i', (code) => {
     const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket').failed('websocket', closed(code))
     expect(driver.state).toMatchObject({ status: 'closed', code })
   })
 
-  it('204 means stop, and no prepare() helps', () => {
+  it('204 ends the client, also if there is prepare()', () => {
     const driver = new Driver({ names: ['sse'], prepares: true }).connect().failed('sse', answered(204))
     expect(driver.state).toMatchObject({ status: 'closed', code: 4204 })
   })
 
-  it('204 on a stream is no end where a long-poll or poll may say so for lack of news, until the stream has been open', () => {
+  it('204 on an event stream ends the client only if the stream has been open, where long-poll is possible', () => {
     const driver = new Driver({ names: ['sse', 'long-poll'] }).connect()
     expect(driver.failed('sse', answered(204)).live).toEqual(['long-poll'])
     expect(driver.opened('long-poll').status).toBe('open')
@@ -104,7 +104,7 @@ describe('refused credentials', () => {
 })
 
 describe('giving up', () => {
-  /** One round in which WebSocket is refused and the others answer so. */
+  /** One round in which the WebSocket is refused and the other transports are answered with this status. */
   function round(driver: Driver, status: number): void {
     driver.failed('websocket', refused)
     for (const name of ['sse', 'long-poll', 'poll'] as const)
@@ -112,7 +112,7 @@ describe('giving up', () => {
     driver.wait()
   }
 
-  it('is no end: after three minutes in which nothing is offered and nothing ever worked it asks about once a minute', () => {
+  it('never happens if no transport is offered: after three minutes there is a round about once a minute', () => {
     const driver = new Driver().connect()
     const pauses: number[] = []
     for (let since = 0; driver.now < 20 * 60_000; since = driver.now) {
@@ -126,7 +126,7 @@ describe('giving up', () => {
     expect(driver.opened('websocket').received().failed('websocket', closed(1006)).deadline - driver.now).toBe(500)
   })
 
-  it('each of those rounds asks all of them again, since a portal or a deploy may have said it', () => {
+  it('never happens to a single transport: each of those rounds dials all of them again', () => {
     const driver = new Driver().connect()
     while (driver.now < 20 * 60_000) round(driver, 404)
     driver.lines()
@@ -139,7 +139,7 @@ describe('giving up', () => {
     ).toEqual(['sse', 'long-poll', 'poll', 'websocket'])
   })
 
-  it.each([200, 401, 403, 404])('a page for people with %i is temporary on all transports, and never the end', (status) => {
+  it.each([200, 401, 403, 404])('never happens if all transports are answered with %i and HTML', (status) => {
     const driver = new Driver({ prepares: status === 403 }).connect()
     while (driver.now < 30 * 60_000) {
       driver.failed('websocket', refused)
@@ -150,29 +150,29 @@ describe('giving up', () => {
     expect(driver.status).toBe('connecting')
   })
 
-  it('a page with 401 has prepare() asked for fresh credentials, and ends nothing', () => {
+  it('never happens after a 401 with HTML, which only makes prepare() refresh the credentials', () => {
     const driver = new Driver({ names: ['sse'], prepares: true }).connect().failed('sse', answered(401, 'text/html'))
     expect([driver.status, driver.state.isRefreshed]).toEqual(['waiting', true])
     driver.wait().failed('sse', answered(401, 'text/html'))
     expect(driver.status).toBe('waiting')
   })
 
-  it('a retry function that gives up ends it all the same', () => {
+  it('happens if the retry function returns null', () => {
     const driver = new Driver({ retry: ({ attempt }) => (attempt > 2 ? null : 0) }).connect()
     for (let rounds = 0; rounds < 3; rounds += 1) round(driver, 404)
     expect(driver.status).toBe('closed')
   })
 
   it.each([
-    ['nobody said that something is not offered', 500],
-    ['the server only says that it is busy', 503],
-  ])('never when %s', (_, status) => {
+    ['every transport is answered with an error', 500],
+    ['every transport is answered that the server is busy', 503],
+  ])('never happens if %s', (_, status) => {
     const driver = new Driver().connect()
     for (let rounds = 0; rounds < 20; rounds += 1) round(driver, status)
     expect(driver.status).toBe('connecting')
   })
 
-  it('never where a server that speaks WebSocket only is restarted ten times', () => {
+  it('never happens if a server that only offers WebSocket is restarted ten times', () => {
     const driver = new Driver({ names: ['websocket', 'sse', 'poll'] }).connect()
     for (let restarts = 0; restarts < 10; restarts += 1) {
       driver.opened('websocket').received().pass(60_000).failed('websocket', closed(1001))
@@ -186,13 +186,13 @@ describe('giving up', () => {
     expect(driver.opened('websocket').status).toBe('open')
   })
 
-  it('and a first connect that fails is retried like any other', () => {
+  it('never happens after a failed first connect, which is retried like any other', () => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     for (let rounds = 0; rounds < 20; rounds += 1) driver.failed('websocket', refused).wait()
     expect(driver.status).toBe('connecting')
   })
 
-  it('a browser that has nothing of what was asked for goes on too, for what it is worth', () => {
+  it('never happens in a browser that supports none of the transports', () => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     for (let rounds = 0; rounds < 5; rounds += 1) driver.failed('websocket', unsupported).wait()
     expect(driver.status).toBe('connecting')
@@ -206,23 +206,23 @@ describe('the wait', () => {
     expect(driver.deadline).toBe(20_000)
   })
 
-  it('nor shortened by it', () => {
+  it('is not shortened by Retry-After', () => {
     const driver = new Driver({ names: ['sse'] }).connect().failed('sse', unavailable, { retryAfterMs: 20 })
     expect(driver.deadline).toBe(500)
   })
 
-  it.each(['online', 'resume'] as const)('and the page that is %s again does not undercut Retry-After', (signal) => {
+  it.each(['online', 'resume'] as const)('is never shorter than Retry-After, also when the page signals "%s"', (signal) => {
     const driver = new Driver({ names: ['sse'] }).connect().failed('sse', unavailable, { retryAfterMs: 20_000 })
     expect(driver.signal(signal).deadline).toBe(20_000)
   })
 
-  it('Retry-After counts also when the answer that ended the round came from another transport', () => {
+  it('is never shorter than Retry-After, also if another transport ended the round', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().pass(500)
     driver.failed('sse', unavailable, { retryAfterMs: 60_000 }).failed('websocket', refused)
     expect(driver.deadline).toBeGreaterThanOrEqual(60_000)
   })
 
-  it('an own retry function decides, with what it needs to know', () => {
+  it('is decided by the retry function, which receives attempt and outageMs', () => {
     const contexts: unknown[] = []
     const retry = (context: { readonly attempt: number; readonly outageMs: number }) => {
       contexts.push([context.attempt, context.outageMs])
@@ -238,7 +238,7 @@ describe('the wait', () => {
     expect(driver.status).toBe('closed')
   })
 
-  it('no retry: the first failure is the end', () => {
+  it('does not exist if the retry function returns null: the first loss is final', () => {
     const driver = new Driver({ names: ['websocket'], retry: () => null }).connect().opened('websocket')
     driver.lines()
     expect(driver.failed('websocket', closed(1001)).lines()).toEqual([
@@ -249,29 +249,29 @@ describe('the wait', () => {
     ])
   })
 
-  it('but no retry does not mean no fallback', () => {
+  it('is not needed for a fallback, which happens also if there is no retry', () => {
     const driver = new Driver({ retry: () => null }).connect().failed('websocket', refused)
     expect(driver.live).toEqual(['sse'])
   })
 
-  it.each([1000, 1001, 1005, 1011, 1012, 4000])("a server's %i is not the end", (code) => {
+  it.each([1000, 1001, 1005, 1011, 1012, 4000])('follows when the server closes with %i', (code) => {
     const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket').failed('websocket', closed(code))
     expect(driver.status).toBe('waiting')
   })
 })
 
 describe('judge() overrules', () => {
-  it('a stop, and it goes on', () => {
+  it('a stop, and the client retries or falls back', () => {
     expect(new Driver({ names: ['sse'] }).connect().failed('sse', unauthorized, { verdict: 'retry' }).status).toBe('waiting')
     expect(new Driver().connect().failed('websocket', unauthorized, { verdict: 'fallback' }).live).toEqual(['sse'])
   })
 
-  it('a retry, and it stops', () => {
+  it('a retry, and the client stops', () => {
     const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket')
     expect(driver.failed('websocket', closed(1000), { verdict: 'stop' }).state).toMatchObject({ status: 'closed', code: 1000 })
   })
 
-  it('a fallback, and no other transport is tried', () => {
+  it('a fallback, and no other transport is dialled', () => {
     expect(new Driver().connect().failed('websocket', refused, { verdict: 'retry' }).status).toBe('waiting')
     expect(new Driver({ prepares: true }).connect().failed('websocket', refused, { verdict: 'stop' }).status).toBe('closed')
   })

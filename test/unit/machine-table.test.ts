@@ -9,7 +9,7 @@ const two: DriverOptions = { names: ['websocket', 'sse'], traits: { websocket: {
 const connecting = () => new Driver(two).connect().pass(600)
 const waiting = () => new Driver(two).connect().failed('websocket', refused).failed('sse', refused)
 
-/** A way to every kind of state. */
+/** A driver in each kind of state. */
 const states = {
   idle: () => new Driver(two),
   connecting,
@@ -17,7 +17,7 @@ const states = {
   open: () => new Driver(two).connect().opened('websocket').received(),
   waiting,
   offline: () => waiting().signal('offline'),
-  'put away': () => connecting().signal('pagehide'),
+  'after pagehide': () => connecting().signal('pagehide'),
   closed: () => connecting().close(),
 } as const
 
@@ -54,7 +54,7 @@ const denied = ['close 4401, final', 'state closed']
 const anew = [...both, 'dial websocket', 'state connecting']
 const dialled = ['dial websocket', 'state connecting']
 
-/** What each input does to each state; what is not listed does nothing that can be seen. */
+/** The visible effects of each input in each state; an input that is not listed has none. */
 const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]>>> = {
   idle: { connect: dialled, close: closedNow },
   connecting: {
@@ -100,7 +100,7 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     'refined to stop': stopped,
     'refined to refused': denied,
   },
-  'put away': {
+  'after pagehide': {
     connect: dialled,
     reconnect: dialled,
     close: closedNow,
@@ -138,15 +138,15 @@ const stale = [0, 999].flatMap((id): Input[] => [
   { type: 'message', id, isIncoming: true },
 ])
 
-describe('what comes from an attempt that is gone', () => {
-  it.each(places)('changes nothing in %s', (place) => {
+describe('an input that comes too late or too early', () => {
+  it.each(places)('from an attempt that has ended changes nothing in the state %s', (place) => {
     const driver = states[place]()
     driver.apply(page('hidden'))
     const { state } = driver
     for (const input of stale) expect(transition(state, input, driver.now, driver.policy)).toBe(state)
   })
 
-  it.each(places)('nor does a deadline that is not due in %s', (place) => {
+  it.each(places)('that is a deadline not yet due changes nothing in the state %s', (place) => {
     const driver = states[place]()
     driver.apply(page('hidden'))
     const { state } = driver
@@ -154,7 +154,7 @@ describe('what comes from an attempt that is gone', () => {
     if (driver.deadline > driver.now) expect(transition(state, input, driver.now, driver.policy)).toBe(state)
   })
 
-  it('an attempt cannot open, be heard or carry before its time, nor be prepared after it', () => {
+  it('that does not fit the phase of its attempt changes nothing', () => {
     const driver = states.contested()
     const challenger = driver.idOf('websocket')
     const link = driver.idOf('sse')
@@ -168,8 +168,8 @@ describe('what comes from an attempt that is gone', () => {
   })
 })
 
-describe('closed is closed', () => {
-  it('nothing but connect() has an effect, and time has none', () => {
+describe('a closed client', () => {
+  it('ignores close(), page events, late inputs and the passage of time', () => {
     const driver = states.closed()
     const { state } = driver
     driver.lines()
@@ -181,15 +181,15 @@ describe('closed is closed', () => {
     expect(commandsBetween(state, driver.state)).toEqual([])
   })
 
-  it('connect() forgets the failures, not what was learned about the transports', () => {
+  it('forgets its failures at connect(), but not what is known of the transports', () => {
     const driver = new Driver(two).connect().failed('websocket', refused).failed('sse', findings.answered(404)).close().connect()
     expect(driver.state).toMatchObject({ failures: 0, outageSince: null, isRefreshed: false })
     expect(driver.failed('websocket', refused).live).toEqual([])
   })
 })
 
-describe('one deadline', () => {
-  it.each(places)('obeying it in %s leaves none that is due at the same instant without progress', (place) => {
+describe('the deadline of a state', () => {
+  it.each(places)('leads to progress in the state %s, with and without a cursor', (place) => {
     for (const hasCursor of [true, false]) {
       const driver = states[place]()
       driver.hasCursor = hasCursor
@@ -197,7 +197,7 @@ describe('one deadline', () => {
     }
   })
 
-  it('what failed is news once', () => {
+  it('a failure is reported once', () => {
     const driver = waiting()
     expect(driver.state.newFailures).toHaveLength(1)
     expect(driver.signal('hidden').state.newFailures).toEqual([])

@@ -11,8 +11,8 @@ function queueOf(...messages: string[]) {
 }
 const end = { value: undefined, done: true }
 
-describe('messages that are read one after another', () => {
-  it('come in order, whether they or the reader came first', async () => {
+describe('a queue of messages', () => {
+  it('yields them in order, whether next() or push() was called first', async () => {
     const { queue } = queueOf('a', 'b')
     expect(await queue.next()).toEqual({ value: 'a', done: false })
     const [b, c, d] = [queue.next(), queue.next(), queue.next()]
@@ -29,21 +29,21 @@ describe('messages that are read one after another', () => {
     expect(seen).toEqual(['a', 'b'])
   })
 
-  it('leaving the loop ends it', async () => {
+  it('ends when the loop is left', async () => {
     const { queue, ended } = queueOf('a', 'b')
     for await (const message of queue) if (message === 'a') break
     expect(ended()).toBe(1)
     expect(await queue.next()).toEqual(end)
   })
 
-  it('leaving answers the readers that wait', async () => {
+  it('resolves pending next() calls as done when return() is called', async () => {
     const { queue } = queueOf()
     const waiting = queue.next()
     expect(await queue.return()).toEqual(end)
     expect(await waiting).toEqual(end)
   })
 
-  it('the end answers all readers, and once', async () => {
+  it('resolves pending next() calls as done when it ends, and ends once', async () => {
     const { queue, ended } = queueOf()
     const waiting = [queue.next(), queue.next()]
     queue.end(null)
@@ -52,7 +52,7 @@ describe('messages that are read one after another', () => {
     expect(ended()).toBe(1)
   })
 
-  it('what is unread can still be read before an error, which is thrown once', async () => {
+  it('yields unread messages before an error, which is thrown once', async () => {
     const { queue } = queueOf('a')
     queue.end(new Error('over'))
     expect(await queue.next()).toEqual({ value: 'a', done: false })
@@ -60,7 +60,7 @@ describe('messages that are read one after another', () => {
     expect(await queue.next()).toEqual(end)
   })
 
-  it('an error reaches a reader that waits', async () => {
+  it('rejects a pending next() with its error', async () => {
     const { queue } = queueOf()
     const waiting = queue.next()
     queue.end(new Error('over'))
@@ -68,7 +68,7 @@ describe('messages that are read one after another', () => {
   })
 })
 
-describe('what is left unread is bounded', () => {
+describe('unread messages are bounded', () => {
   it('at 1,000 messages', async () => {
     const { queue, ended } = queueOf()
     for (let n = 0; n < 1000; n += 1) queue.push('x', 1)
@@ -79,7 +79,7 @@ describe('what is left unread is bounded', () => {
     await expect(queue.next()).rejects.toThrow(/1000 messages \(1000 bytes\) .*unread/)
   })
 
-  it('at 1 MiB, and what was read does not count', async () => {
+  it('at 1 MiB, for which messages that were read do not count', async () => {
     const { queue, ended } = queueOf()
     queue.push('large', 2 ** 20 - 1)
     await queue.next()

@@ -4,7 +4,7 @@ import { RealtimeClient } from '../../src/index.ts'
 import { FakeTransport, opens } from '../support/fake-transport.ts'
 import { manualPage } from '../support/manual-host.ts'
 
-it('is never set back, and tells what people’s clock says', () => {
+it('the monotonic clock never goes back, and converts its times to the wall clock', () => {
   let wall = 3_600_000
   const clock = monotonic(() => wall)
   expect(clock.now()).toBe(3_600_000)
@@ -16,7 +16,7 @@ it('is never set back, and tells what people’s clock says', () => {
   expect([clock.now(), clock.wallTime(clock.now())]).toEqual([13_600_000, 10_000_000])
 })
 
-it('a client whose clock is set back shows the time of its next retry, and since when it is open, by the clock of today', async () => {
+it('a client whose clock is set back shows the times of its state and its report by the new clock', async () => {
   const page = manualPage({ now: 10_000_000 })
   let backMs = 0
   const transport = new FakeTransport('websocket', opens())

@@ -7,13 +7,13 @@ import { HandSocket, handNetwork } from '../support/hand-network.ts'
 import { manualPage, promised } from '../support/manual-host.ts'
 import { recordedPath } from '../support/recorded-path.ts'
 
-/** The functions through which a message and a failure go, as docs/ARCHITECTURE.md lists them. WRITE_PATHS=1 writes the lists. */
+/** The functions that a message and a failure pass, as docs/ARCHITECTURE.md lists them. WRITE_PATHS=1 writes the lists. */
 const page = resolve(import.meta.dirname, '../../docs/ARCHITECTURE.md')
 
 type Name = 'a message up' | 'a message down' | 'a failure'
 type Mode = 'plain mode' | 'a session'
 
-/** A client over a WebSocket that sends and is sent a message, and whose connection then breaks. */
+/** The paths of a client over a WebSocket that sends a message, receives one, and then loses its connection. */
 async function pathsOf(mode: Mode): Promise<Map<Name, readonly string[]>> {
   const paths = new Map<Name, readonly string[]>()
   const sockets: HandSocket[] = []
@@ -62,7 +62,7 @@ function listed(path: readonly string[]): string {
 
 describe.each<Mode>(['plain mode', 'a session'])('in %s', (mode) => {
   it.each<Name>(['a message up', 'a message down', 'a failure'])(
-    '%s goes through the functions of the page, each once',
+    '%s passes the functions that docs/ARCHITECTURE.md lists, each once',
     async (name) => {
       const path = (await pathsOf(mode)).get(name) ?? []
       expect(path.length).toBeGreaterThan(3)

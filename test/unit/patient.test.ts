@@ -5,7 +5,7 @@ import { closed, opens, sequence, stalls } from '../support/fake-transport.ts'
 import { type ManualPage, manualPage, promised } from '../support/manual-host.ts'
 import { sessionClient } from '../support/session-client-bench.ts'
 
-/** The page's thread is busy: then its timers run first, and what lies in the queue after them. */
+/** The page's main thread is busy for a while; then its overdue timers run first, and the queued task after them. */
 async function busy({ clock }: Pick<ManualPage, 'clock'>, ms: number, queued: () => unknown): Promise<void> {
   clock.sleep(ms)
   clock.advance(0)
@@ -18,57 +18,57 @@ async function busy({ clock }: Pick<ManualPage, 'clock'>, ms: number, queued: ()
 describe('a timer', () => {
   function timerOf(isHidden = false) {
     const page = manualPage({ isHidden })
-    const rank: number[] = []
-    const cancel = hostWith(page.host).after(1000, () => rank.push(page.clock.now()))
-    return { ...page, rank, cancel }
+    const firedAt: number[] = []
+    const cancel = hostWith(page.host).after(1000, () => firedAt.push(page.clock.now()))
+    return { ...page, firedAt, cancel }
   }
 
-  it('rings at its time', () => {
-    const { clock, rank } = timerOf()
+  it('fires when its time has come', () => {
+    const { clock, firedAt } = timerOf()
     clock.advance(5000)
-    expect(rank).toEqual([1000])
+    expect(firedAt).toEqual([1000])
     expect(clock.pending).toBe(0)
   })
 
-  it('that rings late lets others have their turn first', () => {
-    const { clock, rank } = timerOf()
+  it('that is overdue lets queued tasks run first', () => {
+    const { clock, firedAt } = timerOf()
     clock.sleep(1500)
     clock.advance(99)
-    expect(rank).toEqual([])
+    expect(firedAt).toEqual([])
     clock.advance(1)
-    expect(rank).toEqual([1600])
+    expect(firedAt).toEqual([1600])
   })
 
-  it('rings in the end, however busy the thread is', () => {
-    const { clock, rank } = timerOf()
+  it('fires eventually, however busy the thread is', () => {
+    const { clock, firedAt } = timerOf()
     for (let times = 0; times < 4; times += 1) {
-      expect(rank).toEqual([])
+      expect(firedAt).toEqual([])
       clock.sleep(1500)
       clock.advance(0)
     }
-    expect(rank).toEqual([6000])
+    expect(firedAt).toEqual([6000])
   })
 
-  it('can be cancelled while others have their turn', () => {
-    const { clock, rank, cancel } = timerOf()
+  it('can be cancelled while it lets queued tasks run', () => {
+    const { clock, firedAt, cancel } = timerOf()
     clock.sleep(1500)
     clock.advance(0)
     cancel()
     clock.advance(5000)
-    expect(rank).toEqual([])
+    expect(firedAt).toEqual([])
     expect(clock.pending).toBe(0)
   })
 
-  it('of a hidden page is late by throttling, and rings at once', () => {
-    const { clock, rank } = timerOf(true)
+  it('of a hidden page fires at once when it is overdue, since browsers throttle it', () => {
+    const { clock, firedAt } = timerOf(true)
     clock.sleep(1500)
     clock.advance(0)
-    expect(rank).toEqual([1500])
+    expect(firedAt).toEqual([1500])
   })
 })
 
-describe('an answer that lies in the queue when its deadline rings late', () => {
-  it('of a connect opens the connection', async () => {
+describe('an answer that is queued when its deadline fires late', () => {
+  it('to a dial opens the connection', async () => {
     const bench = benchOf({ websocket: stalls() }, { connectTimeoutMs: 1000 })
     await bench.pass(500)
     await busy(bench, 900, () => bench.transport('websocket').last.open())
@@ -77,7 +77,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.client.state.status).toBe('open')
   })
 
-  it('of a connect is not raced', async () => {
+  it('to a dial prevents the race', async () => {
     const bench = benchOf({ websocket: stalls(), sse: opens() }, { raceAfterMs: 500 })
     await bench.pass(10)
     await busy(bench, 900, () => bench.transport('websocket').last.open())
@@ -86,7 +86,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.transport('sse').dials).toEqual([])
   })
 
-  it.each([{ message: 'ping' }, {}])('of a heartbeat keeps the connection (%o)', async (more) => {
+  it.each([{ message: 'ping' }, {}])('to a heartbeat keeps the connection (%o)', async (more) => {
     const bench = benchOf({ websocket: opens() }, { heartbeat: { ...more, intervalMs: 1000, timeoutMs: 500 } })
     await bench.pass(10)
     await bench.pass(more.message ? 1100 : 100)
@@ -95,7 +95,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.timeline.filter((line) => /error|close/.test(line))).toEqual([])
   })
 
-  it('of a wake-up keeps the connection', async () => {
+  it('after a wake-up keeps the connection', async () => {
     const bench = benchOf({ websocket: opens() })
     await bench.pass(10)
     bench.signal('resume')
@@ -104,7 +104,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.timeline.filter((line) => /error|close/.test(line))).toEqual([])
   })
 
-  it('of prepare() is taken', async () => {
+  it('of prepare() is used', async () => {
     let answer = () => {}
     const prepare = () =>
       new Promise<undefined>((resolve) => {
@@ -117,7 +117,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.client.state.status).toBe('open')
   })
 
-  it('of a POST is a delivery', async () => {
+  it('to a POST counts as its delivery', async () => {
     let answer = (_: Response) => {}
     const fetch = (_: string, { method }: RequestInit) =>
       new Promise<Response>((resolve) => {
@@ -133,7 +133,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.timeline.filter((line) => /error|close/.test(line))).toEqual([])
   })
 
-  it.each(['long-poll', 'poll'] as const)('of a %s is a message', async (type) => {
+  it.each(['long-poll', 'poll'] as const)('to a %s is delivered as a message', async (type) => {
     const answers: ((response: Response) => void)[] = []
     const fetch = (_: string, { signal }: RequestInit) =>
       new Promise<Response>((resolve, reject) => {
@@ -149,7 +149,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.timeline.filter((line) => /error|close/.test(line))).toEqual([])
   })
 
-  it('in a session: of a POST is a receipt, of a ping is life', async () => {
+  it('in a session acknowledges a POST, and answers a ping in time', async () => {
     const overHttp = sessionClient({ transports: ['sse'] })
     await overHttp.pass(0)
     overHttp.network.receiving.open()
@@ -173,7 +173,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(overSocket.network.sockets).toHaveLength(1)
   })
 
-  it('and where none lies there, the deadline has its say', async () => {
+  it('the deadline takes effect if no answer is queued', async () => {
     const bench = benchOf({ websocket: sequence(stalls(), opens()) }, { connectTimeoutMs: 1000 })
     await bench.pass(500)
     await busy(bench, 900, () => {})
@@ -181,7 +181,7 @@ describe('an answer that lies in the queue when its deadline rings late', () => 
     expect(bench.timeline).toContainEqual(expect.stringMatching(/^1500 error net.timeout/))
   })
 
-  it('a loss tells more than the deadline', async () => {
+  it('that is a failure takes precedence over the deadline', async () => {
     const bench = benchOf({ websocket: stalls() }, { connectTimeoutMs: 1000 })
     await bench.pass(500)
     await busy(bench, 900, () => bench.transport('websocket').last.fail(closed(4000)))

@@ -11,8 +11,8 @@ class FakeLinesLink extends FakePostLink {
   }
 }
 
-describe('texts that wait while a request is on its way', () => {
-  it('leave together in the next one, in order', async () => {
+describe('texts that are queued while a request is in flight', () => {
+  it('are sent together in the next one, in order', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)
@@ -23,7 +23,7 @@ describe('texts that wait while a request is on its way', () => {
     expect(link.written).toEqual(['a', 'b|c'])
   })
 
-  it('have a request each where the server was not said to take more', async () => {
+  it('are sent in a request each if the link does not support batches', async () => {
     const { sender, send } = senderBench()
     const link = new FakePostLink()
     sender.attach(link)
@@ -33,7 +33,7 @@ describe('texts that wait while a request is on its way', () => {
     expect(link.written).toEqual(['a', 'b'])
   })
 
-  it('are 256 KiB at most; a longer one goes alone', async () => {
+  it('are sent in batches of at most 256 KiB; a longer text is sent alone', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)
@@ -46,7 +46,7 @@ describe('texts that wait while a request is on its way', () => {
     expect(link.written.map((data) => String(data).length)).toEqual([1, 2 ** 17, 2 ** 17, 3 * 2 ** 17, 1])
   })
 
-  it('do not take bytes with them, nor texts with a line break, which keep their place', async () => {
+  it('are not batched with binary data or with texts that have a line break, and keep their order', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     const bytes = new ArrayBuffer(2)
@@ -61,7 +61,7 @@ describe('texts that wait while a request is on its way', () => {
     expect(link.written).toEqual(['a', 'b', 'c\nd', 'e', bytes, 'f', 'g\rh'])
   })
 
-  it.each(['refused', 'unconfirmed'] as const)('share what becomes of their request: %s', async (outcome) => {
+  it.each(['refused', 'unconfirmed'] as const)('share the outcome of their request: %s', async (outcome) => {
     const { sender, send, lost } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)
@@ -75,7 +75,7 @@ describe('texts that wait while a request is on its way', () => {
     expect(link.written.at(-1)).toBe('d')
   })
 
-  it('are flushed when it has passed', async () => {
+  it('are flushed when their request is answered', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)
@@ -93,8 +93,8 @@ describe('texts that wait while a request is on its way', () => {
   })
 })
 
-describe('the last request of a client that is closed', () => {
-  it('brings as many as survive a page, and the rest is unsent', async () => {
+describe('the last request of a closed client', () => {
+  it('has as many texts as a keepalive request may have, and the rest is unsent', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)
@@ -108,7 +108,7 @@ describe('the last request of a client that is closed', () => {
     expect(await closing).toEqual({ unsent: [third], unconfirmed: [] })
   })
 
-  it('is not made for more than survives a page', async () => {
+  it('is not made for a text that exceeds the limit of a keepalive request', async () => {
     const { sender, send } = senderBench()
     const link = new FakeLinesLink()
     sender.attach(link)

@@ -37,8 +37,8 @@ function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = fal
   }
 }
 
-describe('the end without a link', () => {
-  it('gives back what waits, at once', async () => {
+describe('finish() without a link', () => {
+  it('returns the queued messages at once', async () => {
     const { send, finish, pass, result, clock } = benchOf(null)
     send('a', 'b')
     finish()
@@ -48,8 +48,8 @@ describe('the end without a link', () => {
   })
 })
 
-describe('the end of a link that takes everything at once', () => {
-  it('writes all that waits, whatever is in the buffer, before the link is closed', async () => {
+describe('finish() with a WebSocket', () => {
+  it('writes all queued messages, however full the socket buffer is, before the link is closed', async () => {
     const link = new FakeSocketLink()
     link.isStuck = true
     const { send, finish, pass, result } = benchOf(link)
@@ -63,7 +63,7 @@ describe('the end of a link that takes everything at once', () => {
     expect(result.unsent).toEqual({ unsent: [], unconfirmed: [] })
   })
 
-  it('waits five seconds for it to leave; then that is unconfirmed', async () => {
+  it('waits five seconds for the socket buffer to drain; then the rest is unconfirmed', async () => {
     const link = new FakeSocketLink()
     link.isStuck = true
     const { send, finish, pass, result, clock } = benchOf(link)
@@ -77,7 +77,7 @@ describe('the end of a link that takes everything at once', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('a second end has nothing left to tell', async () => {
+  it('returns nothing when it is called again', async () => {
     const link = new FakeSocketLink()
     const { sender, send, pass } = benchOf(link)
     send('a')
@@ -89,12 +89,12 @@ describe('the end of a link that takes everything at once', () => {
   })
 })
 
-describe('the end of a link that posts', () => {
+describe('finish() with a link that sends by POST', () => {
   it.each([
     ['sent', { unsent: ['c'], unconfirmed: [] }],
     ['refused', { unsent: ['a', 'c'], unconfirmed: [] }],
     ['unconfirmed', { unsent: ['c'], unconfirmed: ['a'] }],
-  ] as const)('what is on its way is waited for, then one more is sent and no other: %s', async (outcome, unsent) => {
+  ] as const)('awaits the request in flight, then sends one more and no other: %s', async (outcome, unsent) => {
     const link = new FakePostLink()
     const { send, finish, pass, result, told, clock } = benchOf(link)
     send('a', 'b', 'c')
@@ -112,7 +112,7 @@ describe('the end of a link that posts', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('for five seconds at most; then it is aborted and unconfirmed', async () => {
+  it('awaits it for at most five seconds; then it is aborted and unconfirmed', async () => {
     const link = new FakePostLink()
     const { send, finish, pass, result, clock } = benchOf(link)
     send('a')
@@ -125,8 +125,8 @@ describe('the end of a link that posts', () => {
   })
 })
 
-describe('the end in a page that goes away', () => {
-  it('waits for nothing: what is on its way and one more outlive the page', async () => {
+describe('finish() while the page is unloaded', () => {
+  it('awaits nothing: the request in flight and one more outlive the page', async () => {
     const link = new FakePostLink()
     const { send, finish, result, pass, clock } = benchOf(link, true)
     send('a', 'b', 'c')
@@ -141,7 +141,7 @@ describe('the end in a page that goes away', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('posts where the stream is gone already', async () => {
+  it('sends a POST though the stream is already lost', async () => {
     const link = new FakePostLink()
     const { sender, send, finish, pass } = benchOf(link, true)
     sender.detach()
@@ -151,7 +151,7 @@ describe('the end in a page that goes away', () => {
     expect(link.posts.map(({ data, isLast }) => [data, isLast])).toEqual([['bye', true]])
   })
 
-  it('in a page that stays, without a stream, nothing is posted', async () => {
+  it('sends no POST without a stream if the page stays', async () => {
     const link = new FakePostLink()
     const { sender, send, finish, pass, result } = benchOf(link)
     sender.detach()

@@ -7,7 +7,7 @@ describe('flushed()', () => {
     expect(await outcomeOf(senderBench().sender.flushed())).toBe('resolved')
   })
 
-  it('waits for a connection, and for the socket to have sent all', async () => {
+  it('waits for a connection, and for the socket buffer to drain', async () => {
     const { sender, send, clock } = senderBench()
     const link = new FakeSocketLink()
     link.isStuck = true
@@ -35,7 +35,7 @@ describe('flushed()', () => {
     expect(await outcomeOf(flushed)).toBe('resolved')
   })
 
-  it('does not wait for what is lost or dropped', async () => {
+  it('does not wait for an expired message', async () => {
     const { sender, send, clock } = senderBench({ ttlMs: 10 })
     send('a')
     const flushed = sender.flushed()
@@ -44,7 +44,7 @@ describe('flushed()', () => {
     expect(await outcomeOf(flushed)).toBe('resolved')
   })
 
-  it('rejects when it ends before all was sent', async () => {
+  it('rejects if the sender ends before all was sent', async () => {
     const { sender, send } = senderBench()
     send('a')
     const flushed = sender.flushed()

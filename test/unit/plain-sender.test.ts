@@ -5,8 +5,8 @@ import { senderBench } from '../support/sender-bench.ts'
 
 const mebibyte = 2 ** 20
 
-describe('a link that takes everything at once', () => {
-  it('is given all that waits, in order, and what is sent later at once', () => {
+describe('a WebSocket', () => {
+  it('gets all queued messages in order, and later ones at once', () => {
     const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     send('a', 'b')
@@ -16,7 +16,7 @@ describe('a link that takes everything at once', () => {
     expect(link.written).toEqual(['a', 'b', 'c'])
   })
 
-  it('is given no more while a mebibyte waits in it, and the rest when that has left', () => {
+  it('gets no more messages while its buffer has 1 MiB, and the rest when it drains', () => {
     const { sender, send, clock } = senderBench()
     const link = new FakeSocketLink()
     link.isStuck = true
@@ -37,7 +37,7 @@ describe('a link that takes everything at once', () => {
     expect(sender.dueAt()).toBe(Infinity)
   })
 
-  it('on its loss exactly what it had not sent is unconfirmed', () => {
+  it('leaves exactly the messages in its buffer unconfirmed when it is lost', () => {
     const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     link.isStuck = true
@@ -48,7 +48,7 @@ describe('a link that takes everything at once', () => {
     expect(sender.detach()).toEqual([])
   })
 
-  it('what was sent on an earlier link counts for nothing on the next', () => {
+  it('does not count what was sent on an earlier link', () => {
     const { sender, send } = senderBench()
     sender.attach(new FakeSocketLink())
     send('aaaa')
@@ -61,7 +61,7 @@ describe('a link that takes everything at once', () => {
     expect(sender.detach()).toEqual(['c'])
   })
 
-  it('what it has sent is forgotten, however much that was', () => {
+  it('does not leave messages unconfirmed that have left its buffer, however many they are', () => {
     const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     sender.attach(link)
@@ -71,7 +71,7 @@ describe('a link that takes everything at once', () => {
     expect(sender.detach()).toEqual(['last'])
   })
 
-  it('what was not written yet waits for the next link', () => {
+  it('leaves messages that were not written yet to the next link', () => {
     const { sender, send } = senderBench()
     const [first, second] = [new FakeSocketLink(), new FakeSocketLink()]
     first.buffered = mebibyte
@@ -82,7 +82,7 @@ describe('a link that takes everything at once', () => {
     expect(second.written).toEqual(['a'])
   })
 
-  it('each message that is written is told of', () => {
+  it('reports each message that is written', () => {
     const bench = senderBench()
     bench.sender.attach(new FakeSocketLink())
     bench.send('a', 'b')
@@ -90,7 +90,7 @@ describe('a link that takes everything at once', () => {
   })
 })
 
-describe('a link that posts', () => {
+describe('a link that sends by POST', () => {
   const posting = (options?: Parameters<typeof senderBench>[0]) => {
     const bench = senderBench(options)
     const link = new FakePostLink()
@@ -109,9 +109,9 @@ describe('a link that posts', () => {
   })
 
   it.each([
-    ['refused by the server was not delivered', 'refused', { undelivered: ['a'], why: 'answered' }],
-    ['lost on its way is unconfirmed', 'unconfirmed', { unconfirmed: ['a'], why: 'answered' }],
-  ] as const)('what is %s; it is never sent again, and the next one is', async (_, outcome, told) => {
+    ['that the server refuses as undelivered', 'refused', { undelivered: ['a'], why: 'answered' }],
+    ['with an unknown outcome as unconfirmed', 'unconfirmed', { unconfirmed: ['a'], why: 'answered' }],
+  ] as const)('reports a message %s, does not repeat it, and sends the next one', async (_, outcome, told) => {
     const { send, link, lost } = posting()
     send('a', 'b')
     link.answer(outcome)
@@ -120,7 +120,7 @@ describe('a link that posts', () => {
     expect(link.written).toEqual(['a', 'b'])
   })
 
-  it('a request that is not answered in time is aborted and unconfirmed', async () => {
+  it('aborts a request that is not answered in time, and reports its message as unconfirmed', async () => {
     const { send, link, lost, pass } = posting()
     send('a', 'b')
     await pass(9999)
@@ -131,7 +131,7 @@ describe('a link that posts', () => {
     expect(link.written).toEqual(['a', 'b'])
   })
 
-  it('a request outlives its link, and nothing else is posted beside it', async () => {
+  it('finishes its request when it is detached, before the next link sends', async () => {
     const { sender, send, link, lost, clock } = posting()
     send('a', 'b')
     expect(sender.detach()).toEqual([])
@@ -148,8 +148,8 @@ describe('a link that posts', () => {
   })
 })
 
-describe('what cannot be sent', () => {
-  it('is refused when the outbox is full', () => {
+describe('a message that cannot be sent', () => {
+  it('throws a RangeError when the outbox is full', () => {
     const { send, sender } = senderBench({ maxMessages: 1 })
     send('a')
     expect(() => send('b')).toThrow(RangeError)
@@ -162,7 +162,7 @@ describe('what cannot be sent', () => {
   it.each([
     ['drop-oldest', ['a'], ['b', 'c']],
     ['drop-newest', ['c'], ['a', 'b']],
-  ] as const)('%s: what goes is told of', (overflow, undelivered, kept) => {
+  ] as const)('is reported as undelivered with %s', (overflow, undelivered, kept) => {
     const { send, sender, lost } = senderBench({ maxMessages: 2, overflow })
     send('a', 'b', 'c')
     expect(lost).toEqual([{ undelivered, why: 'overflow' }])
@@ -171,7 +171,7 @@ describe('what cannot be sent', () => {
     expect(link.written).toEqual(kept)
   })
 
-  it('is told of when it has waited too long', () => {
+  it('is reported as undelivered when it has expired', () => {
     const { send, sender, lost, clock } = senderBench({ ttlMs: 1000 })
     send('a')
     clock.advance(400)

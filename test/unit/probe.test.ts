@@ -7,7 +7,7 @@ import { Questions } from '../support/questions.ts'
 const endpoint = 'https://api.example/realtime?tenant=7'
 const ledger = { scope: 'all', sawRequest: true, sawUpgrade: false, verdict: null, offeredProtocols: ['steadfast.v1'] }
 
-/** The questions on their way, on a page of plain values. */
+/** A follow-up on a simulated page, with its pending questions. */
 function asking(subject: Partial<Subject> = {}, more: Partial<Host> = { pageOrigin: 'https://app.example' }) {
   const page = manualPage()
   const questions = new Questions()
@@ -25,7 +25,7 @@ function asking(subject: Partial<Subject> = {}, more: Partial<Host> = { pageOrig
   return {
     ...{ ...page, questions, controller, found },
     isOver: () => isOver,
-    /** After it is over. */
+    /** To be called when the follow-up is over. */
     expectNothingLeft() {
       const told = (spy: typeof listeners.added | typeof listeners.removed) => spy.mock.calls.map(([type, run]) => [type, run])
       expect(page.clock.pending, 'timers').toBe(0)
@@ -39,8 +39,8 @@ type Asking = ReturnType<typeof asking>
 
 const urls = ({ questions }: Asking) => questions.all.map(({ url }) => url.href)
 
-describe('the questions', () => {
-  it('are four, at once, and none of them is sent again', async () => {
+describe('the questions of a follow-up', () => {
+  it('are four requests at once, and none of them is repeated', async () => {
     const bench = asking()
     expect(bench.questions.all.map(({ kind }) => kind)).toEqual(['readable', 'opaque', 'redirect', 'page'])
     expect(urls(bench)).toEqual([endpoint, endpoint, endpoint, 'https://app.example/'])
@@ -49,7 +49,7 @@ describe('the questions', () => {
     expect(bench.questions.all).toHaveLength(4)
   })
 
-  it('are asked as the transport would ask, but for the one whose answer nobody may read', () => {
+  it('have the credentials of the transport, except the opaque one and the one to the page', () => {
     const { questions } = asking({ credentials: 'omit' })
     const asked = questions.all.map(({ init: { signal: _, ...init } }) => init)
     expect(asked).toEqual([
@@ -60,20 +60,20 @@ describe('the questions', () => {
     ])
   })
 
-  it('in a session the one that can be read is about the attempt, and without cookies; no other names it', () => {
+  it('in a session name the attempt only in the readable one, which has no cookies', () => {
     const bench = asking({ attempt: 'attempt-1', credentials: 'include' })
     expect(urls(bench)).toEqual([`${endpoint}&diagnose=attempt-1`, endpoint, endpoint, 'https://app.example/'])
     expect(bench.questions.all.map(({ init }) => init.credentials)).toEqual(['omit', undefined, 'include', undefined])
   })
 
-  it('leave the URL that they are given as it is', () => {
+  it('do not change the given URL', () => {
     const url = new URL(endpoint)
     asking({ url, attempt: 'attempt-1' })
     expect(url.href).toBe(endpoint)
   })
 
   it.each([undefined, 'https://api.example', 'null', 'file://', 'chrome-extension://abc'])(
-    "do not include the page's origin where that is %s",
+    "do not include the page's origin if it is %s",
     async (pageOrigin) => {
       const bench = asking({}, { pageOrigin })
       expect(urls(bench)).toEqual([endpoint, endpoint, endpoint])
@@ -83,8 +83,8 @@ describe('the questions', () => {
   )
 })
 
-describe('the answers', () => {
-  it('where all is well', async () => {
+describe('the findings of a follow-up', () => {
+  it('have the status and the type of the readable answer if all are answered', async () => {
     const bench = asking()
     bench.clock.advance(120)
     bench.questions.answerAll(404, 'text/html; charset=utf-8', '<p>')
@@ -94,7 +94,7 @@ describe('the answers', () => {
     })
   })
 
-  it('where nothing can be reached', async () => {
+  it('are failed if nothing can be reached', async () => {
     const bench = asking()
     bench.clock.advance(7)
     bench.questions.failAll()
@@ -103,7 +103,7 @@ describe('the answers', () => {
     bench.expectNothingLeft()
   })
 
-  it.each(['readable', 'opaque', 'page'] as const)('are told apart: %s alone is answered', async (kind) => {
+  it.each(['readable', 'opaque', 'page'] as const)('show that %s alone was answered', async (kind) => {
     const bench = asking()
     bench.questions.of(kind).answer(200, '')
     bench.questions.failAll()
@@ -111,7 +111,7 @@ describe('the answers', () => {
     expect({ readable, opaque, page }).toEqual({ readable: 'failed', opaque: 'failed', page: 'failed', [kind]: 'answered' })
   })
 
-  it.each(['readable', 'opaque', 'page'] as const)('are told apart: %s alone is silent', async (kind) => {
+  it.each(['readable', 'opaque', 'page'] as const)('show that %s alone was silent', async (kind) => {
     const bench = asking()
     for (const question of bench.questions.all) if (question.kind !== kind) question.fail()
     await bench.pass(5000)
@@ -119,21 +119,21 @@ describe('the answers', () => {
     expect({ readable, opaque, page }).toEqual({ readable: 'failed', opaque: 'failed', page: 'failed', [kind]: 'silent' })
   })
 
-  it('a redirection is one, whatever else was answered', async () => {
+  it('show a redirect, whatever else was answered', async () => {
     const bench = asking()
     bench.questions.of('redirect').redirect()
     bench.questions.answerAll()
     expect(await bench.found).toMatchObject({ readable: 'answered', isRedirect: true })
   })
 
-  it('a redirection that failed, or an answer in its place, is none', async () => {
+  it('show no redirect if the question about it failed', async () => {
     const bench = asking()
     bench.questions.of('redirect').fail()
     bench.questions.answerAll()
     expect((await bench.found).isRedirect).toBe(false)
   })
 
-  it('the time is that to the head of the answer that can be read', async () => {
+  it('have the time to the headers of the readable answer', async () => {
     const bench = asking()
     bench.clock.advance(40.4)
     bench.questions.of('readable').answer(200, 'text/event-stream', null)
@@ -142,7 +142,7 @@ describe('the answers', () => {
     expect(await bench.found).toMatchObject({ elapsedMs: 40, contentType: 'text/event-stream' })
   })
 
-  it("of a session's server that was asked for none are known by their mark", async () => {
+  it('show by its mark that an answer is from the server of a session', async () => {
     const problem = (answer: object) => {
       const bench = asking()
       bench.questions.of('readable').answer(400, 'application/problem+json', JSON.stringify({ status: 400, ...answer }))
@@ -153,7 +153,7 @@ describe('the answers', () => {
     expect(await problem({ title: 'Bad Request' })).not.toHaveProperty('isOfSession')
   })
 
-  it('a problem whose body never ends is one of unknown origin', async () => {
+  it('are complete after 5 s though the body of a problem document never ends', async () => {
     const bench = asking()
     bench.questions.of('readable').answer(400, 'application/problem+json', null)
     bench.questions.failAll()
@@ -162,7 +162,7 @@ describe('the answers', () => {
     bench.expectNothingLeft()
   })
 
-  it('an answer without a type has none', async () => {
+  it('have an empty type if the answer has none', async () => {
     const bench = asking()
     bench.questions.answerAll(200, '')
     expect((await bench.found).contentType).toBe('')
@@ -179,7 +179,7 @@ describe('the permission for the local network', () => {
     ['prompt', { localAccess: 'prompt' }],
     ['granted', {}],
     [undefined, {}],
-  ] as const)('is found to be %s where nothing answered', async (state, found) => {
+  ] as const)('is in the findings unless granted or unknown: %s', async (state, found) => {
     const bench = asking({}, { pageOrigin: app, localAccess: asks(state) })
     bench.questions.failAll()
     const { localAccess, readable, opaque } = await bench.found
@@ -196,7 +196,7 @@ describe('the permission for the local network', () => {
     ['https://[fd00::1]/', 'local'],
     ['https://printer.local/', 'local'],
     ['https://10.example.com/', 'local'],
-  ])('is that for the address space of %s', async (url, space) => {
+  ])('is asked for the address space of %s', async (url, space) => {
     const localAccess = asks('denied')
     const bench = asking({ url: new URL(url) }, { pageOrigin: app, localAccess })
     bench.questions.failAll()
@@ -205,11 +205,11 @@ describe('the permission for the local network', () => {
   })
 
   it.each<[string, string, (bench: Asking) => void]>([
-    ['where the page may read an answer', app, ({ questions }) => questions.of('readable').answer(200, '')],
-    ['where anything answers', app, ({ questions }) => questions.of('opaque').answer(200, '')],
-    ['of a page on this device', 'http://localhost:3000', () => {}],
-    ['of a page of the local network', 'http://192.168.0.1', () => {}],
-    ["at the page's own origin", 'https://api.example', () => {}],
+    ['if the page may read an answer', app, ({ questions }) => questions.of('readable').answer(200, '')],
+    ['if anything is answered', app, ({ questions }) => questions.of('opaque').answer(200, '')],
+    ['for a page on this device', 'http://localhost:3000', () => {}],
+    ['for a page in the local network', 'http://192.168.0.1', () => {}],
+    ["for the page's own origin", 'https://api.example', () => {}],
   ])('is not asked for %s', async (_, pageOrigin, answer) => {
     const localAccess = asks('denied')
     const bench = asking({}, { pageOrigin, localAccess })
@@ -222,7 +222,7 @@ describe('the permission for the local network', () => {
   it.each([
     ['throws', () => Promise.reject(new TypeError('no such permission'))],
     ['never answers', () => new Promise<never>(() => {})],
-  ])('is unknown where the browser %s', async (_, localAccess) => {
+  ])('is unknown if the browser %s', async (_, localAccess) => {
     const bench = asking({}, { pageOrigin: app, localAccess })
     bench.questions.failAll()
     await bench.pass(1000)
@@ -231,7 +231,7 @@ describe('the permission for the local network', () => {
   })
 })
 
-describe('a ledger', () => {
+describe("the server's ledger", () => {
   const answeredBy = async (answer: (bench: Asking) => void, isSession = true) => {
     const bench = asking(isSession ? { attempt: 'attempt-1' } : {})
     answer(bench)
@@ -239,37 +239,37 @@ describe('a ledger', () => {
     return bench.found
   }
 
-  it('is read', async () => {
+  it('is read from the readable answer', async () => {
     const found = await answeredBy(({ questions }) => questions.of('readable').json({ steadfast: 'v1', ...ledger }))
     expect(found).toMatchObject({ readable: 'answered', status: 200, contentType: 'application/json', ledger })
     expect(found.ledger).toEqual(ledger)
   })
 
-  it('is not looked for in plain mode', async () => {
+  it('is not read in plain mode', async () => {
     const found = await answeredBy(({ questions }) => questions.of('readable').json({ steadfast: 'v1', ...ledger }), false)
     expect(found).not.toHaveProperty('ledger')
   })
 
   it.each<[string, (bench: Asking) => void]>([
     ['another version', ({ questions }) => questions.of('readable').json({ ...ledger, steadfast: 'v2' })],
-    ['no mark', ({ questions }) => questions.of('readable').json(ledger)],
-    ['no content', ({ questions }) => questions.of('readable').json({ steadfast: 'v1' })],
-    ['what another request is answered', ({ questions }) => questions.of('readable').json({ steadfast: 'v1', taken: 3, ack: 0 })],
+    ['JSON without the mark', ({ questions }) => questions.of('readable').json(ledger)],
+    ['the mark without a ledger', ({ questions }) => questions.of('readable').json({ steadfast: 'v1' })],
+    ['the answer to another request', ({ questions }) => questions.of('readable').json({ steadfast: 'v1', taken: 3, ack: 0 })],
     ['an error', ({ questions }) => questions.of('readable').json({ steadfast: 'v1', ...ledger }, 404)],
     ['null', ({ questions }) => questions.of('readable').json(null)],
-    ['a list', ({ questions }) => questions.of('readable').json([ledger])],
-    ['a text', ({ questions }) => questions.of('readable').json('steadfast')],
+    ['an array', ({ questions }) => questions.of('readable').json([ledger])],
+    ['a string', ({ questions }) => questions.of('readable').json('steadfast')],
     ['a number', ({ questions }) => questions.of('readable').json(1)],
-    ['half of one', ({ questions }) => questions.of('readable').answer(200, 'application/json', '{"steadfast":"v1",')],
-    ['nothing', ({ questions }) => questions.of('readable').answer(200, 'application/json', '')],
-    ['a page', ({ questions }) => questions.of('readable').answer(200, 'text/html', '<p>')],
-  ])('is not there where %s comes, which is an answer nevertheless', async (_, answer) => {
+    ['truncated JSON', ({ questions }) => questions.of('readable').answer(200, 'application/json', '{"steadfast":"v1",')],
+    ['an empty body', ({ questions }) => questions.of('readable').answer(200, 'application/json', '')],
+    ['an HTML page', ({ questions }) => questions.of('readable').answer(200, 'text/html', '<p>')],
+  ])('is absent if the answer is %s, which counts as an answer', async (_, answer) => {
     const found = await answeredBy(answer)
     expect(found).toMatchObject({ readable: 'answered', status: expect.any(Number), contentType: expect.any(String) })
     expect(found).not.toHaveProperty('ledger')
   })
 
-  it.each([false, true])('is not waited for longer than the rest (deaf: %s)', async (isDeaf) => {
+  it.each([false, true])('is awaited for at most 5 s (fetch ignores abort: %s)', async (isDeaf) => {
     const bench = asking({ attempt: 'attempt-1' })
     bench.questions.isDeaf = isDeaf
     bench.questions.of('readable').answer(200, 'application/json', null)
@@ -283,8 +283,8 @@ describe('a ledger', () => {
   })
 })
 
-describe('the end', () => {
-  it.each([false, true])('comes after 5 s at the latest: what has not answered is silent (deaf: %s)', async (isDeaf) => {
+describe('the end of a follow-up', () => {
+  it.each([false, true])('comes after 5 s at most, with open questions silent (fetch ignores abort: %s)', async (isDeaf) => {
     const page = manualPage()
     const questions = new Questions()
     questions.isDeaf = isDeaf
@@ -302,7 +302,7 @@ describe('the end', () => {
     expect(page.clock.pending).toBe(0)
   })
 
-  it('leaves nothing: no timer, no listener, no request, no body that somebody would have to read', async () => {
+  it('leaves no timer, no listener, no request and no unread body', async () => {
     const bench = asking()
     bench.questions.of('readable').answer(200, 'text/event-stream', null)
     bench.questions.of('opaque').answer(200, 'text/event-stream', null)
@@ -314,7 +314,7 @@ describe('the end', () => {
     bench.expectNothingLeft()
   })
 
-  it('comes when nobody wants to know any more, and leaves nothing', async () => {
+  it('comes when it is aborted, and leaves no timer, listener or request', async () => {
     const bench = asking()
     bench.controller.abort()
     await promised()
@@ -322,7 +322,7 @@ describe('the end', () => {
     bench.expectNothingLeft()
   })
 
-  it('comes with a fetch that throws at once, and without one', async () => {
+  it('comes also if fetch throws, or does not exist', async () => {
     const throwing = () => {
       throw new TypeError('Request cannot be constructed')
     }

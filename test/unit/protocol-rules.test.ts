@@ -12,7 +12,7 @@ function rulesOf(document: string): Map<number, string> {
   return new Map(found.map(([, number, name]) => [Number(number), `${number}. ${name}`]))
 }
 
-/** The rules that the titles of a file begin with; a test that never runs proves none. */
+/** The numbers of the rules with which titles of the file begin, except for tests that never run. */
 function citedIn(source: string): number[] {
   const titles = source.matchAll(/(?<!\.(?:skip|todo|fails)\(\s*)(['"`])((?:\[SP\d+\] ?)+)/g)
   return [...titles].flatMap(([, , rules = '']) => [...rules.matchAll(/\d+/g)].map(Number))
@@ -37,12 +37,12 @@ it('each rule has a test whose title begins with its number', () => {
   expect([...rules].filter(([number]) => !proven.has(number)).map(([, rule]) => rule)).toEqual([])
 })
 
-it('no title cites a rule that there is not', () => {
+it('no title cites a rule that does not exist', () => {
   const astray = [...cited].flatMap(([name, numbers]) => numbers.filter((n) => !rules.has(n)).map((n) => `${name}: [SP${n}]`))
   expect(astray).toEqual([])
 })
 
-it('reads rules and titles as they are written', () => {
+it('rulesOf() and citedIn() read rules and titles', () => {
   const document =
     '# P\n1. **No rule.** x\n## Rules\n1. **One.** a\n   2. **not** b\n2. **Two, and more.** c\n## Behind\n3. **no**\n'
   expect([...rulesOf(document).values()]).toEqual(['1. One', '2. Two, and more'])

@@ -14,9 +14,9 @@ const stored = (of: SessionRecord) => [of.principalId, of.epoch, encodeHot(of), 
 
 describe('a record in Redis', () => {
   it.each<[string, Partial<SessionRecord>]>([
-    ['as most are', {}],
+    ['with the usual fields', {}],
     ['whose principal has more than an id', { principal: { id: 'ann', roles: ['admin'], name: 'Ann' } }],
-    ['whose principal has its id behind other fields', { principal: { roles: [], id: 'ann' } }],
+    ['whose principal has its id after other fields', { principal: { roles: [], id: 'ann' } }],
     ['whose principal has another id', { principal: { id: 7, name: 'Ann' } }],
     ['whose principal has no id', { principal: { name: 'Ann' } }],
     ['whose principal is a list', { principal: ['ann'] }],
@@ -28,14 +28,14 @@ describe('a record in Redis', () => {
       { subscriptions: [...record.subscriptions, Object.assign({ stream: 2, topic: 't', epoch: 'e', from: 0 }, { since: 1 })] },
     ],
     ['with a field that this version does not know', Object.assign({ turn: 4 }, { later: [1] })],
-  ])('%s comes back as it was', (_, changes) => {
+  ])('%s is decoded to what was encoded', (_, changes) => {
     const before = { ...record, ...changes }
     const after = decodeRecord(stored(before))
     expect(after).toEqual(before)
     expect(JSON.stringify(after.principal)).toBe(JSON.stringify(before.principal))
   })
 
-  it('holds the id of its principal once, and no names of fields', () => {
+  it('contains the id of its principal once, and no field names', () => {
     const text = stored(record).map(String).join(' ')
     expect(text.split('ann')).toHaveLength(2)
     expect(text).not.toMatch(/stream|topic|taken/)

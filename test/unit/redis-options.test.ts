@@ -14,9 +14,9 @@ describe('redisStore()', () => {
     ['a URL as the client', { client: 'redis://localhost' }, "it was 'redis://localhost'."],
     ['something else as the client', { client: { duplicate() {} } }, 'it was an object.'],
     ['an unknown option', { client, maxTopic: 1 }, "redisStore: unknown option 'maxTopic'; did you mean 'maxTopics'?"],
-    ['a bound of 0', { client, maxTopics: 0 }, 'redisStore: maxTopics must be an integer from 1 up; it was 0.'],
+    ['a limit of 0', { client, maxTopics: 0 }, 'redisStore: maxTopics must be an integer from 1 up; it was 0.'],
     [
-      'a bound as text',
+      'a limit as text',
       { client, maxAgeMs: '10' },
       "redisStore: maxAgeMs must be an integer from 1 up, or Infinity; it was '10'.",
     ],
@@ -26,7 +26,7 @@ describe('redisStore()', () => {
       'redisStore: timeoutMs must be an integer from 1 to 600000; it was Infinity.',
     ],
     [
-      'a stream for no message',
+      'a stream too small for a message',
       { client, maxBytesPerStream: 64 },
       'redisStore: maxBytesPerStream must be an integer from 65 to 1073741824',
     ],
@@ -37,13 +37,13 @@ describe('redisStore()', () => {
       "redisStore: prefix must be a string without braces, which are hash tags; it was '{app}'.",
     ],
     ['trust as text', { client, trustRestarts: 'yes' }, "redisStore: trustRestarts must be true or false; it was 'yes'."],
-  ])('%s is a TypeError that says what would be right', (_, options, message) => {
+  ])('throws a TypeError that names the valid values for %s', (_, options, message) => {
     const attempt = () => redisStore(options as RedisStoreOptions)
     expect(attempt).toThrow(TypeError)
     expect(attempt).toThrow(message)
   })
 
-  it('tells the two packages apart', () => {
+  it('distinguishes the clients of the two packages', () => {
     const other = new Redis({ lazyConnect: true })
     expect([isNodeRedis(client), isIoredis(client), isNodeRedis(other), isIoredis(other)]).toEqual([true, false, false, true])
   })

@@ -10,10 +10,10 @@ const scriptOf = (name: string): Script => ({ name, text: name, sha: name, isRep
 const [hello, append] = [scriptOf('hello'), scriptOf('append')]
 const unsent = new Error('The client is offline')
 
-/** A link to a Redis of which the test decides when and how it answers. */
+/** A link to a Redis whose answers and connections the test controls. */
 function benchOf(isCluster = false) {
   const clock = new ManualClock(0)
-  /** What was run, with the test's means to answer it. */
+  /** The scripts that were run, with functions that answer them. */
   const sent: { readonly text: string; answer(): void; fail(error: Error): void }[] = []
   let client: ClientEvents | undefined
   const commands: CommandClient = {
@@ -69,7 +69,7 @@ function benchOf(isCluster = false) {
 }
 
 describe('the order of appends', () => {
-  it('is that of the calls where one is sent again: later ones wait for it', async () => {
+  it('is that of the calls when some are sent again: later ones wait for them', async () => {
     const { sent, add, ready, pass, texts, results } = benchOf()
     await ready()
     for (const text of ['one', 'two', 'three']) add('news', text)
@@ -88,7 +88,7 @@ describe('the order of appends', () => {
     expect(results).toEqual(['one', 'two', 'three', 'four', 'five'])
   })
 
-  it('is that of the calls where they wait for a connection', async () => {
+  it('is that of the calls when they wait for a connection', async () => {
     const { sent, add, ready, lost, texts } = benchOf()
     await ready()
     add('news', 'one')
@@ -102,7 +102,7 @@ describe('the order of appends', () => {
     expect(texts().slice(2)).toEqual(['one', 'two', 'three'])
   })
 
-  it('is that of the calls where one is to be sent again when there is another connection already', async () => {
+  it('is that of the calls when one is to be sent again after a reconnect', async () => {
     const { sent, add, ready, lost, pass, texts } = benchOf()
     await ready()
     add('news', 'one')
@@ -115,7 +115,7 @@ describe('the order of appends', () => {
     expect(texts().slice(1)).toEqual(['one', 'two'])
   })
 
-  it('in a cluster: one to a stream is under way at a time', async () => {
+  it('in a cluster is kept by one append to a stream at a time', async () => {
     const { sent, add, ready, texts, results } = benchOf(true)
     await ready()
     for (const text of ['one', 'two', 'three']) add('news', text)
@@ -130,7 +130,7 @@ describe('the order of appends', () => {
     expect(results).toEqual(['one', expect.stringContaining('two: redisStore: append failed: OOM')])
   })
 
-  it('in a cluster: what waits for its turn is over in its own time, and is not sent later', async () => {
+  it('in a cluster does not change when an append times out, for which its time in the queue counts', async () => {
     const { sent, add, ready, pass, texts, results } = benchOf(true)
     await ready()
     add('news', 'one')
@@ -148,7 +148,7 @@ describe('the order of appends', () => {
     expect(results.at(-1)).toBe('three')
   })
 
-  it('nothing is left of it once the link is closed', async () => {
+  it('ends with the link: waiting appends are rejected, and never sent', async () => {
     const { link, add, ready, texts, results, pass } = benchOf(true)
     await ready()
     for (const text of ['one', 'two', 'three']) add('news', text)

@@ -8,7 +8,7 @@ const seed = seedOf(process.env)
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
 const timeout = 60_000 + numRuns * 150
 
-/** As tokens, passwords and ids are: letters and digits, at least twelve. */
+/** Like tokens, passwords and ids: at least twelve letters and digits. */
 const anySecret = fc.stringMatching(/^[A-Za-z\d]{12,40}$/).filter((text) => /[A-Za-z]/.test(text) && /\d/.test(text))
 const anySecrets = fc.uniqueArray(anySecret, { minLength: 4, maxLength: 8 })
 
@@ -16,7 +16,7 @@ describe.each([
   ['in plain mode', false, ['http.', 'close.', 'client.unprepared', 'stream.', 'ws.', 'net.', 'policy.']],
   ['in a session', true, ['http.', 'close.', 'client.unprepared', 'stream.', 'ws.', 'net.', 'policy.', 'protocol-mismatch']],
 ] as const)('report() %s', (_, isSession, kinds) => {
-  it('tells nothing that may be secret, wherever it was said', { timeout }, async () => {
+  it('contains no secret, wherever it was used', { timeout }, async () => {
     const causes = new Set<string>()
     const property = fc.asyncProperty(fc.integer(), anySecrets, async (life, secrets) => {
       const { client, ids } = await live({ seed: life, isSession, secrets })
@@ -27,7 +27,7 @@ describe.each([
       expect(hidden.filter((secret) => told.includes(secret))).toEqual([])
     })
     await fc.assert(property, { seed, numRuns })
-    // Lives in which nothing goes wrong would have nothing to tell.
+    // Without failures of every kind the reports would have little to show.
     if (numRuns >= 500) for (const kind of kinds) expect([...causes].some((cause) => cause.startsWith(kind)) || kind).toBe(true)
   })
 })

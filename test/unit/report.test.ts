@@ -9,7 +9,7 @@ it('the version is that of the package', () => {
   expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version)
 })
 
-it('a built-in transport is told as it was asked for, whoever made it of its name', () => {
+it('the report has a built-in transport as it was configured, by name or by factory', () => {
   const { transports, diagnosis } = safeOptions(withDefaults({ transports: ['websocket', { type: 'poll', intervalMs: 900 }] }))
   expect(transports).toEqual(['websocket', { type: 'poll', intervalMs: 900 }])
   expect(diagnosis).toBe('object')
@@ -17,7 +17,7 @@ it('a built-in transport is told as it was asked for, whoever made it of its nam
   expect(safeOptions({ transports: [sse({ sendUrl: '/secret' })] })).toEqual({ transports: [{ type: 'sse', sendUrl: 'string' }] })
 })
 
-it('options are told in one order, and nothing of them that may be secret', () => {
+it('the report has the options in a fixed order, without values that may be secret', () => {
   const options = {
     transports: ['websocket', { type: 'sse', url: 'https://user:secret@host/?token=secret', query: { token: 'secret' } }],
     protocol: session(),

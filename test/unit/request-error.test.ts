@@ -3,17 +3,17 @@ import { transform } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { RequestError } from '../../src/wire/request-error.ts'
 
-/** The class as a bundler makes it for browsers of this standard: another copy. */
+/** Another copy of the class, compiled as a bundler does for this target. */
 async function copyFor(target: string): Promise<typeof RequestError> {
   const source = await readFile(new URL('../../src/wire/request-error.ts', import.meta.url), 'utf8')
-  // As the package is compiled (tsconfig.json), where a field is an assignment.
+  // As in tsconfig.json: a class field is compiled to an assignment.
   const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
   const { code } = await transform(source, { loader: 'ts', target, format: 'esm', tsconfigRaw })
   return (await import(`data:text/javascript,${encodeURIComponent(code)}`)).RequestError
 }
 
-describe.each(['es2018', 'es2020', 'es2021', 'esnext'])('built for %s', (target) => {
-  it('is known to another copy of the class, and a class that extends it is not taken for it', async () => {
+describe.each(['es2018', 'es2020', 'es2021', 'esnext'])('a RequestError built for %s', (target) => {
+  it('is an instance of another copy of the class, but not of a subclass', async () => {
     const Copy = await copyFor(target)
     class Refusal extends Copy {}
     const error = new Copy('taken', 'It is taken.')

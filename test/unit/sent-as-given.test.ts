@@ -14,7 +14,7 @@ interface Asked {
 
 const signed = '/rt?name=My%20file&tilde=~x&list[]=1&plus=a+b&empty&sig=a%2fB%3D%3D'
 
-/** A client whose requests are answered by `answer`, with all that it asked, WebSockets included. */
+/** Runs a client whose requests are answered by `answer`; the result has its requests and its WebSocket dials. */
 async function run(url: string | URL, options: RealtimeOptions, answer: (asked: Asked) => Response, ms = 4000) {
   const page = manualPage()
   const asked: Asked[] = []
@@ -28,7 +28,7 @@ async function run(url: string | URL, options: RealtimeOptions, answer: (asked: 
     close() {}
   }
   const fetch = async (url: string, init: RequestInit) => {
-    // As a browser refuses what no request can have.
+    // Throws, as in a browser, for what no request can have.
     void new Request(url, { ...init, signal: null, mode: 'cors', ...(init.body && { duplex: 'half' }) } as RequestInit)
     asked.push({ url, init })
     return answer({ url, init })
@@ -53,12 +53,12 @@ async function run(url: string | URL, options: RealtimeOptions, answer: (asked: 
 
 const events = (text: string) => () => new Response(text, { headers: { 'Content-Type': 'text/event-stream' } })
 
-describe('a URL is never written anew', () => {
+describe('a signed URL is not re-encoded', () => {
   const stays = (url = '') => expect(new URL(url).pathname + new URL(url).search).toMatch(signed)
   const tagged = () => new Response('m', { headers: { ETag: 'e 1' } })
 
   it.each(['sse', 'long-poll', 'poll', 'websocket'] as const)(
-    '%s: by the query of prepare(), nor by the cursor',
+    'over %s by the query of prepare() and the cursor',
     async (transport) => {
       const prepare = () => ({ query: { token: 'a b+c' } })
       const host = { baseUrl: 'https://page.example/' }
@@ -92,7 +92,7 @@ describe('a URL is never written anew', () => {
     void client.close()
   })
 
-  it.each(['sse', 'long-poll', 'poll', 'websocket'] as const)('in a session: %s, nor by its questions', async (transport) => {
+  it.each(['sse', 'long-poll', 'poll', 'websocket'] as const)('in a session over %s and its questions', async (transport) => {
     const { client, asked, dialled } = await run(
       `https://api.example${signed}`,
       { protocol: session(), transports: [transport], probe: true, connectTimeoutMs: 500 },
@@ -107,7 +107,7 @@ describe('a URL is never written anew', () => {
     void client.close()
   })
 
-  it('but for what has the same name, which is replaced', async () => {
+  it('except for parameters of the same name, which are replaced', async () => {
     const { client, asked } = await run(
       'https://api.example/rt?a=%7e&token=old&b=~&to%6ben=older',
       { transports: ['poll'], prepare: () => ({ query: { token: 'new' } }) },
@@ -117,7 +117,7 @@ describe('a URL is never written anew', () => {
     void client.close()
   })
 
-  it('with an nchan', async () => {
+  it('by nchan()', async () => {
     const { client, asked } = await run(
       `https://api.example${signed}`,
       { transports: ['poll'], protocol: nchan() },
@@ -136,7 +136,7 @@ describe('the id of an event', () => {
     ['é7', 'Ã©7'],
     ['🙂', 'ð\u009f\u0099\u0082'],
     ['plain 7', 'plain 7'],
-  ])('%s goes out as the UTF-8 that a native EventSource sends', async (id, bytes) => {
+  ])('%s is sent as UTF-8, as by a native EventSource', async (id, bytes) => {
     const { client, header, causes } = await run(
       'https://api.example/rt',
       { transports: ['sse'], host },
@@ -148,7 +148,7 @@ describe('the id of an event', () => {
   })
 
   it.each(['a\u0001b', 'a\u007f', ' lead', 'trail ', '\u00a0'])(
-    '%j, which no header can hold, goes into the query',
+    '%j, which is not valid in a header, is sent in the query',
     async (id) => {
       for (const protocol of [undefined, betterSse()]) {
         const { client, asked, header } = await run(
@@ -164,11 +164,11 @@ describe('the id of an event', () => {
   )
 })
 
-describe('whose origin a page has', () => {
+describe('the origin of a page', () => {
   it.each([
-    ['that of the page, where its <base> has another', 'https://api.example', 'https://cdn.example/', true],
-    ['another, where its <base> has that of the server', 'https://page.example', 'https://api.example/', false],
-    ['none, where it is sandboxed', 'null', 'https://api.example/', false],
+    ['is its own though its <base> has that of another server', 'https://api.example', 'https://cdn.example/', true],
+    ['is its own though its <base> has that of the server', 'https://page.example', 'https://api.example/', false],
+    ['is opaque if it is sandboxed', 'null', 'https://api.example/', false],
   ])('%s', async (_, pageOrigin, baseUrl, isSame) => {
     const { client, asked, header } = await run(
       'https://api.example/rt',
@@ -181,10 +181,10 @@ describe('whose origin a page has', () => {
   })
 })
 
-describe('a page at a URL with a user in it', () => {
+describe('a page whose URL contains credentials', () => {
   const host = { baseUrl: 'https://user:pass@api.example/page', pageOrigin: 'https://api.example' }
 
-  it.each(['plain', 'session'] as const)('in %s mode: no request has it', async (protocol) => {
+  it.each(['plain', 'session'] as const)('sends no request with them in %s mode', async (protocol) => {
     const { client, asked, causes } = await run(
       '/rt',
       { protocol: protocolOf(protocol), transports: ['sse', 'long-poll', 'poll'], host, probe: true },
@@ -197,11 +197,11 @@ describe('a page at a URL with a user in it', () => {
   })
 })
 
-describe('what no browser sends', () => {
+describe('a value that no browser sends', () => {
   const sockets = (subprotocols: unknown) => ({ transports: [{ type: 'websocket', subprotocols } as never] })
 
   it.each([[['bearer.YWJj==']], [['a b']], [['']], [['a', 'a']], [['bö']], 'chat', [[7]]])(
-    'subprotocols of the options: %j is a TypeError',
+    'is refused in the option subprotocols: %j',
     (given) => {
       const { host } = manualPage()
       expect(() => new RealtimeClient('https://api.example/', { ...sockets(given), host })).toThrow(
@@ -211,15 +211,15 @@ describe('what no browser sends', () => {
   )
 
   it.each([
-    ['a header’s value', { headers: { Authorization: 'Bearer токен' } }, /Authorization/],
-    ['a header’s value with a line end', { headers: { 'X-A': 'a\nb' } }, /X-A/],
-    ['a header’s name', { headers: { 'X A': 'b' } }, /"X A"/],
+    ['a header value', { headers: { Authorization: 'Bearer токен' } }, /Authorization/],
+    ['a header value with a line break', { headers: { 'X-A': 'a\nb' } }, /X-A/],
+    ['a header name', { headers: { 'X A': 'b' } }, /"X A"/],
     ['headers that are no plain object', { headers: new Headers({ a: 'b' }) as never }, /headers which/],
     ['headers that are null', { headers: null as never }, /headers which/],
     ['a subprotocol', { subprotocols: ['bearer.YWJj=='] }, /number 1/],
     ['a subprotocol twice', { subprotocols: ['a', 'a'] }, /number 2/],
-    ['subprotocols that are a text', { subprotocols: 'chat' as never }, /no list/],
-  ])('%s of prepare() stops the client, and its value is not told', async (_, preparation, detail) => {
+    ['subprotocols that are a string', { subprotocols: 'chat' as never }, /no list/],
+  ])('such as %s from prepare() ends the client, and is not shown', async (_, preparation, detail) => {
     for (const transport of ['websocket', 'sse', 'long-poll', 'poll'] as const) {
       const { client, asked, dialled } = await run(
         'https://api.example/',
@@ -237,7 +237,7 @@ describe('what no browser sends', () => {
   })
 
   it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)(
-    'auth that is no JSON stops a session’s client: %s',
+    'such as auth that is no JSON ends the client of a session: %s',
     async (transport) => {
       const prepare = () => ({ auth: { id: 7n } })
       const { client, asked, dialled } = await run(
@@ -251,7 +251,7 @@ describe('what no browser sends', () => {
     },
   )
 
-  it('white space around a value is cut off, as browsers do', async () => {
+  it('white space around a header value is removed, as in browsers', async () => {
     const { client, header } = await run(
       'https://api.example/',
       { transports: ['poll'], prepare: () => ({ headers: { 'X-A': 'b\n' } }) },
@@ -268,7 +268,7 @@ describe('content types', () => {
     ['TEXT/EVENT-STREAM ; charset=utf-8', true],
     ['text/event-streaming', false],
     ['text/event-stream+json', false],
-  ])('%s: an event stream is %s', async (type, isStream) => {
+  ])('%s is an event stream: %s', async (type, isStream) => {
     for (const protocol of ['plain', 'session'] as const) {
       const { client, causes } = await run(
         'https://api.example/',
@@ -283,7 +283,7 @@ describe('content types', () => {
   })
 
   it.each(['TEXT/HTML', 'text/html;x', 'Application/XHTML+xml', 'Text/Event-Stream'])(
-    'polled, %s is no message',
+    'an answer of type %s to a poll is no message',
     async (type) => {
       const { client, causes } = await run(
         'https://api.example/',
@@ -305,8 +305,8 @@ describe('values of another realm', () => {
     ['a view', 'new Uint8Array([0, 1, 2, 3]).subarray(1)'],
     ['a DataView', 'new DataView(new Uint8Array([1, 2, 3]).buffer)'],
     ['a SharedArrayBuffer', '(() => { const b = new SharedArrayBuffer(3); new Uint8Array(b).set([1, 2, 3]); return b })()'],
-    ['a view of one', '(() => { const v = new Uint8Array(new SharedArrayBuffer(3)); v.set([1, 2, 3]); return v })()'],
-  ])('%s can be sent, and counts', async (_, code) => {
+    ['a shared view', '(() => { const v = new Uint8Array(new SharedArrayBuffer(3)); v.set([1, 2, 3]); return v })()'],
+  ])('%s can be sent, and counts towards maxBytes', async (_, code) => {
     for (const protocol of ['plain', 'session'] as const) {
       const { client } = await run(
         'https://api.example/',
@@ -320,7 +320,7 @@ describe('values of another realm', () => {
     }
   })
 
-  it('a URL and an AbortSignal are what they are', async () => {
+  it('an object with the tag of a URL is accepted as a URL', async () => {
     const { host } = manualPage()
     const url = make('Object.create(Object.getPrototypeOf(new URL("https://api.example/x")))')
     expect(Object.prototype.toString.call(url)).toBe('[object URL]')
@@ -335,7 +335,7 @@ describe('values of another realm', () => {
     expect(() => new RealtimeClient(new ForeignUrl() as unknown as URL, { host, autoConnect: false })).not.toThrow()
   })
 
-  it('an error is told by its name, not by what it says', async () => {
+  it('an error is reported by its name, without its message', async () => {
     const { client } = await run('https://api.example/', { transports: ['poll'] }, () => {
       throw make('new TypeError("GET https://api.example/?token=secret failed")')
     })
@@ -345,7 +345,7 @@ describe('values of another realm', () => {
     void client.close()
   })
 
-  it('what comes in counts for the bound of what is unread', async () => {
+  it('a received ArrayBuffer counts towards the limit of unread bytes', async () => {
     const page = manualPage()
     let say = (_: unknown) => {}
     class Socket {

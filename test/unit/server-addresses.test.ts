@@ -24,7 +24,7 @@ const proxy = '10.0.0.3'
 
 describe('[SP13] the address of a client', () => {
   it.each(['via', 'x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host'])(
-    'is not changed by its own header %s',
+    'is not changed by a %s header without a trusted proxy',
     (header) => {
       for (const value of ['1.2.3.4', 'for=1.2.3.4', '', 'x'.repeat(10_000)])
         expect(addressOf(client, { [header]: value })).toBe(client)
@@ -32,34 +32,34 @@ describe('[SP13] the address of a client', () => {
   )
 
   it.each<[string, string | undefined, Readonly<Record<string, string>>, TrustProxyOption, string | undefined]>([
-    ['the socket', client, {}, false, client],
-    ['an IPv4-mapped socket', '::ffff:203.0.113.7', {}, false, client],
-    ['this machine', '127.0.0.1', {}, false, undefined],
-    ['this machine in IPv6', '::1', {}, false, undefined],
-    ['this machine, mapped', '::ffff:127.0.0.1', {}, false, undefined],
+    ['a direct connection', client, {}, false, client],
+    ['an IPv4-mapped address', '::ffff:203.0.113.7', {}, false, client],
+    ['a client on this machine', '127.0.0.1', {}, false, undefined],
+    ['a client on this machine in IPv6', '::1', {}, false, undefined],
+    ['a client on this machine, IPv4-mapped', '::ffff:127.0.0.1', {}, false, undefined],
     ['a Unix socket', undefined, {}, false, undefined],
-    ['an unknown proxy on this machine', '127.0.0.1', { 'x-forwarded-for': client }, false, undefined],
+    ['an untrusted proxy on this machine', '127.0.0.1', { 'x-forwarded-for': client }, false, undefined],
     ['a trusted proxy on this machine', '127.0.0.1', { 'x-forwarded-for': client }, 'loopback', client],
-    ['behind a Unix socket', undefined, { 'x-forwarded-for': client }, 'loopback', client],
+    ['a trusted proxy on a Unix socket', undefined, { 'x-forwarded-for': client }, 'loopback', client],
     ['a trusted proxy', proxy, { 'x-forwarded-for': client }, proxy, client],
     ['a trusted proxy without the header', proxy, {}, proxy, proxy],
-    ['what the client made up before it', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 'uniquelocal', client],
+    ['a forged address before the real one', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 'uniquelocal', client],
     ['two trusted proxies', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}, 10.9.9.9` }, 'uniquelocal', client],
-    ['one hop', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 1, client],
-    ['two hops', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 2, '1.2.3.4'],
-    ['no hop', proxy, { 'x-forwarded-for': client }, 0, proxy],
-    ['everybody', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, true, '1.2.3.4'],
+    ['one trusted hop', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 1, client],
+    ['two trusted hops', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 2, '1.2.3.4'],
+    ['no trusted hop', proxy, { 'x-forwarded-for': client }, 0, proxy],
+    ['trust in every proxy', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, true, '1.2.3.4'],
     ['a peer that is not trusted', '198.51.100.9', { 'x-forwarded-for': client }, 'uniquelocal', '198.51.100.9'],
-    ['with a port', proxy, { 'x-forwarded-for': `${client}:4711` }, true, client],
-    ['IPv6 in brackets', proxy, { 'x-forwarded-for': '[2001:db8::1]:4711' }, true, '2001:db8::1'],
-    ['no address', proxy, { 'x-forwarded-for': 'unknown' }, true, proxy],
-    ['no address behind one', proxy, { 'x-forwarded-for': `<script>, ${client}` }, true, client],
-    ['RFC 7239', proxy, { forwarded: `for=1.2.3.4, For="${client}:80";proto=https` }, 1, client],
-    ['RFC 7239 in IPv6', proxy, { forwarded: 'for="[2001:DB8::1]:4711"' }, true, '2001:db8::1'],
-    ['RFC 7239, hidden', proxy, { forwarded: 'for=_hidden' }, true, proxy],
+    ['an address with a port', proxy, { 'x-forwarded-for': `${client}:4711` }, true, client],
+    ['an IPv6 address in brackets', proxy, { 'x-forwarded-for': '[2001:db8::1]:4711' }, true, '2001:db8::1'],
+    ['a header without an address', proxy, { 'x-forwarded-for': 'unknown' }, true, proxy],
+    ['an invalid entry before an address', proxy, { 'x-forwarded-for': `<script>, ${client}` }, true, client],
+    ['a Forwarded header', proxy, { forwarded: `for=1.2.3.4, For="${client}:80";proto=https` }, 1, client],
+    ['a Forwarded header with IPv6', proxy, { forwarded: 'for="[2001:DB8::1]:4711"' }, true, '2001:db8::1'],
+    ['a Forwarded header that hides the address', proxy, { forwarded: 'for=_hidden' }, true, proxy],
     ['X-Forwarded-For before Forwarded', proxy, { forwarded: 'for=1.2.3.4', 'x-forwarded-for': client }, 1, client],
-    ['a function', proxy, { 'x-forwarded-for': client }, (address, index) => address === proxy && index === 0, client],
-  ])('%s', (_, remoteAddress, headers, trust, address) => {
+    ['a trust function', proxy, { 'x-forwarded-for': client }, (address, index) => address === proxy && index === 0, client],
+  ])('is resolved for %s', (_, remoteAddress, headers, trust, address) => {
     expect(addressOf(remoteAddress, headers, trust)).toBe(address)
   })
 
@@ -74,15 +74,15 @@ describe('[SP13] the address of a client', () => {
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
     ['user 7', 'user 7'],
-  ])('%s counts as %s', (address, key) => {
+  ])('%s has the rate limit key %s', (address, key) => {
     expect(limitKey(address)).toBe(key)
   })
 
-  it.each(['', 'x', '1.2.3', '1.2.3.4.5', '999.1.1.1', '::g', '1.2.3.4:x', '[1.2.3.4', 'user 7'])('%j is none', (text) => {
+  it.each(['', 'x', '1.2.3', '1.2.3.4.5', '999.1.1.1', '::g', '1.2.3.4:x', '[1.2.3.4', 'user 7'])('%j is invalid', (text) => {
     expect(plainAddress(text)).toBeNull()
   })
 
-  it('has one allowance for a whole /64', () => {
+  it('shares one rate limit with its whole IPv6 /64', () => {
     const limit = new AddressLimit(1)
     const taken = Array.from({ length: 50 }, (_, n) => limit.take(`2001:db8:1:2:${n.toString(16)}::1`, 0)).filter(Boolean)
     expect(taken).toHaveLength(5)
@@ -91,7 +91,7 @@ describe('[SP13] the address of a client', () => {
     expect(Array.from({ length: 9 }, () => limit.take('1.2.3.4', 0)).filter(Boolean)).toHaveLength(2)
   })
 
-  it('is found in linear time, whatever the header', () => {
+  it('is parsed in linear time from any header', () => {
     const took = (times: number) => {
       const values = [' ', ',', '"', '\\', 'for=', ';', ':', '::ffff:'].map((part) => part.repeat(times))
       const since = performance.now()
@@ -107,7 +107,7 @@ describe('[SP13] the address of a client', () => {
 describe('recent attachments', () => {
   const at = (n: number) => ({ session: 'a-session-of-the-tests', k: n })
 
-  it('are remembered for a minute, from their last request on', () => {
+  it('are remembered for a minute after their last request', () => {
     const recent = new RecentAttachments(0)
     recent.add(at(1), 0)
     expect([recent.has(at(1), 59_000), recent.has(at(2), 59_000)]).toEqual([true, false])
@@ -118,7 +118,7 @@ describe('recent attachments', () => {
     expect(recent.has(at(3), 1_000_000)).toBe(false)
   })
 
-  it('are so many at most', () => {
+  it('are limited to 100,000', () => {
     const recent = new RecentAttachments(0)
     for (let n = 1; n <= 200_000; n += 1) recent.add(at(n), 0)
     const kept = Array.from({ length: 200_000 }, (_, n) => recent.has(at(n + 1), 0)).filter(Boolean).length

@@ -9,7 +9,7 @@ function admissionOf(changes: Partial<typeof limits> = {}, random = seeded(seed)
   return new Admission({ ...limits, ...changes }, random)
 }
 
-/** A herd whose clients come at these times and, refused, again when they were told to: when each was let in, and how often refused. */
+/** Clients that arrive at these times and, if refused, return after their wait: when each is admitted, and its refusals. */
 function herd(admission: Admission, arrivals: readonly number[]) {
   const due = arrivals.map((at, client) => ({ at, client })).sort(byTime)
   const refusals = arrivals.map(() => 0)
@@ -22,7 +22,7 @@ function herd(admission: Admission, arrivals: readonly number[]) {
       continue
     }
     refusals[client] = (refusals[client] ?? 0) + 1
-    // No timer is exact, and none is early.
+    // A timer may fire late, but never early.
     const again = { at: at + waitMs + (client % 7), client }
     const index = due.findLastIndex((each) => byTime(each, again) <= 0)
     due.splice(index + 1, 0, again)
@@ -46,7 +46,7 @@ function maxInASecond(times: readonly number[]): number {
 }
 
 describe(`[SP18] admission (SEED=${seed})`, () => {
-  it('refuses nobody below the rate', () => {
+  it('refuses no client while arrivals stay below the rate', () => {
     const { refusals } = herd(
       admissionOf(),
       Array.from({ length: 5000 }, (_, client) => client * 2.1),
@@ -54,7 +54,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     expect(Math.max(...refusals)).toBe(0)
   })
 
-  it('lets 1,000 that come within the window they were told in without a refusal', () => {
+  it('admits 1,000 clients that arrive within their retry window without a refusal', () => {
     const random = seeded(seed)
     const { refusals } = herd(
       admissionOf(),
@@ -63,7 +63,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     expect(Math.max(...refusals)).toBe(0)
   })
 
-  it('refuses each of a herd once at most, and keeps to the rate', () => {
+  it('refuses each of 6,000 clients that arrive within a second at most once, and admits them at the rate', () => {
     const random = seeded(seed)
     const { refusals, admittedAt } = herd(
       admissionOf(),
@@ -74,7 +74,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     expect(maxInASecond(admittedAt.filter((at) => at > 2000))).toBeLessThanOrEqual(520)
   })
 
-  it('keeps a place from whoever comes meanwhile', () => {
+  it('reserves the place of a refused client against clients that arrive later', () => {
     const admission = admissionOf({ perSecond: 10 })
     for (let n = 0; n < 20; n += 1) expect(admission.admit(`early ${n}`, 0)).toBe(0)
     const waitMs = admission.admit('late', 0)
@@ -83,18 +83,18 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     expect(admission.admit('late', waitMs)).toBe(0)
   })
 
-  it('tells who comes too early the rest of the wait, and gives no second place', () => {
+  it('tells a client that returns too early the rest of its wait, and reserves no second place', () => {
     const admission = admissionOf({ perSecond: 1 })
     for (const session of ['a', 'b']) admission.admit(session, 0)
     const waitMs = admission.admit('c', 0)
     expect(admission.admit('c', 300)).toBe(waitMs - 300)
     expect(admission.admit('d', 300)).toBe(waitMs + 1000 - 300)
     expect(admission.admit('c', waitMs)).toBe(0)
-    // The place has been used: the next is at the end again.
+    // The place has been used: the next one is at the end of the queue again.
     expect(admission.admit('c', waitMs + 1)).toBeGreaterThan(0)
   })
 
-  it('asks nobody to wait for longer than a session may, however many come', () => {
+  it('tells no client to wait for longer than maxWaitMs, however many arrive', () => {
     const admission = admissionOf({ perSecond: 10, maxWaitMs: 5000 })
     const waits = Array.from({ length: 2000 }, (_, n) => admission.admit(`s${n}`, 0))
     expect(Math.max(...waits)).toBeLessThanOrEqual(5000)
@@ -105,7 +105,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     expect(inOrder.every(({ waitMs, n }) => admission.admit(`s${n}`, waitMs) === 0)).toBe(true)
   })
 
-  it('keeps no more places than it may, and none for ever', () => {
+  it('reserves at most maxPlaces places, and admits a client that returns long after its place', () => {
     const admission = admissionOf({ perSecond: 1, maxPlaces: 3 })
     const told = Array.from({ length: 10 }, (_, n) => admission.admit(`s${n}`, 0))
     expect(told).toEqual([0, 0, 1000, 2000, 3000, 4000, 4000, 4000, 4000, 4000])
@@ -115,7 +115,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
       ['s4', 3000],
     ] as const)
       expect(admission.admit(session, at)).toBe(0)
-    // Those without a place share what is left, and have places now.
+    // The clients without a reserved place are admitted or get one, now that three places are free.
     expect(['s5', 's6', 's7'].map((session) => admission.admit(session, 4000))).toEqual([0, 1000, 2000])
     expect(admission.admit('s6', 20_000)).toBe(0)
   })

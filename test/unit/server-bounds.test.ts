@@ -7,7 +7,7 @@ import { FakeCarrier, greetingOf, ServerBench, sessionId } from '../support/serv
 
 const overheadBytes = 64
 
-/** Handlers that settle when they are told to. */
+/** Handlers whose promises settle when the test calls `release()`. */
 function held() {
   const seen: string[] = []
   const waiting: (() => void)[] = []
@@ -30,8 +30,8 @@ const idOf = (n: number) => `a-session-of-the-test${String.fromCharCode(97 + n)}
 const texts = (count: number, text = '') => Array.from({ length: count }, () => text)
 const frameOf = (first: number, list: readonly string[]) => `M${JSON.stringify([first, ...list])}`
 
-describe('[SP13] what waits for the handlers', () => {
-  it('is bounded for a session, and what would exceed the bound is refused whole', async () => {
+describe('[SP13] the bound of unhandled messages', () => {
+  it('applies to a session: a frame that would exceed it is refused as a whole', async () => {
     const { seen, handlers, release } = held()
     const bench = new ServerBench({ handlers, limits: { maxUnhandledBytes: 4 * (overheadBytes + 10) } })
     const { carrier, attachment } = await bench.confirmed()
@@ -49,9 +49,9 @@ describe('[SP13] what waits for the handlers', () => {
   })
 
   it.each([
-    ['messages of no bytes', frameOf(1, texts(1001))],
-    ['messages that were withdrawn', Array.from({ length: 1001 }, (_, n) => `w${n + 1}`).join('\n')],
-  ])('counts %s with what each costs to keep', async (_, lines) => {
+    ['empty messages', frameOf(1, texts(1001))],
+    ['withdrawn messages', Array.from({ length: 1001 }, (_, n) => `w${n + 1}`).join('\n')],
+  ])('counts %s with the overhead of each', async (_, lines) => {
     const seen: unknown[] = []
     const limits = { maxUnhandledBytes: 1000 * overheadBytes }
     const bench = new ServerBench({ handlers: { onMessage: (_session, { id }) => void seen.push(id) }, limits })
@@ -72,7 +72,7 @@ describe('[SP13] what waits for the handlers', () => {
     expect(seen).toEqual([])
   })
 
-  it('lets a message through that is larger than the bound, where nothing else waits', async () => {
+  it('admits a message that is larger than itself if no other message waits', async () => {
     const { seen, handlers } = held()
     const limits = { maxUnhandledBytes: 10, unhandledBytesPerPrincipal: 10, unhandledBytesPerNode: 10 }
     const bench = new ServerBench({ handlers, limits })
@@ -84,7 +84,7 @@ describe('[SP13] what waits for the handlers', () => {
     expect(carrier.closed).toMatchObject({ code: 4429 })
   })
 
-  it('is bounded for a principal over all sessions, and is free again when handled, lost or gone', async () => {
+  it('applies to a principal over all its sessions, and is freed by messages that are handled or lost', async () => {
     const { handlers, release } = held()
     const cost = overheadBytes + 36
     const bench = new ServerBench({ handlers, limits: { unhandledBytesPerPrincipal: 4 * cost } })
@@ -103,7 +103,7 @@ describe('[SP13] what waits for the handlers', () => {
     await release()
     expect(await bench.post([frameOf(3, texts(2, text))], { session: idOf(1) })).toMatchObject({ taken: 4 })
     expect(await bench.post([frameOf(5, [text])], { session: idOf(1) })).toMatchObject({ code: 4429 })
-    // The store loses one of the sessions, and with it what waits there.
+    // The store loses one of the sessions, and with it the messages that wait there.
     const read = await bench.store.sessions.read(idOf(1))
     await bench.store.sessions.remove(idOf(1), read?.version ?? 0)
     await bench.pass(1000)
@@ -111,7 +111,7 @@ describe('[SP13] what waits for the handlers', () => {
     expect(first.carrier.closed).toBeNull()
   })
 
-  it('leaves room on the node for those of whom little waits, though others fill it', () => {
+  it('leaves room on the node for principals with few waiting messages when others fill the rest', () => {
     const backlog = new Backlog({ unhandledBytesPerPrincipal: 1_000_000, unhandledBytesPerNode: 4_096_000 }, true)
     const takenBy = (name: string, bytes: number) => {
       const share = backlog.of(name, '')
@@ -127,7 +127,7 @@ describe('[SP13] what waits for the handlers', () => {
     expect(backlog.bytes).toBeLessThanOrEqual(4_096_000)
   })
 
-  it('forgets who has nothing there any more, and counts sessions apart where principals are not', () => {
+  it('forgets a principal without waiting messages, and counts sessions separately without principals', () => {
     const backlog = new Backlog({ unhandledBytesPerPrincipal: 100, unhandledBytesPerNode: 1000 }, false)
     const one = backlog.of('anonymous', 'a')
     one.add(400)
@@ -142,7 +142,7 @@ describe('[SP13] what waits for the handlers', () => {
     expect(backlog.bytes).toBe(0)
   })
 
-  it('counts messages a second, not frames', async () => {
+  it('counts messages, not frames, for messagesPerSecond', async () => {
     const bench = new ServerBench({ limits: { messagesPerSecond: 10 } })
     const { carrier, attachment } = await bench.confirmed()
     attachment.receive(frameOf(1, texts(40)))
@@ -154,12 +154,12 @@ describe('[SP13] what waits for the handlers', () => {
     expect(carrier.closed).toMatchObject({ code: 4429, reason: 'too many messages' })
   })
 
-  it('gives back what a POST brought that did not wait for it', async () => {
+  it('is freed of the messages of a POST that gave up waiting for another node', async () => {
     const { handlers, release, seen } = held()
     const bench = new ServerBench({ nodes: 2, handlers, limits: { maxUnhandledBytes: 10 * overheadBytes } })
     await bench.confirmed()
     await bench.post(['m1:'])
-    // Another node is at work: each waits for two seconds, and leaves nothing behind.
+    // Node 0 runs a handler: each POST waits for two seconds, and occupies nothing afterwards.
     for (let times = 0; times < 30; times += 1) {
       const receipt = bench.post([frameOf(2, texts(4))], {}, { node: 1 })
       await bench.pass(2000)
@@ -173,7 +173,7 @@ describe('[SP13] what waits for the handlers', () => {
 })
 
 describe('[SP13] attachments of a session', () => {
-  it('count while they are being let in', async () => {
+  it('count against attachmentsPerSession before the store has answered', async () => {
     let isStalled = false
     const bench = new ServerBench({ isStalled: () => isStalled, limits: { attachmentsPerSession: 3 } })
     isStalled = true
@@ -192,8 +192,8 @@ describe('[SP13] attachments of a session', () => {
   })
 })
 
-describe('what is long', () => {
-  /** Handlers that each take 5 ms of the process. */
+describe('a long batch', () => {
+  /** Handlers that each block the process for 5 ms. */
   function slow() {
     const seen: string[] = []
     const bench: ServerBench = new ServerBench({
@@ -208,7 +208,7 @@ describe('what is long', () => {
     return { bench, seen }
   }
 
-  it('is handled in slices, so that others have their turn and acknowledgments go out meanwhile', async () => {
+  it('is handled in slices, so that other sessions are served and acknowledgments sent in between', async () => {
     const { bench, seen } = slow()
     const long = await bench.confirmed({ session: idOf(0) })
     const lone = await bench.confirmed({ session: idOf(1) })
@@ -226,13 +226,13 @@ describe('what is long', () => {
     expect(acks.at(-1)).toBe('a100')
   })
 
-  it('is handled in slices that all sessions share', async () => {
+  it('is handled within a time slice that all sessions share', async () => {
     const { bench, seen } = slow()
     const all = []
     for (let n = 0; n < 10; n += 1) all.push(await bench.confirmed({ session: idOf(n) }))
     for (const { attachment } of all) attachment.receive(frameOf(1, texts(40, 'x')))
     const atFirst = seen.length
-    // Whoever has begun looks after sixteen messages at the latest.
+    // A session that has begun checks the time after sixteen messages at the latest.
     expect(atFirst).toBeLessThanOrEqual(32 + 9 * 16)
     bench.clock.runNext()
     await promised()
@@ -242,7 +242,7 @@ describe('what is long', () => {
     for (let n = 0; n < 10; n += 1) expect(seen.filter((each) => each.startsWith(idOf(n).slice(-1)))).toHaveLength(40)
   })
 
-  it('of what came with the hello keeps its order, and what comes later waits behind it', async () => {
+  it('of frames that arrived with the hello is handled in order, and before later frames', async () => {
     const { bench, seen } = slow()
     const carrier = new FakeCarrier('stream')
     const attachment = bench.at(0).attach({ hello: greetingOf({ turn: 1 }), principal: { id: 'ann' } }, carrier)
@@ -255,7 +255,7 @@ describe('what is long', () => {
     expect(carrier.closed).toBeNull()
   })
 
-  it('of one POST is answered when all of it has been looked at', async () => {
+  it('in one POST is answered when all its lines have been processed', async () => {
     const { bench, seen } = slow()
     await bench.confirmed()
     const lines = Array.from({ length: 5000 }, (_, n) => (n % 100 === 99 ? `m${(n + 1) / 100}:x` : 'p'))
@@ -265,7 +265,7 @@ describe('what is long', () => {
     expect(seen).toHaveLength(50)
   })
 
-  it('ends with its node', async () => {
+  it('is not handled further once its node has died', async () => {
     const { bench, seen } = slow()
     const { attachment } = await bench.confirmed()
     attachment.receive(frameOf(1, texts(100, 'x')))
@@ -276,8 +276,8 @@ describe('what is long', () => {
   })
 })
 
-describe('a line', () => {
-  it('gives its first, and is as long as it should be', () => {
+describe('a Queue', () => {
+  it('keeps its length and its first entries through push() and drop()', () => {
     const queue = new Queue<number>()
     expect([queue.length, queue.first]).toEqual([0, undefined])
     for (let n = 0; n < 10; n += 1) queue.push(n)
@@ -292,14 +292,14 @@ describe('a line', () => {
   })
 })
 
-/** How much more four times as much costs, the best of three. */
+/** The cost of four times the size divided by that of the size, each the best of three. */
 async function growth(run: (size: number) => Promise<number>, size: number): Promise<number> {
   await run(4 * size)
   const best = async (each: number) => Math.min(await run(each), await run(each), await run(each))
   return (await best(4 * size)) / (await best(size))
 }
 
-/** A quadratic one grows by 16, a linear one by 4. */
+/** For four times the size, quadratic costs grow by 16 and linear ones by 4. */
 const linear = 9
 
 async function timed(run: () => unknown): Promise<number> {
@@ -309,7 +309,7 @@ async function timed(run: () => unknown): Promise<number> {
   return (user + system) / 1000
 }
 
-describe('grows with its size alone:', { timeout: 120_000 }, () => {
+describe('CPU time grows linearly with the number of', { timeout: 120_000 }, () => {
   const limits = {
     framesPerSecond: 1e9,
     messagesPerSecond: 1e9,
@@ -320,7 +320,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
 
   it.each<[string, number, (size: number) => Promise<number>]>([
     [
-      'lines that come with the hello',
+      'lines that arrive with the hello',
       50_000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true })
@@ -332,7 +332,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'a frame whose first message is missing',
+      'messages in a frame that skips numbers',
       20_000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true })
@@ -343,7 +343,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'frames that come while onSession runs',
+      'frames received while onSession runs',
       10_000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true, handlers: { onSession: () => new Promise(() => {}) } })
@@ -355,7 +355,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'frames that come while another node is at work',
+      'frames received while another node holds the lease',
       10_000,
       async (size) => {
         const handlers = { onMessage: () => new Promise(() => {}) }
@@ -370,7 +370,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'POSTs to a session that nobody knows',
+      'POSTs to an unknown session',
       6000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true })
@@ -378,7 +378,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'changes of data in one task',
+      'session.update() calls in one task',
       10_000,
       async (size) => {
         const bench = new ServerBench({ limits })
@@ -388,7 +388,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       },
     ],
     [
-      'what is sent in one task',
+      'session.send() calls in one task',
       20_000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true, store: { maxMessagesPerStream: 1e6 } })
@@ -399,13 +399,13 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
     ],
   ])('%s', async (_, size, run) => {
     let grown = Number.POSITIVE_INFINITY
-    // A collection of garbage may fall into all that is measured once, but not again and again.
+    // A garbage collection may distort one measurement, but hardly three in a row.
     for (let times = 0; times < 3 && grown >= linear; times += 1) grown = Math.min(grown, await growth(run, size))
     expect(grown).toBeLessThan(linear)
   })
 })
 
-it('a session with 256 subscriptions is brought what is published to all of them', async () => {
+it('a session with 256 subscriptions receives the publications of every topic', async () => {
   const bench = new ServerBench({ isDirect: true })
   const { carrier } = await bench.confirmed()
   const session = await bench.session(sessionId)

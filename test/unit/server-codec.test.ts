@@ -3,7 +3,7 @@ import { json } from '../../src/client/json.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 
-it('a codec makes messages of what is sent and published, and what it cannot make is refused at once', async () => {
+it('send() and publish() encode values with the codec, and fail with a TypeError if it cannot encode one', async () => {
   const bench = new ServerBench({ settings: { codec: json() } })
   const { carrier } = await bench.confirmed()
   const session = await bench.session(sessionId)

@@ -5,14 +5,14 @@ import { authenticated } from '../../src/server/session/join-request.ts'
 import { recordOf } from '../../src/server/testing/session-trial.ts'
 
 describe('[SP13] a credential check', () => {
-  it('asks 10 s before, and ends when the time is over', () => {
+  it('asks for credentials 10 s before the deadline, and ends at the deadline', () => {
     const check = new CredentialCheck()
     expect([0, 89_999].map((now) => check.tick(100_000, now))).toEqual(['nothing', 'nothing'])
     expect(check.isAwaiting).toBe(false)
     expect([90_000, 90_001, 99_999, 100_000].map((now) => check.tick(100_000, now))).toEqual(['ask', 'nothing', 'nothing', 'end'])
   })
 
-  it('asks for a quarter of a short life before, and leaves a second to answer', () => {
+  it('asks a quarter of a short lifetime before its end, and leaves a second to answer if it asks late', () => {
     const check = new CredentialCheck()
     expect([0, 2999, 3000, 3999, 4000].map((now) => check.tick(4000, now))).toEqual([
       'nothing',
@@ -25,7 +25,7 @@ describe('[SP13] a credential check', () => {
     expect([5000, 5999, 6000].map((now) => late.tick(4000, now))).toEqual(['ask', 'nothing', 'end'])
   })
 
-  it('takes one answer, and begins anew with fresh credentials', () => {
+  it('stops waiting at an answer, and starts over with the deadline of the fresh credentials', () => {
     const check = new CredentialCheck()
     check.tick(4000, 0)
     check.tick(4000, 3000)
@@ -36,7 +36,7 @@ describe('[SP13] a credential check', () => {
     expect(check.isAwaiting).toBe(true)
   })
 
-  it('ends by the earlier of expiry and reauthentication', () => {
+  it('ends at the earlier of the expiry and reauthenticateMs', () => {
     const record = recordOf({ principal: { id: 'ann', expiresAt: 5000 }, authenticatedAt: 1000 })
     expect([authenticatedUntil(record), authenticatedUntil(record, 9000), authenticatedUntil(record, 3000)]).toEqual([
       5000, 5000, 4000,
@@ -44,7 +44,7 @@ describe('[SP13] a credential check', () => {
     expect(authenticatedUntil(recordOf({ principal: { id: 'ann' } }))).toBe(Infinity)
   })
 
-  it('asks who polls in the second half of a short life, or in the last minute', () => {
+  it('asks a polling client in the second half of a short lifetime, or in the last minute of a long one', () => {
     const short = recordOf({ principal: { id: 'ann', expiresAt: 11_000 }, authenticatedAt: 1000 })
     expect([5000, 6001].map((now) => isNearExpiry(short, now))).toEqual([false, true])
     const long = recordOf({ principal: { id: 'ann', expiresAt: 901_000 }, authenticatedAt: 1000 })
@@ -57,29 +57,29 @@ describe('[SP13] the principal of a record', () => {
   const record = recordOf({ principal: { id: 'ann', role: 'guest' }, authenticatedAt: 0 })
   const at = (now: number, reauthenticateMs = Infinity) => ({ now, reauthenticateMs })
 
-  it('is the latest, and no write where nothing has changed', () => {
+  it('is updated when it has changed, and causes no write when it has not', () => {
     expect(authenticated(record, { role: 'guest', id: 'ann' }, at(5))).toBe(record)
     expect(authenticated(record, { id: 'ann', role: 'admin' }, at(5))).toMatchObject({ principal: { role: 'admin' } })
     expect(authenticated(record, { id: 'ann', role: 'guest', expiresAt: 9e12 }, at(5))).toMatchObject({ authenticatedAt: 5 })
   })
 
-  it('tells when it was authenticated where that is checked again, twice in that time at most', () => {
+  it('has its authenticatedAt renewed at most twice in reauthenticateMs', () => {
     const { principal } = record
     const first = authenticated(record, principal as never, at(10_000, 8000))
     expect(first.authenticatedAt).toBe(10_000)
     expect(authenticated(first, principal as never, at(13_999, 8000))).toBe(first)
     expect(authenticated(first, principal as never, at(14_000, 8000)).authenticatedAt).toBe(14_000)
-    // A clock that was put back must not stop it.
+    // A clock that was set back must not stop the renewal.
     expect(authenticated(first, principal as never, at(0, 8000)).authenticatedAt).toBe(0)
   })
 
-  it('is believed again after it was refused', () => {
+  it('counts as authenticated again after a refusal', () => {
     const refused = recordOf({ ...record, authenticatedAt: null })
     expect(authenticated(refused, { id: 'ann', role: 'guest' }, at(5)).authenticatedAt).toBe(0)
   })
 })
 
-describe('the frame of credentials', () => {
+describe('readFrame() of a credentials frame', () => {
   it.each<[string, unknown]>([
     ['c{}', { type: 'credentials', auth: undefined }],
     ['c{"auth":null}', { type: 'credentials', auth: null }],
@@ -88,7 +88,7 @@ describe('the frame of credentials', () => {
     ['c[]', null],
     ['c{', null],
     ['c"auth"', null],
-  ])('%s', (text, frame) => {
+  ])('%s returns the auth, or null if it is malformed', (text, frame) => {
     expect(readFrame(text)).toEqual(frame)
   })
 })

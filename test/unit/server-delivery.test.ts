@@ -15,8 +15,8 @@ const texts = (news: readonly string[]) => news.filter((each) => /^\d/.test(each
 const frame = (letter: string, news: readonly string[]) =>
   news.filter((each) => each.startsWith(letter)).map((each) => JSON.parse(each.slice(1)))
 
-describe('[SP17] batches', () => {
-  it('sends a lone message at once and as it is, and in one frame what waits together', async () => {
+describe('[SP17] batching', () => {
+  it('sends a lone message at once in a frame of its own, and queued messages together in one frame', async () => {
     const bench = new ServerBench({ handlers: subscribing('a', 'b') })
     const { carrier } = await bench.confirmed()
     carrier.frames.length = 0
@@ -35,7 +35,7 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.slice(1)).toEqual(['M[[0,3,"five"],[1,2,"two","three"],[2,1,"four"]]'])
   })
 
-  it('answers a message in the task in which it came, where the store has its answers at hand', async () => {
+  it('answers a message in the task that received it if the store is synchronous', async () => {
     const bench = new ServerBench({ isDirect: true, handlers: { onMessage: (session, { data }) => session.send(data) } })
     const { carrier, attachment } = await bench.confirmed()
     carrier.frames.length = 0
@@ -45,7 +45,7 @@ describe('[SP17] batches', () => {
     expect(carrier.frames).toEqual(['m0.1:there and back', 'a1'])
   })
 
-  it('sends the first of a task at once and what follows it in one frame', async () => {
+  it('sends the first message of a task at once, and the following ones in one frame', async () => {
     const bench = new ServerBench({ isDirect: true })
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -58,7 +58,7 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.slice(2)).toEqual(['m0.4:four'])
   })
 
-  it('sends in few frames what a sender sends one after the other, and the first of it at once', async () => {
+  it('sends 1,000 messages that are awaited one by one in few frames, and the first of them at once', async () => {
     const bench = new ServerBench({ isDirect: true })
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -73,7 +73,7 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.length).toBeLessThan(5)
   })
 
-  it('sends in few frames what a publisher publishes one after the other, to each who follows', async () => {
+  it('sends 1,000 publications that are awaited one by one in few frames to each subscriber', async () => {
     const bench = new ServerBench({ isDirect: true, handlers: subscribing('a') })
     const first = await bench.confirmed()
     const second = await bench.confirmed({ session: 'another-session-of-you' })
@@ -86,7 +86,7 @@ describe('[SP17] batches', () => {
     }
   })
 
-  it('brings what was published before a client has unsubscribed', async () => {
+  it('delivers the publications made before the session unsubscribed', async () => {
     const bench = new ServerBench({ isDirect: true, handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -96,7 +96,7 @@ describe('[SP17] batches', () => {
     expect(texts(carrier.news)).toEqual(['1.1:one', '1.2:two', '1.3:three'])
   })
 
-  it('does not read again what it has sent at once', async () => {
+  it('does not read a message from the store that it has sent at once', async () => {
     const bench = new ServerBench({ isDirect: true })
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -111,7 +111,7 @@ describe('[SP17] batches', () => {
     expect(reading).toHaveBeenCalled()
   })
 
-  it('sends nothing at once before what is older, to a carrier that takes nothing, or what its sender may still write to', async () => {
+  it('sends nothing at once ahead of older messages, to a full carrier, or from a buffer that may still change', async () => {
     const bench = new ServerBench({ isDirect: true })
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -135,7 +135,7 @@ describe('[SP17] batches', () => {
     expect(newsOf(carrier.frames)).toEqual(['0.1:one', '0.2:two', '0.3:[7]', '0.4:[8]'])
   })
 
-  it('sends no frame of more than 64 KiB but for one message', async () => {
+  it('sends no frame over 64 KiB unless it holds a single message', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
     carrier.takes = false
@@ -151,7 +151,7 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.length).toBeLessThan(10)
   })
 
-  it('sends many bytes in a frame of their own, right behind the one that tells their place', async () => {
+  it('sends 8 KiB of bytes or more in a frame of their own, right after the frame with their offset', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
     carrier.frames.length = 0
@@ -163,18 +163,18 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.slice(1)).toEqual(['B1.2', large])
   })
 
-  it('tells the place of bytes that come alone only where the client would not know it', () => {
+  it('sends the offset of bare bytes only if the client could not infer it', () => {
     const places = new BinaryPlaces()
     const [large, small] = [new Uint8Array(8192), new Uint8Array(9)]
     const write = (...frames: readonly (string | Uint8Array)[]) => frames.flatMap((each) => places.framesFor(each))
     expect(write(small, 'm1.1:x')).toEqual([small, 'm1.1:x'])
     expect(write('B1.2', large, 'B1.3', 'h{}', large)).toEqual(['B1.2', large, 'h{}', large])
-    // A text of the same stream in between, another stream, and bytes that have their place with them.
+    // After a text of the same stream, for another stream, and after bytes with the offset in their own frame.
     expect(write('m1.4:x', 'B1.5', large, 'B2.6', large)).toEqual(['m1.4:x', 'B1.5', large, 'B2.6', large])
     expect(write(small, small, 'B2.7', large)).toEqual(['B', small, small, 'B2.7', large])
   })
 
-  it('sends bytes as they are over a WebSocket, as base64 otherwise, in order', async () => {
+  it('sends bytes in binary frames over a WebSocket and as base64 over an event stream, in order', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const socket = await bench.confirmed()
     const stream = await bench.attach({ k: 2 }, { medium: 'stream' })
@@ -197,12 +197,12 @@ describe('[SP17] batches', () => {
 })
 
 describe('[SP11] backpressure by position', () => {
-  it('writes what it has read when the next reading fails, and goes on behind it soon', async () => {
+  it('writes what it has read when the next read of the store fails, and retries the rest soon', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
     carrier.frames.length = 0
     carrier.takes = false
-    // More than is at hand of a topic's end.
+    // More than the node caches of a topic.
     for (let n = 0; n < 3; n += 1) await bench.at(0).publish('a', `${n}`.repeat(40_000))
     await (await bench.session()).send('private')
     await promised()
@@ -216,7 +216,7 @@ describe('[SP11] backpressure by position', () => {
     expect(texts(carrier.news).map((text) => text.slice(0, 5))).toEqual(['0.2:p', '1.1:0', '1.2:1', '1.3:2'])
   })
 
-  it('writes nothing while a carrier takes nothing, and reads on afterwards', async () => {
+  it('writes nothing to a full carrier, and continues from the log once it drains', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const slow = await bench.confirmed()
     const fast = await bench.confirmed({ session: 'another-session-of-you' })
@@ -235,7 +235,7 @@ describe('[SP11] backpressure by position', () => {
     expect(all.filter((each) => each.startsWith('1.'))).toEqual(texts(fast.carrier.news))
   })
 
-  it('writes no more than a reading at a time to a carrier that fills', async () => {
+  it('writes at most one read of the log at a time to a carrier that fills', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
     carrier.takes = false
@@ -254,8 +254,8 @@ describe('[SP11] backpressure by position', () => {
   })
 })
 
-describe('[SP3] gap and epoch', () => {
-  it('says what is lost before it goes on', async () => {
+describe('[SP3] delivery after a loss in the log', () => {
+  it('reports the lost messages in a gap frame before it continues', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: subscribing('a'), store: { maxMessagesPerStream: 1 } })
     const { carrier } = await bench.confirmed()
     await bench.at(0).publish('a', 'one')
@@ -270,7 +270,7 @@ describe('[SP3] gap and epoch', () => {
     ])
   })
 
-  it('says so when a topic has begun anew', async () => {
+  it('reports a gap with `after: null` when the topic has a new epoch', async () => {
     const bench = new ServerBench({ handlers: subscribing('a'), store: { maxTopics: 1 } })
     const { carrier } = await bench.confirmed()
     await bench.at(0).publish('a', 'one')
@@ -283,12 +283,12 @@ describe('[SP3] gap and epoch', () => {
     expect(carrier.news.slice(1)).toEqual([
       '1.1:one',
       `g${JSON.stringify({ stream: 1, topic: 'a', epoch, after: null, resumesAt: 3 })}`,
-      // No offset of the life before comes again.
+      // No offset of the lost topic is reused.
       '1.3:anew',
     ])
   })
 
-  it('says what is lost of the private stream, and announces the subscriptions again', async () => {
+  it('reports a gap of the private stream, and announces the subscriptions in it again', async () => {
     const bench = new ServerBench({ handlers: subscribing('a', 'b') })
     const first = await bench.confirmed()
     const session = await bench.session()
@@ -337,7 +337,7 @@ describe('[SP12] subscriptions', () => {
     ])
   })
 
-  it('go on where the cursor says, and from their beginning where it says nothing', async () => {
+  it('continue at the cursor, and from their beginning if the cursor does not name them', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: subscribing('a', 'b') })
     const first = await bench.confirmed()
     for (const topic of ['a', 'b']) for (const text of ['one', 'two']) await bench.at(0).publish(topic, text)
@@ -351,7 +351,7 @@ describe('[SP12] subscriptions', () => {
     expect(later.carrier.news).toEqual([`s${JSON.stringify(again)}`, '1.2:two', '2.1:one', '2.2:two'])
   })
 
-  it('may have any name', async () => {
+  it('may be to topics of any name', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -365,8 +365,8 @@ describe('[SP12] subscriptions', () => {
   })
 })
 
-describe('what the client has', () => {
-  it('need not be kept', async () => {
+describe('messages that the client has acknowledged', () => {
+  it('are removed from the store', async () => {
     const bench = new ServerBench()
     const { carrier, attachment } = await bench.confirmed()
     const session = await bench.session()
@@ -379,7 +379,7 @@ describe('what the client has', () => {
     attachment.receive('a0.3~another')
     await promised()
     expect(await kept()).toBe(1)
-    // It was never sent so much.
+    // This offset is beyond everything that was sent.
     attachment.receive(`a0.9~${carrier.open.epoch}`)
     await session.send('four')
     await promised()
@@ -387,7 +387,7 @@ describe('what the client has', () => {
   })
 })
 
-describe('an answer', () => {
+describe('the answer to a poll', () => {
   it('ends with its first batch', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const first = await bench.confirmed()
@@ -400,7 +400,7 @@ describe('an answer', () => {
     expect([carrier.news, carrier.closed]).toEqual([['1.1:one'], 'complete'])
   })
 
-  it('ends with nothing after its time, and at once without', async () => {
+  it('ends empty after its wait, and at once without one', async () => {
     const bench = new ServerBench()
     const held = await bench.confirmed({ wait: 10_000 }, { medium: 'answer' })
     await bench.pass(9999)
@@ -411,7 +411,7 @@ describe('an answer', () => {
     expect([carrier.open.resumed, carrier.news, carrier.closed]).toEqual([true, [], 'complete'])
   })
 
-  it('brings what waits before it ends at once', async () => {
+  it('delivers waiting messages before it ends at once', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: subscribing('a') })
     const first = await bench.confirmed()
     await bench.at(0).publish('a', 'one')

@@ -8,7 +8,7 @@ function ledgerAt(now: () => number): AttemptLedger {
 }
 
 describe('[SP15] the ledger', () => {
-  it('remembers for a minute, and so many attempts', () => {
+  it('remembers attempts for a minute, and a bounded number of them', () => {
     let now = 0
     const ledger = ledgerAt(() => now)
     ledger.note('a', { sawRequest: true })
@@ -21,7 +21,7 @@ describe('[SP15] the ledger', () => {
     expect([ledger.of('attempt-0').sawRequest, ledger.of('attempt-19999').sawRequest]).toEqual([false, true])
   })
 
-  it('keeps what brought a hello from being pushed out by what did not', () => {
+  it('does not evict an attempt that sent a hello for attempts that did not', () => {
     const ledger = ledgerAt(() => 0)
     ledger.note('mine', { sawRequest: true })
     ledger.broughtHello('mine')
@@ -29,7 +29,7 @@ describe('[SP15] the ledger', () => {
     expect(ledger.of('mine').sawRequest).toBe(true)
   })
 
-  it('keeps a client that asks much from pushing out another', () => {
+  it('does not evict the attempts of other clients for a client that makes many', () => {
     const ledger = ledgerAt(() => 0)
     const note = (attempt: string, client: string) => {
       ledger.note(attempt, { sawRequest: true }, client)
@@ -42,7 +42,7 @@ describe('[SP15] the ledger', () => {
     expect(ledger.of('flood-0').sawRequest).toBe(false)
   })
 
-  it('is bounded however many clients there are', () => {
+  it('is bounded, however many clients there are', () => {
     const ledger = ledgerAt(() => 0)
     for (let n = 0; n < 50_000; n += 1) {
       ledger.note(`attempt-${n}`, { sawRequest: true }, `address ${n}`)
@@ -53,7 +53,7 @@ describe('[SP15] the ledger', () => {
     expect(seen.at(-1)).toBe(true)
   })
 
-  it('says for a minute that it had to forget something, and then speaks for all again', () => {
+  it('is incomplete for a minute after it discarded an entry, and then complete again', () => {
     let now = 0
     const ledger = ledgerAt(() => now)
     for (let n = 0; n < 1000; n += 1) ledger.note(`attempt-${n}`, {})
@@ -68,13 +68,13 @@ describe('[SP15] the ledger', () => {
     expect(ledger.isComplete).toBe(true)
   })
 
-  it.each(['', 'x'.repeat(65), '<script>', 'a b'])('takes %j for no attempt', (text) => {
+  it.each(['', 'x'.repeat(65), '<script>', 'a b'])('does not accept %j as the name of an attempt', (text) => {
     expect(AttemptLedger.attemptOf(new URLSearchParams({ attempt: text }), 'attempt')).toBeNull()
   })
 })
 
 describe('[SP13] addresses', () => {
-  it('are limited each for itself, and not remembered for ever', () => {
+  it('are limited separately, and have their full allowance again after a pause', () => {
     const limit = new AddressLimit(1)
     const taken = (address: string | undefined, now: number, times: number) =>
       Array.from({ length: times }, () => limit.take(address, now)).filter(Boolean).length
@@ -85,14 +85,14 @@ describe('[SP13] addresses', () => {
   })
 })
 
-describe('a bucket', () => {
-  it('has no end where there is no limit', () => {
+describe('a TokenBucket', () => {
+  it('never runs out at a rate of Infinity', () => {
     const bucket = new TokenBucket(Infinity, Infinity, 0)
     for (let n = 0; n < 100; n += 1) expect(bucket.take(0)).toBe(true)
     expect(bucket.isFull(0)).toBe(true)
   })
 
-  it('is not emptied by a clock that is put back', () => {
+  it('refills after the clock is set back', () => {
     const bucket = new TokenBucket(10, 10, 1_000_000)
     for (let n = 0; n < 10; n += 1) expect(bucket.take(1_000_000)).toBe(true)
     expect(bucket.take(0)).toBe(false)

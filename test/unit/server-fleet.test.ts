@@ -16,7 +16,7 @@ function presence(): { readonly seen: string[]; readonly handlers: (node: number
 }
 
 describe('onAttach and onDetach', () => {
-  it('are called when the client comes, goes and comes back, on the node that notices it', async () => {
+  it('are called when the client attaches, detaches and returns, on the node that notices it', async () => {
     const { seen, handlers } = presence()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { attachment } = await bench.confirmed()
@@ -42,7 +42,7 @@ describe('onAttach and onDetach', () => {
     expect(seen).toEqual(['0: attached true'])
   })
 
-  it('a client that is silent is noticed by its silence', async () => {
+  it('onDetach is called with 4408 for a client that fell silent', async () => {
     const { seen, handlers } = presence()
     const bench = new ServerBench({ handlers })
     await bench.confirmed()
@@ -50,7 +50,7 @@ describe('onAttach and onDetach', () => {
     expect(seen).toEqual(['0: attached true', '0: detached false server 4408'])
   })
 
-  it('onDetach follows the end of the session, once', async () => {
+  it('onDetach is called once at the end of the session, on the node that ended it', async () => {
     const { seen, handlers } = presence()
     const bench = new ServerBench({ nodes: 2, handlers })
     await bench.confirmed()
@@ -61,7 +61,7 @@ describe('onAttach and onDetach', () => {
     expect(seen).toEqual(['0: attached true', '1: detached false server 4001'])
   })
 
-  it('an error of theirs is reported, and harms nobody', async () => {
+  it('report their errors to onError, and these do not close the attachment', async () => {
     const bench = new ServerBench({
       handlers: {
         onAttach: () => {
@@ -79,7 +79,7 @@ describe('onAttach and onDetach', () => {
 })
 
 describe('the sessions of a principal', () => {
-  it('are found, sent to and ended on every node, and those of others are left alone', async () => {
+  it("are listed, sent to and ended on every node, without affecting another principal's", async () => {
     const bench = new ServerBench({ nodes: 3 })
     const mine = [await bench.confirmed(), await bench.confirmed({ session: other }, { node: 1 })]
     const bob = await bench.confirmed({ session: 'the-session-of-bob-xxx' }, { node: 1, principal: 'bob' })
@@ -108,7 +108,7 @@ describe('the sessions of a principal', () => {
 })
 
 describe('publications', () => {
-  it('under the same key are one message, for as long as the window lasts', async () => {
+  it('with the same key are one message until the window for keys has passed', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const first = await bench.at(0).publish('news', 'once', { key: 'order 7' })
     expect(await bench.at(1).publish('news', 'twice', { key: 'order 7' })).toBe(first)
@@ -118,7 +118,7 @@ describe('publications', () => {
     expect(await bench.at(1).publish('news', 'much later', { key: 'order 7' })).toBe(first + 2)
   })
 
-  it('are kept as long, and as many, as `keep` says', async () => {
+  it('are kept up to the number and the age that `keep` returns', async () => {
     const keep = (topic: string) => (topic === 'few' ? { messages: 3 } : topic === 'short' ? { ageMs: 1000 } : {})
     const bench = new ServerBench({ settings: { keep } })
     for (const topic of ['few', 'short', 'all']) for (let n = 1; n <= 5; n += 1) await bench.at(0).publish(topic, String(n))
@@ -139,11 +139,11 @@ describe('subscribe({ since })', () => {
   it.each([
     ['an offset', 3, ['4', '5', '6', 'live']],
     ["'start'", 'start' as const, ['1', '2', '3', '4', '5', '6', 'live']],
-    ['the last two', { last: 2 }, ['5', '6', 'live']],
-    ['more than there are', { last: 100 }, ['1', '2', '3', '4', '5', '6', 'live']],
-    ['nothing', undefined, ['live']],
-    ['an offset that is not there yet', 1000, ['live']],
-  ])('brings what was published since %s, and what follows', async (_, since, expected) => {
+    ['the last two messages', { last: 2 }, ['5', '6', 'live']],
+    ['more messages than there are', { last: 100 }, ['1', '2', '3', '4', '5', '6', 'live']],
+    ['no position', undefined, ['live']],
+    ['an offset in the future', 1000, ['live']],
+  ])('delivers publications since %s, and later ones', async (_, since, expected) => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     for (let n = 1; n <= 6; n += 1) await bench.at(0).publish('news', String(n))
@@ -156,7 +156,7 @@ describe('subscribe({ since })', () => {
     expect(carrier.news.filter((each) => each.startsWith('g'))).toEqual([])
   })
 
-  it('tells of a gap where the topic holds no more what follows the offset, and of none from the start', async () => {
+  it("reports a gap if messages after the offset are no longer kept, and none from 'start'", async () => {
     const bench = new ServerBench({ settings: { keep: () => ({ messages: 2 }) } })
     const { carrier } = await bench.confirmed()
     const { carrier: second } = await bench.confirmed({ session: other })
@@ -169,7 +169,7 @@ describe('subscribe({ since })', () => {
     for (const each of [carrier, second]) expect(each.news.filter((one) => one.startsWith('1.'))).toEqual(['1.5:5', '1.6:6'])
   })
 
-  it('takes several topics at once, and leaves those that are there as they are', async () => {
+  it('takes several topics at once, and leaves existing subscriptions as they are', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     const session = await bench.session()

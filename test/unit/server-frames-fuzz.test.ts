@@ -46,7 +46,7 @@ const anyHello = fc.record(
   { requiredKeys: ['v', 'session', 'k', 'n'] },
 )
 
-/** Messages as a client numbers them: one after the other, some withdrawn. */
+/** Messages as a client numbers them: consecutively, with some withdrawn. */
 const anyMessages = fc
   .tuple(
     fc.integer({ min: 1, max: 2 ** 40 }),
@@ -100,7 +100,7 @@ const isCursor = (cursor: ReadonlyMap<number, Place>) =>
       Number.isSafeInteger(stream) && stream >= 0 && Number.isSafeInteger(offset) && offset >= 0 && /^[\w-]+$/.test(epoch),
   )
 
-/** What may come of any input whatever: nothing, or a frame that keeps to its type. */
+/** Whether the result for an input is sound: null, or a frame whose members have their types. */
 function isSound(frame: ClientFrame | null): boolean {
   if (frame === null) return true
   switch (frame.type) {
@@ -146,9 +146,9 @@ const plain = (data: Payload | ArrayBuffer | null) =>
   typeof data === 'string' || data === null ? data : [...new Uint8Array(data)]
 const read = (frame: string | ArrayBuffer) => (typeof frame === 'string' ? readFrame(frame) : readBinary(new Uint8Array(frame)))
 
-describe('what a client writes, the server reads', () => {
+describe('the server reads what a client writes:', () => {
   it.each([
-    ['frames of a WebSocket', framesOf],
+    ['WebSocket frames', framesOf],
     ['lines of a POST', linesOf],
   ])('messages as %s', { timeout }, (_, written) => {
     fuzz(
@@ -187,16 +187,16 @@ describe('what a client writes, the server reads', () => {
   })
 })
 
-describe('whatever else comes is refused or ignored, and nothing is thrown', () => {
+describe('any other input is refused or ignored, and never throws:', () => {
   it.each<[string, fc.Arbitrary<string>]>([
     ['any text', fc.string({ unit: 'binary', maxLength: 60 })],
     [
-      'any text behind a letter that means something',
+      'any text behind the letter of a known frame',
       fc.tuple(fc.constantFrom(...'mMbTwtacxpq'), anyText).map((parts) => parts.join('')),
     ],
     ['any JSON behind a letter', fc.tuple(fc.constantFrom(...'Mxbc'), fc.json({ maxDepth: 3 })).map((parts) => parts.join(''))],
-    ['frames with something wrong in them', fc.tuple(anyFrame, anyEdits).map(([frame, edits]) => edited(frame, edits))],
-    ['halves of frames', fc.tuple(anyFrame, fc.nat(60)).map(([frame, length]) => frame.slice(0, length))],
+    ['frames with random edits', fc.tuple(anyFrame, anyEdits).map(([frame, edits]) => edited(frame, edits))],
+    ['truncated frames', fc.tuple(anyFrame, fc.nat(60)).map(([frame, length]) => frame.slice(0, length))],
   ])('%s as a text frame', { timeout }, (_, anyInput) => {
     fuzz(fc.property(anyInput, (text) => isSound(readFrame(text))))
   })
@@ -217,7 +217,7 @@ describe('whatever else comes is refused or ignored, and nothing is thrown', () 
     ['any text', fc.string({ unit: 'binary', maxLength: 60 })],
     ['any JSON', fc.json({ maxDepth: 3 })],
     [
-      'hellos with something wrong in them',
+      'hellos with random edits',
       fc
         .tuple(
           anyHello.map((hello) => JSON.stringify(hello)),
@@ -226,7 +226,7 @@ describe('whatever else comes is refused or ignored, and nothing is thrown', () 
         .map(([text, edits]) => edited(text, edits)),
     ],
     [
-      'hellos with a member of another kind',
+      'hellos with a member of another type',
       fc
         .tuple(
           anyHello,
@@ -239,7 +239,7 @@ describe('whatever else comes is refused or ignored, and nothing is thrown', () 
     fuzz(fc.property(anyInput, isSoundHello))
   })
 
-  it('base64 has one spelling only', { timeout }, () => {
+  it('base64 is accepted in its canonical form only', { timeout }, () => {
     const anyNearly = fc.oneof(
       fc.stringMatching(/^[AB/+=]{0,12}$/),
       fc
@@ -259,11 +259,11 @@ describe('whatever else comes is refused or ignored, and nothing is thrown', () 
   })
 })
 
-describe('the strictness of a hello and of numbers', () => {
+describe('strict parsing', () => {
   const hello = { v: 1, session: 'abcdefghijklmnopqrstuv', k: 1, n: 1 }
   const says = (more: object) => readHello(JSON.stringify({ ...hello, ...more }))
 
-  it('takes the least there can be', () => expect(says({})).not.toBeNull())
+  it('accepts a hello that has only the required members', () => expect(says({})).not.toBeNull())
 
   it.each<object>([
     { v: 2 },
@@ -302,13 +302,13 @@ describe('the strictness of a hello and of numbers', () => {
     { cursor: '9007199254740992.0~e' },
     { auth: 'x'.repeat(maxHelloBytes) },
     { auth: '€'.repeat(22_000) },
-  ])('%j is refused', (more) => expect(says(more)).toBeNull())
+  ])('refuses a hello with %j', (more) => expect(says(more)).toBeNull())
 
-  it.each(['', ' ', '[]', 'null', '1', '"x"', '{}', `${JSON.stringify(hello)}x`])('%j is no hello', (text) =>
+  it.each(['', ' ', '[]', 'null', '1', '"x"', '{}', `${JSON.stringify(hello)}x`])('%j is not a hello', (text) =>
     expect(readHello(text)).toBeNull(),
   )
 
-  it('a number that is beyond all numbers is refused', () => {
+  it('refuses a number that overflows to Infinity', () => {
     const text = JSON.stringify({ ...hello, wait: 5 })
     expect(readHello(text)).not.toBeNull()
     expect(readHello(text.replace('5', '1e999'))).toBeNull()
@@ -376,7 +376,7 @@ describe('the strictness of a hello and of numbers', () => {
   )
 })
 
-describe('what is long takes no longer than its length', () => {
+describe('a long input is parsed in less than a second:', () => {
   const long = 500_000
   it.each<[string, string]>([
     ['digits', `m${'1'.repeat(long)}`],
@@ -386,7 +386,7 @@ describe('what is long takes no longer than its length', () => {
     ['brackets that stay open', `M[1,${'['.repeat(long)}`],
     ['braces', `x${'{"a":'.repeat(long)}`],
     ['places of a cursor', `a${'0.1~e,'.repeat(long)}0.1~e`],
-    ['one place', `a0.1~${'e'.repeat(long)}`],
+    ['one long epoch', `a0.1~${'e'.repeat(long)}`],
     ['digits of a place', `a${'1'.repeat(long)}`],
     ['texts', `M[1${',"a"'.repeat(long)}]`],
     ['a reason', `x{"code":1000,"reason":"${'a'.repeat(long)}"}`],

@@ -15,7 +15,7 @@ async function topicsOf(bench: ServerBench): Promise<readonly string[]> {
 }
 
 describe('[SP2] a handler that fails because the store is not available', () => {
-  it('onSession runs again until it has done its work, and messages wait for it', async () => {
+  it('onSession runs again until it succeeds, and messages wait for it', async () => {
     const seen: string[] = []
     const bench = benchWith({
       onSession: async (session: Session) => {
@@ -34,7 +34,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
   })
 
   it.each(['before', 'after'] as const)(
-    'subscribes once where the store failed %s it had done what was asked for',
+    'onSession subscribes once even if the store failed %s it had appended the subscription',
     async (when) => {
       const bench = benchWith({ onSession: (session: Session) => session.subscribe('news') })
       bench.fail('append', when)
@@ -47,7 +47,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
     },
   )
 
-  it('onMessage runs again, marked as redelivered, before what follows it', async () => {
+  it('onMessage runs again with `redelivered: true`, before later messages', async () => {
     const seen: string[] = []
     const bench = benchWith({
       async onMessage(session: Session, { data, redelivered }: Message) {
@@ -64,7 +64,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
     expect(carrier.news.at(-1)).toBe('a2')
   })
 
-  it('onEnd runs again', async () => {
+  it('onEnd runs again until it succeeds', async () => {
     let ends = 0
     const bench = benchWith({
       async onEnd(session: Session) {
@@ -95,7 +95,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
     expect(runs).toBeLessThan(100)
   })
 
-  it('counts as done after resumeWindowMs, with a report of it', async () => {
+  it('counts as done after resumeWindowMs, which is reported', async () => {
     const seen: unknown[] = []
     const bench = benchWith({
       async onMessage(_: Session, { data }: Message) {
@@ -116,7 +116,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
     )
   })
 
-  it('goes on on another node if its own dies meanwhile', async () => {
+  it('runs on another node if its own node dies meanwhile', async () => {
     const seen: string[] = []
     const bench = benchWith(
       (node) => ({
@@ -138,7 +138,7 @@ describe('[SP2] a handler that fails because the store is not available', () => 
     expect(await topicsOf(bench)).toEqual(['news'])
   })
 
-  it('does not run again for an error of its own', async () => {
+  it("does not run again for an error that is not the store's", async () => {
     const seen: string[] = []
     const bench = benchWith({
       onSession: () => {

@@ -3,7 +3,7 @@ import { HeldAnswer } from '../../src/server/delivery/held-answer.ts'
 import type { NodeContext } from '../../src/server/node/node-context.ts'
 import type { SessionRecord } from '../../src/server/store/ports.ts'
 
-it('is complete when its timer fires, also a little early', () => {
+it('a held answer is due when its timer fires, even 1 ms early', () => {
   const timers: { readonly delayMs: number; run(): void }[] = []
   let now = 1000
   const host = { now: () => 0, after: (delayMs: number, run: () => void) => timers.push({ delayMs, run }) }

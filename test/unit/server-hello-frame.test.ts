@@ -25,7 +25,7 @@ function waitingRoom() {
 }
 
 describe('the first frame of a WebSocket', () => {
-  it('is the hello; what comes behind it is kept for whoever takes over', async () => {
+  it('is returned as the hello, and later frames are buffered for rest()', async () => {
     const { come } = waitingRoom()
     const { webSocket, said, listeners } = come()
     webSocket.emit('message', Buffer.from('{"v":1}'), false)
@@ -42,15 +42,15 @@ describe('the first frame of a WebSocket', () => {
   })
 
   it.each<[string, (socket: ReturnType<ReturnType<typeof waitingRoom>['come']>) => void, unknown]>([
-    ['goes away', ({ webSocket }) => webSocket.emit('close'), null],
-    ['says too much at once', ({ webSocket }) => webSocket.emit('message', Buffer.alloc(65_537, 'x'), false), { code: 4413 }],
+    ['closes the socket', ({ webSocket }) => webSocket.emit('close'), null],
+    ['sends over 64 KiB', ({ webSocket }) => webSocket.emit('message', Buffer.alloc(65_537, 'x'), false), { code: 4413 }],
     [
-      'says too much bit by bit',
+      'sends over 64 KiB byte by byte',
       ({ socket }) => Array.from({ length: 70_000 }, () => socket.emit('data', Buffer.alloc(1))),
       { code: 4413 },
     ],
-    ['says bytes', ({ webSocket }) => webSocket.emit('message', Buffer.from('{"v":1}'), true), { hello: '' }],
-  ])('one that %s is told so', async (_, happens, told) => {
+    ['sends a binary frame', ({ webSocket }) => webSocket.emit('message', Buffer.from('{"v":1}'), true), { hello: '' }],
+  ])('is no longer awaited when the client %s', async (_, happens, told) => {
     const { come, clock } = waitingRoom()
     const one = come()
     happens(one)
@@ -60,7 +60,7 @@ describe('the first frame of a WebSocket', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is waited for by 1,000 at most, for ten seconds', async () => {
+  it('is awaited for ten seconds, on at most 1,000 sockets', async () => {
     const { frames, clock, come } = waitingRoom()
     const all = Array.from({ length: 1000 }, come)
     expect(frames.isFull).toBe(true)

@@ -21,7 +21,7 @@ const anyLines = fc.array(anyLine, { minLength: 1, maxLength: 8 })
 const anyBoundary = fc.stringMatching(/^[\w'()+,./:=?-]{1,70}$/)
 
 describe('the lines of a body', () => {
-  it('are those of a form, or of the body itself', () => {
+  it('are read from a form, or from a body that is not a form', () => {
     expect(linesOf('{}\np')).toEqual(['{}', 'p'])
     expect(linesOf(formOf('{}\np'))).toEqual(['{}', 'p'])
     expect(linesOf(formOf('{}\np').slice(0, -2))).toEqual(['{}', 'p'])
@@ -32,16 +32,16 @@ describe('the lines of a body', () => {
     ['no end', formOf('{}').slice(0, -4)],
     ['no part', '--steadfast--\r\n'],
     ['two parts', formOf('{}').replace('--\r\n', `\r\n${formOf('p').slice('--steadfast\r\n'.length)}`)],
-    ['something behind its end', `${formOf('{}')}p`],
+    ['text behind its end', `${formOf('{}')}p`],
     ['another boundary at its end', formOf('{}').replace('steadfast--', 'somebody--')],
     ['a head that is too long', formOf('{}', { headers: `X: ${'x'.repeat(maxPartHeadBytes)}` })],
     ['lines without CR', formOf('{}').replaceAll('\r', '')],
-    ['nothing but dashes', '-'.repeat(5000)],
-  ])('are none in a form with %s', (_, text) => {
+    ['only dashes', '-'.repeat(5000)],
+  ])('are null for a form with %s', (_, text) => {
     expect(linesOf(text)).toBeNull()
   })
 
-  it('are found whatever is in them, whoever wrote the form', () => {
+  it('are read whatever they contain, with any boundary', () => {
     fc.assert(
       fc.property(anyLines, anyBoundary, (lines, boundary) => {
         expect(linesOf(formOf(lines.join('\n'), { boundary }))).toEqual(lines)
@@ -50,7 +50,7 @@ describe('the lines of a body', () => {
     )
   })
 
-  it('[SP2] count as far as they are whole, wherever the body broke off', () => {
+  it('[SP2] count if they are complete, wherever the body broke off', () => {
     fc.assert(
       fc.property(anyLines, fc.boolean(), fc.nat(), (lines, isForm, cut) => {
         const text = isForm ? formOf(lines.join('\n')) : lines.join('\n')
@@ -65,7 +65,7 @@ describe('the lines of a body', () => {
     )
   })
 
-  it('never fail, whatever comes', () => {
+  it('are an array or null for any input, without an exception', () => {
     const anyMess = fc.array(fc.constantFrom('--', 'steadfast', '\r\n', '\r', '\n', '\r\n\r\n', '{}', 'p', '-', ':'), {
       maxLength: 30,
     })
@@ -78,7 +78,7 @@ describe('the lines of a body', () => {
     )
   })
 
-  it('begin where the first bytes that came tell it', () => {
+  it('begin at an offset that is known once the head of the form has arrived', () => {
     const form = Buffer.from(formOf('{}\np'))
     const start = form.indexOf('{')
     for (let length = 0; length <= form.length; length += 1)
@@ -91,10 +91,10 @@ describe('the lines of a body', () => {
 
   it.each([
     ['lines', (n: number) => formOf(`{}${'\np'.repeat(n)}`)],
-    ['boundaries that are none', (n: number) => formOf(`{}${'\r\n--steadfas'.repeat(n)}`)],
+    ['incomplete boundaries', (n: number) => formOf(`{}${'\r\n--steadfas'.repeat(n)}`)],
     ['dashes', (n: number) => '-'.repeat(10 * n)],
     ['empty lines', (n: number) => `--a${'\r\n'.repeat(n)}`],
-  ])('take time that grows with the body, not with its square: %s', (_, textOf) => {
+  ])('are parsed in linear time: %s', (_, textOf) => {
     const n = 50_000
     const bestOf = (text: string) =>
       Math.min(

@@ -6,7 +6,7 @@ import { promised } from '../support/manual-host.ts'
 import { greetingOf, ServerBench, sessionId } from '../support/server-bench.ts'
 import { tailOf } from '../support/store-calls.ts'
 
-/** Notes the ends of sessions. */
+/** Handlers that record messages and the ends of sessions. */
 function ends() {
   const seen: string[] = []
   const handlers = (node: number) => ({
@@ -17,7 +17,7 @@ function ends() {
 }
 
 describe('[SP5] moving', () => {
-  it('ends the older attachment when the client has confirmed the newer, on whatever node', async () => {
+  it('ends the older attachment when the client has confirmed the newer one, on any node', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const first = await bench.confirmed()
     const here = await bench.attach({ k: 2 })
@@ -26,7 +26,7 @@ describe('[SP5] moving', () => {
     there.attachment.receive('t2')
     await promised()
     expect(first.carrier.closed).toEqual({ code: 4409, reason: 'moved' })
-    // What is tentative is nobody's.
+    // Tentative attachments stay open.
     expect([here, there].map(({ carrier }) => carrier.closed)).toEqual([null, null])
     here.attachment.receive('t3')
     await promised()
@@ -34,7 +34,7 @@ describe('[SP5] moving', () => {
     expect(here.carrier.closed).toBeNull()
   })
 
-  it('goes by the turn, not by the order of the dials', async () => {
+  it('follows the turn, not the order of the dials', async () => {
     const bench = new ServerBench()
     const later = await bench.attach({ k: 5 })
     const earlier = await bench.attach({ k: 4 })
@@ -52,7 +52,7 @@ describe('[SP5] moving', () => {
     expect((await bench.store.sessions.read(sessionId))?.record).toMatchObject({ turn: 2, k: 4 })
   })
 
-  it('delivers on both until then', async () => {
+  it('delivers on both attachments until the newer one is confirmed', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: { onSession: (session: Session) => session.subscribe('a') } })
     const first = await bench.confirmed()
     const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await tailOf(bench.store.topics, 'a')).epoch}`
@@ -63,7 +63,7 @@ describe('[SP5] moving', () => {
     expect(second.carrier.news).toEqual(['1.1:one'])
   })
 
-  it('takes the word of a POST that names the attachment', async () => {
+  it('is confirmed by a POST that names the attachment', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const first = await bench.confirmed()
     const second = await bench.attach({ k: 2 }, { medium: 'stream' })
@@ -74,7 +74,7 @@ describe('[SP5] moving', () => {
     expect(second.carrier.closed).toBeNull()
   })
 
-  it('drops what is not confirmed in 10 s, alone', async () => {
+  it('drops an attachment that is not confirmed in 10 s, and no other', async () => {
     const bench = new ServerBench()
     const first = await bench.confirmed()
     const second = await bench.attach({ k: 2 })
@@ -86,7 +86,7 @@ describe('[SP5] moving', () => {
     expect(first.carrier.closed).toBeNull()
   })
 
-  it('replaces an answer by the next of the same dial', async () => {
+  it('replaces the held answer to a poll by the next one of the same dial', async () => {
     const bench = new ServerBench()
     const first = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
     const second = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
@@ -94,8 +94,8 @@ describe('[SP5] moving', () => {
   })
 })
 
-describe('[SP6] silence', () => {
-  it('beats before heartbeatMs have passed without a word', async () => {
+describe('[SP6] the heartbeat', () => {
+  it('pings a client at least every heartbeatMs', async () => {
     const bench = new ServerBench()
     const { carrier, attachment } = await bench.confirmed()
     for (let times = 0; times < 8; times += 1) {
@@ -106,7 +106,7 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toBeNull()
   })
 
-  it('asks a client of which nothing was heard, whatever is written to it, and judges by its answer alone', async () => {
+  it('pings a client from which nothing was received, whatever is written to it, and ends it without a pong', async () => {
     const bench = new ServerBench()
     const { carrier, attachment } = await bench.confirmed()
     const session = await bench.session()
@@ -126,7 +126,7 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toMatchObject({ code: 4408, reason: 'nothing heard' })
   })
 
-  it('has nothing to do for an idle client between two questions', async () => {
+  it('needs at most three ticks for an idle client between two pongs', async () => {
     const bench = new ServerBench()
     const { attachment } = await bench.confirmed()
     const tick = vi.spyOn(attachment, 'tick')
@@ -140,7 +140,7 @@ describe('[SP6] silence', () => {
   it.each([
     ['websocket', 30_000, 33_000],
     ['stream', 60_000, 63_000],
-  ] as const)('ends a %s of which nothing is heard', async (medium, stays, goes) => {
+  ] as const)('ends a %s from which nothing is received', async (medium, stays, goes) => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed({}, { medium })
     await bench.pass(stays)
@@ -149,7 +149,7 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toMatchObject({ code: 4408 })
   })
 
-  it('hears a long message that is still coming', async () => {
+  it('counts the bytes of an unfinished message as a sign of life', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     for (let times = 0; times < 6; times += 1) {
@@ -161,7 +161,7 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toMatchObject({ code: 4408 })
   })
 
-  it('hears the client of an event stream on another node', async () => {
+  it('counts a POST to another node as a sign of life of an event stream', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { carrier } = await bench.confirmed({}, { medium: 'stream' })
     for (let times = 0; times < 6; times += 1) {
@@ -173,7 +173,7 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toMatchObject({ code: 4408 })
   })
 
-  it('ends a stream whose socket takes nothing for 30 s, and gives time for what is on its way', async () => {
+  it('ends a stream whose socket takes nothing for 30 s, or longer with bytes in flight', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed({}, { medium: 'stream' })
     carrier.takes = false
@@ -191,7 +191,7 @@ describe('[SP6] silence', () => {
     expect(slow.carrier.closed).toMatchObject({ code: 4408 })
   })
 
-  it('answers a ping', async () => {
+  it('answers a ping with a pong', async () => {
     const bench = new ServerBench()
     const { carrier, attachment } = await bench.confirmed()
     attachment.receive('p')
@@ -199,8 +199,8 @@ describe('[SP6] silence', () => {
   })
 })
 
-describe('[SP8] ends', () => {
-  it('ends with the application’s close, behind what was sent before, once', async () => {
+describe('[SP8] a session', () => {
+  it("ends once with the client's close, after the messages sent before it", async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { attachment } = await bench.confirmed()
@@ -229,7 +229,7 @@ describe('[SP8] ends', () => {
     expect(carrier.open.resumed).toBe(true)
   })
 
-  it('ends by a POST, and an attachment alone by one that hangs up', async () => {
+  it('is ended by an `x` in a POST, while an `x` with 4000 ends only the attachment', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ handlers })
     const first = await bench.confirmed({}, { medium: 'stream' })
@@ -240,12 +240,12 @@ describe('[SP8] ends', () => {
     await bench.confirmed({ k: 2, turn: 2 }, { medium: 'stream' })
     const receipt = bench.post(['M[2,"two"]', 'x{"code":1000,"reason":"bye"}'])
     await bench.pass(20)
-    // There is no later answer that could tell its client that all of it is done.
+    // No later answer could tell the client that all its messages are done.
     expect(await receipt).toEqual({ taken: 2, ack: 2 })
     expect(seen).toEqual(['0: one', '0: two', '0: client 1000 bye'])
   })
 
-  it('[SP8] ends at once by a POST of a client that is not attached, on whichever node that comes', async () => {
+  it('[SP8] is ended at once by a POST of a client that is not attached, on any node', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { attachment } = await bench.confirmed()
@@ -257,7 +257,7 @@ describe('[SP8] ends', () => {
     expect(seen).toEqual(['1: bye', '1: client 1000 bye'])
   })
 
-  it('[SP8] tells the end to a POST only when its client has read what was sent before', async () => {
+  it('[SP8] reports its end to a POST only when the client has read the messages sent before', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed({}, { medium: 'stream' })
     const { epoch } = carrier.open
@@ -279,7 +279,7 @@ describe('[SP8] ends', () => {
     expect(seen).toEqual([])
   })
 
-  it('ends by the server, behind what it sent before, and tells whoever comes later', async () => {
+  it('ends with session.close() after the messages sent before, and reports the end to later attachments', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { carrier } = await bench.confirmed()
@@ -291,7 +291,7 @@ describe('[SP8] ends', () => {
     expect(carrier.news).toEqual(['0.1:last words'])
     expect(carrier.closed).toEqual({ code: 4321, reason: 'kicked' })
     expect(seen).toEqual(['1: server 4321 kicked'])
-    // Whoever has not read it all is brought the rest first.
+    // A client that has not read all messages receives the rest first.
     for (const medium of ['websocket', 'answer'] as const) {
       const late = await bench.attach({ k: 2 }, { medium })
       expect([late.carrier.news, late.carrier.closed]).toEqual([['0.1:last words'], { code: 4321, reason: 'kicked' }])
@@ -302,7 +302,7 @@ describe('[SP8] ends', () => {
     expect(await bench.at(0).session(sessionId)).toBeNull()
   })
 
-  it('expires when nobody has come back for resumeWindowMs, and is forgotten', async () => {
+  it('expires when its client has not returned for resumeWindowMs, and is forgotten', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { attachment } = await bench.confirmed()
@@ -318,7 +318,7 @@ describe('[SP8] ends', () => {
     expect(carrier.open.resumed).toBe(false)
   })
 
-  it('stays as long as somebody is attached, and lives through the death of its node', async () => {
+  it('stays as long as its client is attached, and survives the death of its node', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { attachment, carrier } = await bench.confirmed()
@@ -349,7 +349,7 @@ describe('[SP8] ends', () => {
     expect(seen).toEqual(['0: network 4408 expired'])
   })
 
-  it('runs onEnd on another node if the first died in it', async () => {
+  it('runs onEnd on another node if the first node died while it ran', async () => {
     const seen: number[] = []
     const bench = new ServerBench({
       nodes: 2,
@@ -372,7 +372,7 @@ describe('[SP8] ends', () => {
 })
 
 describe('[SP4] a lost session', () => {
-  it('is made anew under its id, with what the client knows', async () => {
+  it('is created again under its id, with the numbers that the client names', async () => {
     const seen: string[] = []
     const bench = new ServerBench({
       handlers: {
@@ -390,9 +390,9 @@ describe('[SP4] a lost session', () => {
   })
 
   it.each([
-    ['does not know of it yet', { last: 8, cursor: '0.12~old' }],
-    ['knows of it', { last: 9, before: 8 }],
-  ])('that was made anew by an older hello learns how far its client was heard before from one that %s', async (_, later) => {
+    ['does not know of the loss yet', { last: 8, cursor: '0.12~old' }],
+    ['knows of the loss', { last: 9, before: 8 }],
+  ])('created by an outdated hello learns which messages are redelivered from a later one that %s', async (_, later) => {
     const seen: string[] = []
     const bench = new ServerBench({
       nodes: 2,
@@ -406,14 +406,14 @@ describe('[SP4] a lost session', () => {
     expect(seen).toEqual(['8 again', '9'])
   })
 
-  it('is not resumed for a client that knows another life of it', async () => {
+  it('is not resumed for a client whose cursor has another epoch', async () => {
     const bench = new ServerBench()
     await bench.confirmed()
     const { carrier } = await bench.attach({ k: 2, cursor: '0.12~old' })
     expect(carrier.open.resumed).toBe(false)
   })
 
-  it('ends attachments of a life that is over', async () => {
+  it('ends the attachments of a removed record with 4503', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     const read = await bench.store.sessions.read(sessionId)
@@ -424,7 +424,7 @@ describe('[SP4] a lost session', () => {
 })
 
 describe('[SP13] trust', () => {
-  it('knows no session of somebody else', async () => {
+  it("refuses another principal's attachment to a session, and its POST", async () => {
     const bench = new ServerBench({ nodes: 2 })
     const own = await bench.confirmed()
     await (await bench.session()).send('secret')
@@ -439,7 +439,7 @@ describe('[SP13] trust', () => {
 })
 
 describe('[SP16] autopsy', () => {
-  it('tells how the last attachment ended', async () => {
+  it('is left out of `open` once a newer attachment is confirmed', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { attachment } = await bench.confirmed()
     attachment.ended({ by: 'client', code: 1001, reason: 'away' })
@@ -450,7 +450,7 @@ describe('[SP16] autopsy', () => {
     expect(third.carrier.open.lastEnd).toBeUndefined()
   })
 
-  it('is told by the `open` of an attachment that is not confirmed yet', async () => {
+  it('is part of the `open` of an attachment that is not confirmed yet', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { attachment } = await bench.confirmed()
     attachment.ended({ by: 'network', code: 1006, reason: '' })
@@ -463,7 +463,7 @@ describe('[SP16] autopsy', () => {
 describe('[SP18] the retry window', () => {
   const others = (count: number) => Array.from({ length: count }, (_, n) => `another-session-${n}`.padEnd(22, '-'))
 
-  it('is told in `open`, and a growing server says nothing more of it', async () => {
+  it('is part of `open`, and is not sent again when more sessions attach', async () => {
     const bench = new ServerBench({ limits: { attachmentsPerSecond: 10 } })
     const { carrier, attachment } = await bench.confirmed()
     expect(carrier.open.retryWindowMs).toBe(100)
@@ -486,7 +486,7 @@ describe('[SP18] the retry window', () => {
     }
   })
 
-  it('lets two seconds’ worth in at once, and gives each other client a place of its own that it can count on', () => {
+  it('two seconds’ worth of clients are admitted at once, and each of the others gets a wait of its own', () => {
     const bench = new ServerBench({ limits: { attachmentsPerSecond: 100 } })
     const node = bench.at(0)
     const waits = others(400).map((session) => node.admit(greetingOf({ session }))?.retryAfterMs ?? 0)
@@ -502,8 +502,8 @@ describe('[SP18] the retry window', () => {
   })
 })
 
-describe('close', () => {
-  it('sends all away with a time of their own, and waits for the handlers that run', async () => {
+describe('close()', () => {
+  it('closes each attachment with 4503 and a retryAfterMs, and waits for running handlers', async () => {
     let finish = () => {}
     const bench = new ServerBench({
       nodes: 2,

@@ -12,7 +12,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
-test('an idle session costs little', async () => {
+test('an idle session takes less than 1,000 bytes of the heap', async () => {
   const { sessions } = memoryStore()
   const count = 20_000
   const before = heapBytes()
@@ -25,7 +25,7 @@ test('an idle session costs little', async () => {
   expect((await sessions.count('p1')).all).toBe(count)
 })
 
-test('what was trimmed leaves nothing behind, even behind a message that stays', async () => {
+test('trimmed messages are freed, even those appended after a message that stays', async () => {
   const { sessions } = memoryStore()
   for (const id of ['stays', 'busy']) void sessions.write(id, recordOf(), null, Infinity)
   await sessions.append('stays', 'e1', { kind: 'message', data: 'x' })
@@ -37,14 +37,14 @@ test('what was trimmed leaves nothing behind, even behind a message that stays',
   expect(heapBytes() - before).toBeLessThan(2_000_000)
 })
 
-test('what was forgotten by its bounds is no longer held', async () => {
+test('messages dropped by the bounds of the store are freed', async () => {
   const { topics } = memoryStore({ maxBytes: 4_000_000, maxBytesPerStream: 1_000_000, maxTopics: 100 })
   const before = heapBytes()
   for (let n = 0; n < 20_000; n += 1) void topics.append(`topic ${n % 1000}`, `${n}`.padStart(2000, '0'))
   expect(heapBytes() - before).toBeLessThan(8_000_000)
 })
 
-test('a stream lets go of each message as it is forgotten, not of many later', async () => {
+test('a stream frees each message when it is dropped, not many of them later', async () => {
   const { topics } = memoryStore({ maxMessagesPerStream: 40 })
   const before = heapBytes()
   for (let n = 0; n < 79; n += 1) void topics.append('a', `${n}`.padStart(100_000, '0'))

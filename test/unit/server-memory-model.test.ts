@@ -20,7 +20,7 @@ interface Kept {
 
 interface Stream {
   readonly half: 'topics' | 'sessions'
-  /** What of a session's own stream the store has forgotten by now. */
+  /** The highest offset of a session's own stream that the store has dropped by now. */
   readonly lostThrough?: () => number
   readonly principal?: string
   readonly epoch: string
@@ -39,7 +39,7 @@ function counting(): () => string {
   }
 }
 
-/** The same bounds, without any thought for speed: one list of all that is kept, in the order in which it came. */
+/** The same bounds in a simple and slow model: one list of all stored messages, in the order of their arrival. */
 class NaiveStore {
   #kept: Kept[] = []
   #topics: [name: string, topic: Stream][] = []
@@ -105,7 +105,7 @@ class NaiveStore {
     return { epoch: stream.epoch, messages, lostThrough: own[0] ? own[0].offset - 1 : stream.tail, tail: stream.tail }
   }
 
-  /** Of the principal for whom most is kept; of several of whom as much is kept, the one that the store chose. */
+  /** The oldest message of the principal with the most bytes; of several with as many bytes, the one that the store chose. */
   #oldestOfLargest(sessions: readonly Kept[]): Kept | undefined {
     const groups = [...new Set(sessions.map(({ stream }) => stream.principal))].map((principal) =>
       sessions.filter(({ stream }) => stream.principal === principal),
@@ -113,7 +113,7 @@ class NaiveStore {
     const most = Math.max(...groups.map(sum))
     const oldest = groups.filter((group) => sum(group) === most).map(([first]) => first)
     const gone = oldest.filter((each) => each && each.offset <= (each.stream.lostThrough?.() ?? 0))
-    // Where both of two are gone by now, nobody can see which went first, and what went after it may depend on that.
+    // If two are gone by now, the test cannot tell which was dropped first, and later drops may depend on that.
     fc.pre(gone.length < 2)
     return gone[0]
   }
@@ -137,7 +137,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(40) }),
 )
 
-test('a memoryStore forgets exactly what a naive one forgets', { timeout: 60_000 }, async () => {
+test('a memoryStore drops exactly the messages that a naive model drops', { timeout: 60_000 }, async () => {
   const seed = seedOf(process.env)
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 200, size: 'max' }), async (steps) => {
@@ -188,7 +188,7 @@ const lifeStep = fc.oneof(
   fc.record({ kind: fc.constant('expired' as const), at: fc.nat(100), limit: fc.nat(10) }),
 )
 
-test('what has expired is what a sorted list says', { timeout: 60_000 }, async () => {
+test('expired() returns the sessions that a sorted list of expiry times returns', { timeout: 60_000 }, async () => {
   const seed = seedOf(process.env)
   await fc.assert(
     fc.asyncProperty(fc.array(lifeStep, { maxLength: 200, size: 'max' }), async (steps) => {

@@ -47,7 +47,7 @@ describe('metrics() of a node', () => {
     expect(metrics.handlers.onEnd, 'a snapshot stays as it was').toEqual({ runs: 0, errors: 0 })
   })
 
-  it('counts the gaps of topics and of what was sent to one session', async () => {
+  it('counts gaps when messages of a topic and of a session were lost', async () => {
     const bench = new ServerBench({
       store: { maxMessagesPerStream: 2 },
       handlers: { onSession: (session) => session.subscribe('news') },
@@ -66,7 +66,7 @@ describe('metrics() of a node', () => {
     expect(bench.at(0).metrics().gaps).toBeGreaterThan(0)
   })
 
-  it('says how far readers lag behind', async () => {
+  it('reports the bytes not yet written to clients, and how many clients wait', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     Object.assign(carrier, { unwrittenBytes: () => 500 })
@@ -76,7 +76,7 @@ describe('metrics() of a node', () => {
     expect(bench.at(0).metrics().unwritten).toEqual({ bytes: 570, mostBytes: 500, waiting: 1 })
   })
 
-  it('counts the calls of a store that takes time, with their time, and those that failed or expired', async () => {
+  it('counts and times the calls of an asynchronous store, and those that failed or timed out', async () => {
     let isStalled = false
     const bench = new ServerBench({ settings: { storeTimeoutMs: 3000 }, isStalled: () => isStalled })
     await bench.pass(100)
@@ -107,13 +107,13 @@ describe('metrics() of a node', () => {
     expect(bench.at(0).metrics().messages.published).toBe(1)
   })
 
-  it('has no calls of a store whose answers are at hand', () => {
+  it('has no calls of a synchronous store', () => {
     expect(new ServerBench().at(0).metrics().store).toEqual({})
   })
 })
 
 describe('refusals', () => {
-  it('are counted by code, with the reasons that are of the server’s own', () => {
+  it("are counted by code, with a reason only for codes whose reasons are the server's own", () => {
     const meters = new Meters()
     meters.answered('accepted')
     for (const reason of ['too many at once', 'too many at once', 'too many from this address']) meters.answered(4429, reason)
@@ -138,7 +138,7 @@ describe('samples', () => {
     return { ...empty, refused: meters.refused, store: Object.fromEntries(meters.topics.read('topics')) }
   }
 
-  it('name every number of the metrics once', () => {
+  it('have unique names with labels, finite values, and `_total` in the names of counters alone', () => {
     const samples = metricFamilies(metrics()).flatMap(({ samples, ...family }) => samples.map((each) => ({ ...family, ...each })))
     const keys = samples.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`)
     expect(new Set(keys).size).toBe(keys.length)

@@ -15,7 +15,7 @@ describe('attaching', () => {
     })
   })
 
-  it('hands messages over, acknowledges them, and answers', async () => {
+  it('hands messages to onMessage, acknowledges them, and sends its replies', async () => {
     const bench = new ServerBench({
       handlers: { onMessage: (session: Session, { data }: Message) => session.send(`re: ${data}`) },
     })
@@ -29,7 +29,7 @@ describe('attaching', () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('sends what is published to those who are subscribed', async () => {
+  it('sends publications to subscribed sessions', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: { onSession: (session: Session) => session.subscribe('news') } })
     const { carrier } = await bench.attach()
     await bench.at(1).publish('news', 'hello')

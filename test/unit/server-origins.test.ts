@@ -19,7 +19,7 @@ async function verdict(options: RealtimeServerOptions, headers: Headers, socket?
 
 const host = 'backend.internal:8080'
 
-describe('[SP13] an origin on the list', () => {
+describe('[SP13] the option `origins`', () => {
   it.each<[string, string]>([
     ['https://app.example', 'https://app.example'],
     ['https://app.example:8443', 'https://app.example:8443'],
@@ -49,7 +49,7 @@ describe('[SP13] an origin on the list', () => {
     ['https://*.App.Example:443', 'https://x.app.example'],
     ['https://*.app.example:8443', 'https://a.app.example:8443'],
     ['http://*.localhost:3000', 'http://tenant.localhost:3000'],
-  ])('%s lets %s in', async (entry, origin) => {
+  ])('%s allows %s', async (entry, origin) => {
     expect(await verdict({ origins: [entry] }, { origin, host })).toBe('allowed')
   })
 
@@ -81,7 +81,7 @@ describe('[SP13] an origin on the list', () => {
     ['tauri:', 'tauri-evil://localhost'],
     ['tauri:', 'http://tauri.localhost'],
     ['tauri:', 'null'],
-  ])('%s does not let %s in', async (entry, origin) => {
+  ])('%s does not allow %s', async (entry, origin) => {
     expect(await verdict({ origins: [entry] }, { origin, host })).toBe('refused')
   })
 
@@ -118,14 +118,14 @@ describe('[SP13] an origin on the list', () => {
     [7, ''],
     [null, ''],
     [undefined, ''],
-  ])('%j is refused with what to write instead', (entry, hint) => {
+  ])('refuses the entry %j and names what to write instead', (entry, hint) => {
     const make = () => new RealtimeServer({ origins: [entry] as never })
     expect(make).toThrow(TypeError)
     expect(make).toThrow('origins[0] must be an origin as')
     expect(make).toThrow(hint || 'it was')
   })
 
-  it('may be decided by a function', async () => {
+  it('may be a function, or contain functions', async () => {
     const asked: unknown[] = []
     const origins: RealtimeServerOptions['origins'] = (origin, request) => {
       asked.push([origin, request.headers.host])
@@ -148,66 +148,66 @@ describe('[SP13] an origin on the list', () => {
   it.each([
     ['throws', () => JSON.parse('{')],
     ['rejects', () => Promise.reject(new Error('no'))],
-    ['returns what is merely truthy', () => ({}) as never],
-  ])('a function that %s lets nobody in', async (_, origins) => {
+    ['returns a truthy value other than true', () => ({}) as never],
+  ])('with a function that %s rejects the check', async (_, origins) => {
     await expect((async () => verdict({ origins }, { origin: 'https://a.example', host }))()).rejects.toThrow()
   })
 })
 
-describe('[SP13] the own origin of a server', () => {
+describe("[SP13] a server's own origin", () => {
   it.each<[string, RealtimeServerOptions, Headers]>([
-    ['as Host says', {}, { origin: 'http://app.example:8080', host: 'app.example:8080' }],
-    ['behind TLS', {}, { origin: 'https://app.example', host: 'app.example' }],
-    ['with the default port', {}, { origin: 'https://app.example', host: 'App.Example:443' }],
-    ['over HTTP/2', {}, { origin: 'https://app.example:8443', ':authority': 'app.example:8443' }],
-    ['as the browser says', {}, { origin: 'https://app.example:8443', host, 'sec-fetch-site': 'same-origin' }],
-    ['as an option says', { publicOrigins: ['https://App.example:8443'] }, { origin: 'https://app.example:8443', host }],
+    ['from Host', {}, { origin: 'http://app.example:8080', host: 'app.example:8080' }],
+    ['from Host behind TLS', {}, { origin: 'https://app.example', host: 'app.example' }],
+    ['from Host with the default port', {}, { origin: 'https://app.example', host: 'App.Example:443' }],
+    ['from :authority over HTTP/2', {}, { origin: 'https://app.example:8443', ':authority': 'app.example:8443' }],
+    ['from Sec-Fetch-Site', {}, { origin: 'https://app.example:8443', host, 'sec-fetch-site': 'same-origin' }],
+    ['from publicOrigins', { publicOrigins: ['https://App.example:8443'] }, { origin: 'https://app.example:8443', host }],
     [
-      'as a trusted proxy says',
+      'from X-Forwarded-Host of a trusted proxy',
       { trustProxy: 'uniquelocal' },
       { origin: 'https://app.example:8443', host, 'x-forwarded-host': 'app.example:8443', 'x-forwarded-proto': 'https' },
     ],
     [
-      'as a trusted proxy says with a port',
+      'from X-Forwarded-Port of a trusted proxy',
       { trustProxy: true },
       { origin: 'https://app.example:8443', host: 'app.example', 'x-forwarded-proto': 'wss', 'x-forwarded-port': '8443' },
     ],
     [
-      'as several trusted proxies say',
+      'from the headers of two trusted proxies',
       { trustProxy: 2 },
       { origin: 'https://app.example', host, 'x-forwarded-host': 'app.example, middle:81', 'x-forwarded-proto': 'https,http' },
     ],
     [
-      'as RFC 7239 says',
+      'from Forwarded (RFC 7239)',
       { trustProxy: 1 },
       { origin: 'https://app.example:8443', host, forwarded: 'for=1.2.3.4;Host="app.example:8443"; proto=https, for=10.0.0.9' },
     ],
-  ])('%s', async (_, options, headers) => {
+  ])('is taken %s', async (_, options, headers) => {
     expect(await verdict(options, headers)).toBe('allowed')
   })
 
   it.each<[string, RealtimeServerOptions, Headers]>([
-    ['another port', {}, { origin: 'https://app.example:8443', host: 'app.example' }],
-    ['same-site', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'same-site' }],
-    ['cross-site', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'cross-site' }],
-    ['none', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'none' }],
-    ['said twice', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'same-origin, cross-site' }],
-    ['null, even if the browser says so', {}, { origin: 'null', host, 'sec-fetch-site': 'same-origin' }],
-    ['nothing, from a browser', {}, { host, 'sec-fetch-site': 'same-origin' }],
-    ['headers of nobody that is trusted', {}, { origin: 'https://a.example', host, 'x-forwarded-host': 'a.example' }],
-    ['headers of another proxy', { trustProxy: 'loopback' }, { origin: 'https://a.example', host, forwarded: 'host=a.example' }],
+    ['an origin with another port', {}, { origin: 'https://app.example:8443', host: 'app.example' }],
+    ['an origin that is same-site', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'same-site' }],
+    ['an origin that is cross-site', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'cross-site' }],
+    ['an origin with Sec-Fetch-Site: none', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'none' }],
+    ['two values of Sec-Fetch-Site', {}, { origin: 'https://a.example', host, 'sec-fetch-site': 'same-origin, cross-site' }],
+    ['null, even with Sec-Fetch-Site: same-origin', {}, { origin: 'null', host, 'sec-fetch-site': 'same-origin' }],
+    ['a missing Origin header of a browser', {}, { host, 'sec-fetch-site': 'same-origin' }],
+    ['X-Forwarded-Host of an untrusted peer', {}, { origin: 'https://a.example', host, 'x-forwarded-host': 'a.example' }],
+    ['an untrusted Forwarded', { trustProxy: 'loopback' }, { origin: 'https://a.example', host, forwarded: 'host=a.example' }],
     [
-      'another scheme than the proxy says',
+      'a scheme other than X-Forwarded-Proto',
       { trustProxy: true },
       { origin: 'http://a.example', host, 'x-forwarded-host': 'a.example', 'x-forwarded-proto': 'https' },
     ],
-    ['a Host that is no host', {}, { origin: 'https://a.example', host: 'a.example/x' }],
-    ['a Host with a name before it', {}, { origin: 'https://a.example', host: 'x@a.example' }],
-  ])('%s is none', async (_, options, headers) => {
+    ['an invalid Host header', {}, { origin: 'https://a.example', host: 'a.example/x' }],
+    ['a Host header with user information', {}, { origin: 'https://a.example', host: 'x@a.example' }],
+  ])('is not %s', async (_, options, headers) => {
     expect(await verdict(options, headers)).toBe('refused')
   })
 
-  it('has no http page where the server itself speaks TLS', async () => {
+  it('is https only if the server itself speaks TLS', async () => {
     expect(await verdict({}, { origin: 'http://app.example', host: 'app.example' }, { encrypted: true })).toBe('refused')
     expect(await verdict({}, { origin: 'https://app.example', host: 'app.example' }, { encrypted: true })).toBe('allowed')
   })
@@ -218,13 +218,13 @@ describe('[SP13] the own origin of a server', () => {
     [['capacitor://localhost'], "publicOrigins[0] must be an origin as 'https://app.example:8443'"],
     [[() => true], "publicOrigins[0] must be an origin as 'https://app.example:8443'"],
     [['https://app.example/x'], "publicOrigins[0] must be an origin as 'https://app.example', without a path"],
-  ])('cannot be %j', (publicOrigins, message) => {
+  ])('cannot be listed in publicOrigins as %j', (publicOrigins, message) => {
     expect(() => new RealtimeServer({ publicOrigins } as never)).toThrow(message)
   })
 })
 
-describe('[SP13] a refusal', () => {
-  it('says what was compared, within a close reason', () => {
+describe('[SP13] the refusal of an origin', () => {
+  it('names the compared origins in a reason that fits into a Close frame', () => {
     const long = `https://${'a'.repeat(200)}.example`
     for (const own of ['http://b.example', long, 'a request without Host']) {
       for (const origin of ['https://a.example', long, `https://\u00e9${'\u{1f600}'.repeat(99)}`]) {
@@ -240,7 +240,7 @@ describe('[SP13] a refusal', () => {
     expect(reasonOf({ type: 'refused', origin: null, own: '' })).toContain('no Origin header')
   })
 
-  it('is told on the server, once for each origin and not without end', () => {
+  it('is reported on the server once for each origin, and for at most 100 of them', () => {
     const told: string[] = []
     const reporter = new RefusalReporter((error) => void told.push(String(error)))
     const own = 'http://127.0.0.1:8080'
@@ -290,7 +290,7 @@ describe('trustProxy', () => {
     [['::ffff:10.0.0.0/104'], ['10.200.0.1'], ['11.0.0.1']],
     [[], [], ['127.0.0.1']],
     [(address, index) => address === '203.0.113.7' && index === 0, ['203.0.113.7'], ['203.0.113.8']],
-  ])('%j', (option, trusted, others) => {
+  ])('%j trusts the expected addresses, and no others', (option, trusted, others) => {
     const isTrusted = trustedProxyOf(option)
     for (const address of trusted) expect([address, isTrusted(address, 0)]).toEqual([address, true])
     for (const address of others) expect([address, isTrusted(address, 0)]).toEqual([address, false])

@@ -23,7 +23,7 @@ function pinned({ endMs = 0, ...options }: ServerBenchOptions & { readonly endMs
 }
 
 describe('a pinned session', () => {
-  it('[SP20] has its messages handled where it began, whatever node they come to, in order', async () => {
+  it('[SP20] has its messages handled in order on its home node, whichever nodes receive them', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })
     const stream = await bench.confirmed({ k: 2, turn: 2 }, { node: 1, medium: 'stream' })
@@ -38,7 +38,7 @@ describe('a pinned session', () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('[SP20] takes what comes over WebSockets of two nodes once', async () => {
+  it('[SP20] takes each message once when WebSockets to two nodes carry it', async () => {
     const { bench, seen } = pinned()
     const one = await bench.confirmed({}, { node: 0 })
     const other = await bench.attach({ k: 2 }, { node: 1 })
@@ -50,7 +50,7 @@ describe('a pinned session', () => {
     expect(seen).toEqual(['0: begins', '0: one', '0: two'])
   })
 
-  it('[SP20] lasts while nothing happens, and costs no write', async () => {
+  it('[SP20] stays while it is idle, without any write but those of the leases of the nodes', async () => {
     const { bench, seen } = pinned()
     const others = Array.from({ length: 50 }, (_, index) => bench.confirmed({ session: `other-session-of-ann${10 + index}` }))
     const attached = await Promise.all(others)
@@ -71,7 +71,7 @@ describe('a pinned session', () => {
     expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(3 * 20 * 3)
   })
 
-  it('[SP20] ends when its node dies, and its client is told', async () => {
+  it('[SP20] ends when its home dies, and its client is notified with 1012', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({ protocols: [] }, { node: 0 })
     const { carrier } = await bench.confirmed({ k: 2, turn: 2, protocols: [] }, { node: 1 })
@@ -82,7 +82,7 @@ describe('a pinned session', () => {
     expect(carrier.closed).toMatchObject({ code: 4410, application: 1012 })
   })
 
-  it('[SP20] ends with 4410 where its client is no socket, also for one that polls', async () => {
+  it('[SP20] ends with 4410 for a polling client without the interface of a WebSocket', async () => {
     const { bench } = pinned()
     await bench.confirmed({ wait: 0 }, { node: 0, medium: 'answer' })
     bench.kill(0)
@@ -95,7 +95,7 @@ describe('a pinned session', () => {
     expect(carrier.closed).toMatchObject({ code: 4410 })
   })
 
-  it('[SP20] ends at once when its node closes', async () => {
+  it('[SP20] ends at once when its home closes', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({ protocols: [] }, { node: 0 })
     const { carrier } = await bench.confirmed({ k: 2, turn: 2, protocols: [] }, { node: 1 })
@@ -106,7 +106,7 @@ describe('a pinned session', () => {
     expect(carrier.closed).toMatchObject({ code: 4410, application: 1012 })
   })
 
-  it('[SP20] is ended by its client through any node, after what that has sent', async () => {
+  it('[SP20] is ended by its client through any node, after the messages sent before', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })
     await bench.confirmed({ k: 2, turn: 2 }, { node: 1, medium: 'stream' })
@@ -117,7 +117,7 @@ describe('a pinned session', () => {
     expect(bench.at(0).sessionsHere).toBe(0)
   })
 
-  it('[SP20] expires as others do, and `onEnd` runs on its node', async () => {
+  it('[SP20] expires like other sessions, and `onEnd` runs on its home', async () => {
     const { bench, seen } = pinned()
     const { attachment } = await bench.confirmed({}, { node: 0 })
     attachment.ended({ by: 'network', code: 1006, reason: '' })
@@ -127,7 +127,7 @@ describe('a pinned session', () => {
     expect(bench.nodes.map((node) => node.sessionsHere)).toEqual([0, 0, 0])
   })
 
-  it('[SP20] ends where its node was taken for dead, and the node hears of it', async () => {
+  it('[SP20] ends when its stalled home is declared dead, and ends there too once the home continues', async () => {
     let isStalled = false
     const { bench, seen } = pinned({ isStalled: (node) => isStalled && node === 0 })
     await bench.confirmed({ protocols: [] }, { node: 0 })
@@ -141,14 +141,14 @@ describe('a pinned session', () => {
     await bench.pass(20_000)
     expect(seen).toEqual(['0: begins', '1: ends server 1012', '0: ends server 1012'])
     expect(bench.at(0).sessionsHere).toBe(0)
-    // The node takes another name and goes on.
+    // The node continues under another name.
     await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
     await bench.post(['m1:hello'], { session: 'another-session-of-ann' }, { node: 1 })
     await bench.pass(100)
     expect(seen.slice(3)).toEqual(['0: begins', '0: hello'])
   })
 
-  it('[SP20] begins on a node that was late under another name of the node: the one before is dead for good', async () => {
+  it('[SP20] begins under a new name of a node whose lease was removed, though its late renewal arrives', async () => {
     let isStalled = false
     const { bench, seen } = pinned({ isStalled: (node) => isStalled && node === 0 })
     await bench.confirmed({}, { node: 0 })
@@ -157,7 +157,7 @@ describe('a pinned session', () => {
     isStalled = true
     await bench.pass(leaseMs + 1200)
     expect(seen).toEqual(['0: begins', '1: ends server 4410'])
-    // The renewal of the lease that it began in time comes to the store now.
+    // The renewal of the lease that the node began in time reaches the store only now.
     isStalled = false
     await bench.pass(500)
     await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
@@ -166,7 +166,7 @@ describe('a pinned session', () => {
     expect(seen.slice(2)).toEqual(['0: ends server 4410', '0: begins', '0: hello'])
   })
 
-  it('[SP20] ends where the store has lost the leases of all nodes, and none takes it from the other again and again', async () => {
+  it('[SP20] ends when the store has lost the leases of all nodes, without a loop of writes by the nodes', async () => {
     const { bench, seen } = pinned({ storeMs: 1, endMs: 300 })
     await bench.confirmed({}, { node: 0 })
     await bench.confirmed({ session: 'another-session-of-ann' }, { node: 1 })
@@ -182,7 +182,7 @@ describe('a pinned session', () => {
     expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(30)
   })
 
-  it.each([0, 5000])('[SP20] is at home on a node that never learned that it had made it (%i ms later)', async (ms) => {
+  it.each([0, 5000])('[SP20] has its home on the node that created it without learning of that (%i ms later)', async (ms) => {
     const { bench, seen } = pinned()
     await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
     seen.length = 0
@@ -199,7 +199,7 @@ describe('a pinned session', () => {
     expect(seen).toEqual(['0: begins', '0: one', '0: ends client 1000'])
   })
 
-  it('[SP20] forwards again what the log has refused', async () => {
+  it('[SP20] has a message forwarded again if the append to the log failed', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })
     const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
@@ -211,11 +211,11 @@ describe('a pinned session', () => {
     expect(seen).toEqual(['0: begins', '0: one', '0: two'])
   })
 
-  it('[SP20] forwards again what did not reach its node', async () => {
+  it('[SP20] has a message forwarded again if it did not reach the home', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })
     const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
-    // The log takes it, and loses it.
+    // The log accepts the message, and loses it.
     bench.fail('append', 'conflict', 1)
     attachment.receive('m1:one')
     await bench.pass(100)
@@ -226,7 +226,7 @@ describe('a pinned session', () => {
     expect(seen).toEqual(['0: begins', '0: one', '0: two'])
   })
 
-  it('[SP20] a thousand messages and a large one arrive whole and in order', async () => {
+  it('[SP20] gets a thousand forwarded messages and a large one complete and in order', async () => {
     const { bench, seen } = pinned({ storeMs: 5 })
     await bench.confirmed({}, { node: 0 })
     const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })

@@ -21,7 +21,7 @@ async function rig(options: ServerBenchOptions = {}) {
   return { bench, watcher: watcher.carrier }
 }
 
-/** `+ann`, `-bob`: what a client was told of joins and leaves. */
+/** The joins and leaves that a client received, as `+ann` and `-bob`. */
 function told(carrier: FakeCarrier): string[] {
   return newsOf(carrier.frames)
     .filter((each) => each.startsWith('1.'))
@@ -35,7 +35,7 @@ async function names(bench: ServerBench, node = 2): Promise<string[]> {
   return (await bench.at(node).presence('room')).map(({ info }) => (info as { name: string }).name)
 }
 
-/** Passes time, while the client of each attachment goes on pinging. */
+/** Passes time, while the client of each attachment keeps pinging. */
 async function passing(bench: ServerBench, ms: number, attachments: readonly { receive(frame: string): void }[] = []) {
   for (let passed = 0; passed < ms; passed += 1000) {
     for (const each of attachments) each.receive('p')
@@ -44,7 +44,7 @@ async function passing(bench: ServerBench, ms: number, attachments: readonly { r
 }
 
 describe('presence', () => {
-  it('lists who is subscribed on every node, and publishes who comes and goes', async () => {
+  it('lists the members on every node, and publishes joins and leaves', async () => {
     const { bench, watcher } = await rig()
     await bench.confirmed(member('ann'), { node: 0 })
     const { attachment } = await bench.confirmed(member('bob'), { node: 1 })
@@ -58,7 +58,7 @@ describe('presence', () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('leaves at once when the session unsubscribes, on whatever node, and joins again as another member', async () => {
+  it('removes a member at once when its session unsubscribes, and gives it a new id on its next join', async () => {
     const { bench, watcher } = await rig()
     await bench.confirmed(member('ann'))
     await bench.pass(100)
@@ -74,7 +74,7 @@ describe('presence', () => {
     expect(second?.id).not.toBe(first?.id)
   })
 
-  it('a client that is gone leaves after half of the time, and one that comes back before has not left', async () => {
+  it('removes a detached client after half of presenceTimeoutMs, and keeps one that returns before', async () => {
     const { bench, watcher } = await rig()
     const { attachment } = await bench.confirmed(member('ann'))
     await bench.pass(100)
@@ -89,7 +89,7 @@ describe('presence', () => {
     expect(await names(bench)).toEqual([])
   })
 
-  it('a client that moves to another node, whether it was lost before or not, has not left', async () => {
+  it('keeps a client that moves to another node, whether it was lost before or not', async () => {
     const { bench, watcher } = await rig()
     const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
     await bench.pass(100)
@@ -103,7 +103,7 @@ describe('presence', () => {
     expect(await names(bench)).toEqual(['ann'])
   })
 
-  it('members of a node that died leave in time, once; those that came to another node stay', async () => {
+  it('removes the members of a dead node once and in time, and keeps those that moved to another node', async () => {
     const { bench, watcher } = await rig()
     await bench.confirmed(member('ann'), { node: 0 })
     await bench.confirmed(member('bob'), { node: 0 })
@@ -118,7 +118,7 @@ describe('presence', () => {
     expect(told(watcher)).toHaveLength(3)
   })
 
-  it('the last node of a topic may die as well', async () => {
+  it('removes the members of the only node of a topic when that node dies', async () => {
     const { bench, watcher } = await rig()
     await bench.confirmed(member('ann'), { node: 0 })
     await bench.pass(1000)
@@ -128,7 +128,7 @@ describe('presence', () => {
     expect(await names(bench)).toEqual([])
   })
 
-  it('a node that stood still longer than the time reports its members again', async () => {
+  it('adds the members of a node again that stalled for longer than presenceTimeoutMs', async () => {
     let stalled = -1
     const { bench, watcher } = await rig({ isStalled: (node) => node === stalled })
     const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
@@ -142,7 +142,7 @@ describe('presence', () => {
     expect(await names(bench)).toEqual(['ann'])
   })
 
-  it('stays for as long as the client does, and is found by a node that is new', async () => {
+  it('keeps a member for as long as its client is attached, and lists it on another node', async () => {
     const { bench, watcher } = await rig()
     const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
     await passing(bench, 180_000, [attachment])
@@ -150,7 +150,7 @@ describe('presence', () => {
     expect(await names(bench, 1)).toEqual(['ann'])
   })
 
-  it('100 that come to three nodes at the same time are 100', async () => {
+  it('lists and announces 100 clients that join on three nodes at the same time', async () => {
     const { bench, watcher } = await rig()
     const all = Array.from({ length: 100 }, (_, index) => `m${index}`)
     await Promise.all(all.map((name, index) => bench.confirmed(member(name), { node: index % 3, principal: name })))
@@ -160,7 +160,7 @@ describe('presence', () => {
   })
 
   it.each(['before', 'after'] as const)(
-    'a store that fails %s a write delays a join, and neither loses nor repeats it',
+    'announces each join once and lists the same members if the store fails %s executing a call',
     async (when) => {
       const { bench, watcher } = await rig()
       await bench.confirmed(member('ann'))
@@ -176,7 +176,7 @@ describe('presence', () => {
     },
   )
 
-  it('what a node keeps of topics does not grow with those that its members have left', async () => {
+  it("does not let a node's record of topics grow with those that its members have left", async () => {
     const { bench } = await rig()
     const { attachment } = await bench.confirmed(member('ann'))
     const session = await bench.session(idOf('ann'))
@@ -194,7 +194,7 @@ describe('presence', () => {
     expect(named.length).toBeLessThanOrEqual(2 * ids.length)
   })
 
-  it('without the option nobody is a member, and nothing is written', async () => {
+  it('lists and announces nobody without the option', async () => {
     const { bench, watcher } = await rig({ settings: { presence: undefined } })
     await bench.confirmed(member('ann'))
     await bench.pass(1000)
@@ -202,7 +202,7 @@ describe('presence', () => {
     expect(told(watcher)).toEqual([])
   })
 
-  it('what presence() throws, or is no JSON, or is too long, is reported, and the session is no member', async () => {
+  it('reports a presence() that throws or returns no JSON or too much, and does not announce the session', async () => {
     const infos: readonly (() => unknown)[] = [
       () => {
         throw new Error('mine')

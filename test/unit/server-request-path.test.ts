@@ -21,7 +21,7 @@ describe('the path of a request target', () => {
     ['HTTP://host:8080/realtime?attempt=1'],
     ['https://user@[::1]:443/realtime/'],
     ['ws://host/%72ealtime'],
-  ])('%s is /realtime', (target) => {
+  ])('is /realtime for %s', (target) => {
     expect(pathOfTarget(target)).toBe(pathOfOption('/realtime'))
   })
 
@@ -49,7 +49,7 @@ describe('the path of a request target', () => {
     ['*'],
     ['?/realtime'],
     [''],
-  ])('%s is not', (target) => {
+  ])('is not /realtime for %s', (target) => {
     expect(pathOfTarget(target)).not.toBe(pathOfOption('/realtime'))
   })
 
@@ -62,11 +62,11 @@ describe('the path of a request target', () => {
     ['/100%', '/100%25', '/100%'],
     ['/api/v1/realtime/', '/api/v1/realtime', '/api/v1/%72ealtime/'],
     ["/!$&'()*+,;=:@~-._", "/!$&'()*+,;=:@~-._", '/%21%24%26%27%28%29%2A%2B%2C%3B%3D%3A%40%7E%2D%2E%5F'],
-  ])('the option %s is found', (option, ...targets) => {
+  ])('matches the option %s', (option, ...targets) => {
     for (const target of targets) expect([target, pathOfTarget(target)]).toEqual([target, pathOfOption(option)])
   })
 
-  it('is found for any target, and is its own', () => {
+  it('is the same when it is parsed again with a slash at its end', () => {
     const piece = fc.constantFrom(
       '/',
       '//',
@@ -97,7 +97,7 @@ describe('the path of a request target', () => {
   })
 })
 
-describe('the target of what could not be read', () => {
+describe('the target of a request that could not be parsed', () => {
   const failed = (text: string, bytesParsed?: number) =>
     targetOfError(
       Object.assign(new Error(), { rawPacket: Buffer.from(text), ...(bytesParsed === undefined ? {} : { bytesParsed }) }),
@@ -114,11 +114,11 @@ describe('the target of what could not be read', () => {
     ['', null],
     ['\u0016\u0003\u0001', null],
     ['x'.repeat(100_000), null],
-  ])('%s', (text, expected) => {
+  ])('is extracted, or null: %s', (text, expected) => {
     expect(failed(text)).toBe(expected)
   })
 
-  it('is the one behind those that were understood', () => {
+  it('is that of the request after those that were parsed', () => {
     const first = 'GET /first HTTP/1.1\r\nHost: x\r\n\r\n'
     expect(failed(`${first}GET /second HTTP/1.1\r\nb a d\r\n\r\n`, first.length + 24)).toBe('/second')
     expect(failed(`${first}no HTTP at all\r\n\r\n`, first.length)).toBeNull()

@@ -4,7 +4,7 @@ import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 
 describe('a session handle', () => {
-  it('is the same session on any node, all of it in the store', async () => {
+  it('refers to the same session on any node, with all its state in the store', async () => {
     const bench = new ServerBench({ nodes: 2 })
     await bench.confirmed()
     const here = await bench.session()
@@ -21,7 +21,7 @@ describe('a session handle', () => {
 
   const add = (data: unknown) => ({ count: (data as { count: number }).count + 1 })
 
-  it('keeps the order of what is sent, without waiting', async () => {
+  it('keeps the order of messages whose send() is not awaited', async () => {
     const bench = new ServerBench()
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
@@ -30,7 +30,7 @@ describe('a session handle', () => {
     expect(carrier.news).toEqual([1, 2, 3, 4, 5].map((n) => `0.${n}:message ${n}`))
   })
 
-  it('says what it cannot take', async () => {
+  it('names each invalid argument in an error', async () => {
     const bench = new ServerBench({ limits: { maxMessageBytes: 10, maxDataBytes: 20, maxSubscriptions: 2 } })
     await bench.confirmed()
     const session = await bench.session()
@@ -55,7 +55,7 @@ describe('a session handle', () => {
     expect(session.data).toBeNull()
   })
 
-  it('reports what fails and nobody waits for', async () => {
+  it('reports a failed send() that is not awaited, and rejects a failed update()', async () => {
     const bench = new ServerBench()
     await bench.confirmed()
     const session = await bench.session()
@@ -67,7 +67,7 @@ describe('a session handle', () => {
     await expect(session.update(1)).rejects.toThrow('The store fails.')
   })
 
-  it('is nothing where the session is gone, or is another one', async () => {
+  it('resolves every call with false when the session has ended, or a new one has its id', async () => {
     const bench = new ServerBench()
     const { attachment } = await bench.confirmed()
     const session = await bench.session()
@@ -89,7 +89,7 @@ describe('a session handle', () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('subscribes once, whoever does', async () => {
+  it('subscribes once when handles on two nodes subscribe several times', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { carrier } = await bench.confirmed()
     const both: Session[] = [await bench.session(), await bench.session(sessionId, 1)]

@@ -5,7 +5,7 @@ import { settingsOf } from '../../src/server/settings.ts'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 
 describe('options', () => {
-  it('are complete without any', () => {
+  it('have defaults', () => {
     const { path, origins, node, scope } = settingsOf({})
     expect([path, origins, scope]).toEqual(['/realtime', [], 'all'])
     expect(node).toMatchObject({
@@ -20,7 +20,7 @@ describe('options', () => {
     expect(settingsOf({ ...memoryStore() }).scope).toBe('node')
   })
 
-  it('may be without an end where that means no limit', () => {
+  it('may be Infinity where that means no limit', () => {
     const names = Object.keys(defaultLimits).filter((name) => name !== 'maxMessageBytes' && name !== 'maxBatchBytes')
     const { limits } = settingsOf({ limits: Object.fromEntries(names.map((name) => [name, Infinity])) }).node
     for (const name of names) expect(Reflect.get(limits, name), name).toBe(Infinity)
@@ -28,7 +28,7 @@ describe('options', () => {
     expect(settingsOf({ heartbeatMs: 2 ** 31 - 1, limits: { bodyTimeoutMs: 2 ** 31 - 1 } }).node.heartbeatMs).toBe(2 ** 31 - 1)
   })
 
-  it('let a body that is allowed come in', () => {
+  it('admit a request body of maxBatchBytes, also for a large maxMessageBytes', () => {
     const { limits } = settingsOf({ limits: { maxMessageBytes: 2 ** 27 } }).node
     expect(limits.bodyBytesPerClient).toBeGreaterThanOrEqual(limits.maxBatchBytes)
     expect(limits.maxBodyBytes).toBeGreaterThanOrEqual(limits.maxBatchBytes)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
 
-/** What one call of the store takes, there and back. */
+/** The round trip of one call to the store, in milliseconds. */
 const storeMs = 10
 
 const echo: ServerBenchOptions['handlers'] = {
@@ -10,7 +10,7 @@ const echo: ServerBenchOptions['handlers'] = {
   },
 }
 
-/** How many calls of the store follow one another until something is so. */
+/** The number of sequential store calls until the condition holds. */
 async function roundTrips(bench: ServerBench, isSo: () => boolean): Promise<number> {
   const from = bench.clock.now()
   while (!isSo()) {
@@ -27,7 +27,7 @@ function callsSince(bench: ServerBench, before: ReadonlyMap<string, number>): Ma
   return calls
 }
 
-/** A session's id, as clients make them. */
+/** A session's id of the length that clients use. */
 function idOf(name: string): string {
   return name.padEnd(22, '_')
 }
@@ -39,7 +39,7 @@ async function attached(bench: ServerBench, session: string, medium: 'websocket'
 }
 
 describe('a lone echo', () => {
-  it('takes two calls of the store one after the other over a WebSocket', async () => {
+  it('takes two sequential store calls over a WebSocket', async () => {
     const bench = new ServerBench({ storeMs, handlers: echo })
     const { carrier, attachment } = await attached(bench, idOf('s1'), 'websocket')
     for (const [index, text] of ['one', 'two'].entries()) {
@@ -49,7 +49,7 @@ describe('a lone echo', () => {
     }
   })
 
-  it.each([0, 1])('takes three over an event stream, where node %i of two receives the POST', async (node) => {
+  it.each([0, 1])('takes three sequential store calls over an event stream if node %i receives the POST', async (node) => {
     const bench = new ServerBench({ storeMs, handlers: echo, nodes: 2 })
     const { carrier } = await attached(bench, idOf('s1'), 'stream')
     for (const [index, text] of ['one', 'two'].entries()) {
@@ -61,7 +61,7 @@ describe('a lone echo', () => {
   })
 })
 
-it('a node reads no record because of its own writes, be they announced before they are answered or after', async () => {
+it('a node reads no record after its own write, whether notified of it before or after the answer', async () => {
   let announced = 0
   const newsMs = () => (announced++ % 2 ? storeMs * 0.75 : storeMs * 0.25)
   const bench = new ServerBench({ storeMs, newsMs, handlers: echo })
@@ -77,7 +77,7 @@ it('a node reads no record because of its own writes, be they announced before t
   expect(callsSince(bench, before).get('sessions.read') ?? 0).toBe(0)
 })
 
-it('a publication is one append, and no read on the nodes that have its subscribers', async () => {
+it('a publication costs one append, and hardly any reads on the nodes of its subscribers', async () => {
   const bench = new ServerBench({ storeMs, nodes: 2, handlers: { onSession: (session) => session.subscribe('news') } })
   const carriers = []
   for (const [index, session] of ['a', 'b', 'c', 'd'].entries())
@@ -97,7 +97,7 @@ it('a publication is one append, and no read on the nodes that have its subscrib
   for (const { news } of carriers) expect(news.filter((each) => each.includes('message '))).toHaveLength(100)
 })
 
-it('an idle session with a topic of its own costs at most 0.05 calls of the store a second', async () => {
+it('an idle session with a topic of its own costs at most 0.05 store calls a second', async () => {
   const bench = new ServerBench({ storeMs, handlers: { onSession: (session) => session.subscribe(`topic of ${session.id}`) } })
   const sessions = Array.from({ length: 20 }, (_, index) => idOf(`s${index}`))
   const attachments = []
@@ -116,7 +116,7 @@ it('an idle session with a topic of its own costs at most 0.05 calls of the stor
   expect(perSession, JSON.stringify([...calls])).toBeLessThanOrEqual(0.05)
 })
 
-it('what 100 clients have missed together is read once', async () => {
+it('messages that 100 clients have missed are read from the store once for all of them', async () => {
   const bench = new ServerBench({ storeMs, handlers: { onSession: (session) => session.subscribe('news') } })
   const sessions = Array.from({ length: 100 }, (_, index) => idOf(`s${index}`))
   const ends = []
@@ -136,8 +136,8 @@ it('what 100 clients have missed together is read once', async () => {
   expect(calls.get('topics.readAfter')).toBeLessThanOrEqual(8)
 })
 
-describe('announcements that were missed', () => {
-  it('of a topic are made up for when the log says so', async () => {
+describe('missed notifications', () => {
+  it('of a topic are made up for once the log reports that some may have been missed', async () => {
     const bench = new ServerBench({ handlers: { onSession: (session) => session.subscribe('news') } })
     const { carrier } = await bench.confirmed()
     await bench.pass(100)
@@ -150,7 +150,7 @@ describe('announcements that were missed', () => {
     expect(carrier.news.filter((each) => each.startsWith('1.'))).toEqual(['1.1:missed'])
   })
 
-  it('of a session are made up for when the store says so', async () => {
+  it('of a session are made up for once the store reports that some may have been missed', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { carrier } = await bench.confirmed()
     await bench.pass(100)
@@ -178,7 +178,7 @@ it('a call that the store never answers counts as failed after storeTimeoutMs', 
   await failed
 })
 
-it('[SP2] a node that reads a record of before ends the attachments, whose clients begin again', async () => {
+it('[SP2] a node that reads an outdated record ends the attachments with 4503', async () => {
   const bench = new ServerBench({ nodes: 2 })
   const { carrier, attachment } = await bench.confirmed()
   attachment.receive('M[1,"one","two"]')
@@ -192,7 +192,7 @@ it('[SP2] a node that reads a record of before ends the attachments, whose clien
   expect(carrier.closed).toMatchObject({ code: 4503 })
 })
 
-it('a store that is lost is reported once, clients are refused until it is back, and nothing acknowledged is lost', async () => {
+it('an outage of the store is reported once, clients are refused until its end, and no message is lost', async () => {
   let isStalled = false
   const seen: string[] = []
   const bench = new ServerBench({
@@ -235,10 +235,10 @@ it('a store that is lost is reported once, clients are refused until it is back,
   expect(node.health.status).toBe('closed')
 })
 
-describe('[SP21] a request to a client that takes long', () => {
+describe('[SP21] a pending request to a client', () => {
   const reads = (bench: ServerBench, before: ReadonlyMap<string, number>) => callsSince(bench, before).get('sessions.read') ?? 0
 
-  it('asks the store about the session only where its client is not attached, and learns of its end on each node', async () => {
+  it('polls the session in the store only where its client is not attached, and is closed with it on each node', async () => {
     const bench = new ServerBench({ nodes: 2, settings: { resumeWindowMs: 60_000 } })
     const { attachment } = await attached(bench, idOf('s1'), 'websocket')
     const outcomes: unknown[] = []
@@ -269,7 +269,7 @@ describe('[SP21] a request to a client that takes long', () => {
     ])
   })
 
-  it('is closed where the session ends while its client is attached', async () => {
+  it('is closed when the session ends while its client is attached', async () => {
     const bench = new ServerBench()
     await attached(bench, idOf('s1'), 'websocket')
     const session = await bench.session(idOf('s1'))

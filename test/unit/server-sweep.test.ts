@@ -5,7 +5,7 @@ import { FakeCarrier, greetingOf, ServerBench } from '../support/server-bench.ts
 
 const limits = { attachmentsPerSecond: 1e6, sessionsPerPrincipal: 1e6 }
 
-/** A client comes, and is gone at once. */
+/** Attaches this many clients, each of which disconnects at once. */
 async function visited(bench: ServerBench, count: number, { turn, node = 0 }: { turn?: number; node?: number } = {}) {
   for (let n = 0; n < count; n += 1) {
     const session = `visitor-of-the-te-${String(n).padStart(4, '0')}`
@@ -20,7 +20,7 @@ async function visited(bench: ServerBench, count: number, { turn, node = 0 }: { 
 it.each<[string, Handlers]>([
   ['no onEnd', {}],
   ['an onEnd', { onEnd: () => {} }],
-])('[SP8] 2,000 sessions that were never confirmed are gone in a moment, with %s', async (_, handlers) => {
+])('[SP8] 2,000 unconfirmed sessions are removed within 3 s of their expiry, with %s', async (_, handlers) => {
   const bench = new ServerBench({ handlers, limits, isDirect: true })
   await visited(bench, 2000)
   expect((await bench.store.sessions.count('ann')).all).toBe(2000)
@@ -28,13 +28,13 @@ it.each<[string, Handlers]>([
   expect((await bench.store.sessions.count('ann')).all).toBe(2000)
   await bench.pass(3000)
   expect((await bench.store.sessions.count('ann')).all).toBe(0)
-  // Nothing of them is kept either, and nothing is left to be swept again.
+  // No record of them is left that would be swept again.
   expect(await bench.store.sessions.expired(Infinity, 10)).toEqual([])
   await bench.pass(2000)
   expect([bench.at(0).sessionsHere, bench.reported]).toEqual([0, []])
 })
 
-it('[SP8] one that was never confirmed takes one call of the store to go, where nothing has to run', async () => {
+it('[SP8] an unconfirmed session is removed without a write to its record if no handler has to run', async () => {
   const bench = new ServerBench({ limits })
   await visited(bench, 1)
   let written = 0
@@ -51,7 +51,7 @@ it('[SP8] one that was never confirmed takes one call of the store to go, where 
   ])
 })
 
-it('[SP8] onEnd runs once for each of 1,000 sessions, on one of two nodes, within seconds of their time', async () => {
+it('[SP8] onEnd runs once for each of 1,000 sessions, on one of two nodes, within seconds of their expiry', async () => {
   const ended: string[] = []
   const late: number[] = []
   const bench: ServerBench = new ServerBench({
@@ -74,7 +74,7 @@ it('[SP8] onEnd runs once for each of 1,000 sessions, on one of two nodes, withi
   expect([(await bench.store.sessions.count('ann')).all, bench.reported]).toEqual([0, []])
 })
 
-it('[SP8] a session that expires while its onEnd takes long is forgotten when that is done', async () => {
+it('[SP8] an expired session with a slow onEnd is forgotten once onEnd has settled', async () => {
   let release = () => {}
   const handlers = { onEnd: () => new Promise<void>((resolve) => (release = resolve)) }
   const bench = new ServerBench({ handlers, limits, settings: { resumeWindowMs: 10_000 } })
@@ -86,21 +86,21 @@ it('[SP8] a session that expires while its onEnd takes long is forgotten when th
   expect(await bench.store.sessions.expired(Infinity, 1)).toEqual([])
 })
 
-it('[SP8] a client that comes back in the last moment of its window keeps its session, whichever node sweeps', async () => {
+it('[SP8] a client that returns at the last moment of its window keeps its session, whichever node sweeps', async () => {
   const bench = new ServerBench({ nodes: 2, limits, settings: { resumeWindowMs: 10_000 } })
   await visited(bench, 1, { turn: 1 })
   await bench.pass(9900)
   const hello = greetingOf({ session: 'visitor-of-the-te-0000', k: 2 })
   const carrier = new FakeCarrier('websocket')
   bench.at(1).attach({ hello, principal: { id: 'ann' } }, carrier)
-  // It has yet to say that it carries the session.
+  // The attachment is not confirmed yet.
   await bench.pass(4000)
   expect([carrier.closed, (await bench.store.sessions.read(hello.session))?.record.ended]).toEqual([null, null])
   await bench.pass(8000)
   expect((await bench.store.sessions.read(hello.session))?.record.ended).toBe(null)
 })
 
-it('a sweep goes on with the others where the store fails for one', async () => {
+it('a sweep continues with the other sessions if the store fails for one', async () => {
   const bench = new ServerBench({ limits })
   await visited(bench, 300)
   bench.fail('remove', 'before')

@@ -4,7 +4,7 @@ import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 
-/** A handler that notes what it is given, and is done when it is told. */
+/** A handler that records each message, and settles when the test calls `release()`. */
 function gate() {
   const seen: string[] = []
   const waiting: (() => void)[] = []
@@ -23,7 +23,7 @@ function gate() {
   }
 }
 
-/** A handler that notes what it is given, and is done at once. */
+/** A handler that records each message, and settles at once. */
 function notes() {
   const seen: string[] = []
   const handlers = (node: number): Handlers => ({
@@ -37,8 +37,8 @@ function notes() {
 
 const acks = (news: readonly string[]) => news.filter((each) => /^[ar]\d/.test(each))
 
-describe('[SP2] taking', () => {
-  it('takes each number once, whichever attachment brings it', async () => {
+describe('[SP2] a node', () => {
+  it('takes each number once, whichever attachment sends it', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers })
     const first = await bench.confirmed()
@@ -54,7 +54,7 @@ describe('[SP2] taking', () => {
     expect(acks(second.carrier.news).at(-1)).toBe('a5')
   })
 
-  it('calls a number too high a protocol error, of that attachment alone', async () => {
+  it('treats a number that is too high as a protocol error, of that attachment alone', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers })
     const first = await bench.confirmed()
@@ -66,7 +66,7 @@ describe('[SP2] taking', () => {
     expect(seen).toEqual([])
   })
 
-  it('runs one handler after the other, and acknowledges what is done', async () => {
+  it('runs one handler after the other, and acknowledges handled messages', async () => {
     const { seen, handlers, release } = gate()
     const bench = new ServerBench({ handlers })
     const { carrier, attachment } = await bench.confirmed()
@@ -92,7 +92,7 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a3')
   })
 
-  it('reports a handler that throws or rejects, and counts it as done', async () => {
+  it('reports a handler that throws or rejects, and counts its message as done', async () => {
     const bench = new ServerBench({
       handlers: {
         onMessage(_: Session, { id }: Message) {
@@ -108,7 +108,7 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a2.2')
   })
 
-  it('leaves no timer to a node that was halted while a handler ran', async () => {
+  it('leaves no timer when it is halted while a handler runs', async () => {
     const { handlers, release } = gate()
     const bench = new ServerBench({ handlers })
     const { attachment } = await bench.confirmed()
@@ -119,7 +119,7 @@ describe('[SP2] taking', () => {
     expect(bench.clock.nextAt).toBe(Infinity)
   })
 
-  it('takes nothing on another node until this one has done with what it took', async () => {
+  it('takes no message until another node has handled those that it took', async () => {
     const { seen, handlers, release } = gate()
     const bench = new ServerBench({ nodes: 2, handlers })
     const first = await bench.confirmed()
@@ -127,7 +127,7 @@ describe('[SP2] taking', () => {
     first.attachment.receive('m1:one')
     await promised()
     second.attachment.receive('M[1,"one","two"]')
-    // Far longer than a lease: the node that runs the handler keeps its own.
+    // Far longer than a lease: the node that runs the handler renews its lease.
     await bench.pass(60_000)
     expect(seen).toEqual(['0:1'])
     await release()
@@ -138,7 +138,7 @@ describe('[SP2] taking', () => {
     expect(bench.reported).toEqual([])
   })
 
-  it('tells the client on whatever node that a node died with what it had taken, and gets it again', async () => {
+  it('has the client send messages again that a dead node had taken, and marks them as redelivered', async () => {
     const { seen, handlers, release } = gate()
     const bench = new ServerBench({ nodes: 2, handlers })
     const first = await bench.confirmed()
@@ -153,10 +153,10 @@ describe('[SP2] taking', () => {
     expect(seen).toEqual(['0:1', '0:2'])
     await bench.pass(2000)
     expect(acks(carrier.news)).toEqual(['r1'])
-    // What was on its way when the client heard of it is of before.
+    // The client sent this before it received `r1`: it is ignored.
     attachment.receive('m5:five')
     attachment.receive('M[2,"two","three","four","five","six"]')
-    // The first is still that of the node that died.
+    // The first release is for the handler of the dead node.
     for (const _ of [2, 2, 3, 4, 5, 6]) {
       await promised()
       await release()
@@ -167,7 +167,7 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a6')
   })
 
-  it('falls back in the `open` of a client that comes when the lease has run out', async () => {
+  it('lets `taken` fall back to `ack` in an `open` after the lease of a dead node has expired', async () => {
     const { seen, handlers } = gate()
     const bench = new ServerBench({ nodes: 2, handlers })
     const first = await bench.confirmed()
@@ -182,7 +182,7 @@ describe('[SP2] taking', () => {
     expect(seen).toEqual(['0:1', '1:1 again'])
   })
 
-  it('lets a node that was believed dead do no harm', async () => {
+  it('ignores the results of a node that was stalled for longer than its lease', async () => {
     const { seen, handlers, release } = gate()
     let isStalled = false
     const bench = new ServerBench({ nodes: 2, handlers, isStalled: (node) => node === 0 && isStalled })
@@ -198,7 +198,7 @@ describe('[SP2] taking', () => {
     expect(seen).toEqual(['0:1', '1:1 again'])
     isStalled = false
     await bench.pass(2000)
-    // It settles what it had begun, which does not count any more, and goes no further.
+    // The stalled node settles the handler that it had begun, which no longer counts, and runs no other one.
     await release()
     await bench.pass(2000)
     expect(seen).toEqual(['0:1', '1:1 again'])
@@ -210,7 +210,7 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a2')
   })
 
-  it('takes what comes while other nodes change the session', async () => {
+  it('takes messages while another node changes the session', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ nodes: 2, handlers })
     const { carrier, attachment } = await bench.confirmed()
@@ -227,7 +227,7 @@ describe('[SP2] taking', () => {
   })
 
   it.each(['before', 'after', 'conflict'] as const)(
-    'takes what comes beside a handler once, in trouble with the store (%s)',
+    'takes messages that arrive while a handler runs once, if the store fails (%s)',
     async (when) => {
       const { seen, handlers, release } = gate()
       const bench = new ServerBench({ handlers })
@@ -245,7 +245,7 @@ describe('[SP2] taking', () => {
     },
   )
 
-  it('begins again with what it takes anew, whatever it had begun before it was believed dead', async () => {
+  it('handles messages again that it takes again after it lost its lease in the middle of them', async () => {
     const { seen, handlers, release } = gate()
     let isStalled = false
     const bench = new ServerBench({ nodes: 2, handlers, isStalled: (node) => node === 0 && isStalled })
@@ -270,7 +270,7 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a2')
   })
 
-  it.each(['before', 'after'] as const)('hands a message over once though the store fails (%s it has written)', async (when) => {
+  it.each(['before', 'after'] as const)('handles each message once if the store fails (%s it has written)', async (when) => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers })
     const { carrier, attachment } = await bench.confirmed()
@@ -288,13 +288,13 @@ describe('[SP2] taking', () => {
   })
 })
 
-describe('[SP2] sending by POST', () => {
-  it('is no protocol error behind what another node has told to be taken, and this one has taken back', async () => {
+describe('[SP2] a POST with messages', () => {
+  it('is no protocol error if it follows messages whose taking was undone', async () => {
     const { seen, handlers } = notes()
     let isStalled = false
     const bench = new ServerBench({ nodes: 2, handlers, isStalled: (node) => node === 0 && isStalled })
     await bench.confirmed()
-    // The store writes, and the node does not hear of it.
+    // The store writes, but the node does not get the answer.
     bench.fail('write', 'after')
     const unheard = bench.post(['M[1,"one","two"]'])
     await promised()
@@ -310,11 +310,11 @@ describe('[SP2] sending by POST', () => {
     expect(await bench.post(['M[1,"one","two"]', 'm3:three'])).toMatchObject({ taken: 3 })
     await bench.pass(1000)
     expect(seen).toEqual(['0:1:one', '0:2:two', '0:3:three'])
-    // It is over with that.
+    // From now on a gap in the numbers is a protocol error again.
     expect(await bench.post(['M[5,"five"]'], { n: 4 })).toMatchObject({ code: 4400 })
   })
 
-  it('is answered when all of it is taken, on any node', async () => {
+  it('is answered when all its messages are taken, on any node', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ nodes: 2, handlers })
     await bench.confirmed()
@@ -325,7 +325,7 @@ describe('[SP2] sending by POST', () => {
     expect(seen).toEqual(['0:1:a', '0:2:b', '0:3:[1,2]', '1:4:d'])
   })
 
-  it('is answered after two seconds with what has been taken, if another node is at work', async () => {
+  it('is answered after two seconds with what has been taken, if another node holds the lease', async () => {
     const { seen, handlers, release } = gate()
     const bench = new ServerBench({ nodes: 2, handlers })
     await bench.confirmed()
@@ -335,12 +335,12 @@ describe('[SP2] sending by POST', () => {
     expect(await receipt).toEqual({ taken: 1, ack: 0 })
     await release()
     await bench.pass(1000)
-    // What was given back to the client is not taken behind its back.
+    // A message that the answer reported as not taken is not taken later.
     expect(seen).toEqual(['0:1'])
     expect(await bench.post(['M[2,"two"]'], {}, { node: 1 })).toMatchObject({ taken: 2 })
   })
 
-  it('is refused where a number is missing, a line malformed, a message too large', async () => {
+  it('is refused if a number is missing, a line malformed, a message too large, or the session unknown', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers, limits: { maxMessageBytes: 4 } })
     await bench.confirmed()
@@ -354,7 +354,7 @@ describe('[SP2] sending by POST', () => {
 })
 
 describe('onSession', () => {
-  it('runs once, before anything is handled, whoever is first', async () => {
+  it('runs once, before any message is handled, when two nodes attach the client at the same time', async () => {
     const seen: string[] = []
     let begin = () => {}
     const bench = new ServerBench({
@@ -380,7 +380,7 @@ describe('onSession', () => {
     expect(seen).toEqual([`begin 0 ${sessionId} ann`, 'message 0'])
   })
 
-  it('runs again on another node if the first died in it', async () => {
+  it('runs again on another node if the first node died while it ran', async () => {
     const seen: number[] = []
     const bench = new ServerBench({
       nodes: 2,

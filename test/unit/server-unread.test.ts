@@ -6,8 +6,8 @@ import { ServerBench, sessionId } from '../support/server-bench.ts'
 
 const kib = 1024
 
-describe('what a reader has not acknowledged', () => {
-  it('counts what was sent, less what was acknowledged', () => {
+describe('the count of unread bytes', () => {
+  it('is what was sent minus what was acknowledged', () => {
     const unread = new Unread()
     expect([unread.bytes, unread.through]).toEqual([0, 0])
     unread.add(1, 10)
@@ -22,7 +22,7 @@ describe('what a reader has not acknowledged', () => {
     expect([unread.bytes, unread.through, unread.runs]).toEqual([0, 0, 0])
   })
 
-  it('remembers a bounded number of runs, however many messages and bytes there are', () => {
+  it('takes a bounded number of runs, however many messages and bytes there are', () => {
     const unread = new Unread()
     for (let offset = 1; offset <= 100_000; offset += 1) unread.add(offset, kib)
     expect(unread.bytes).toBe(100_000 * kib)
@@ -34,7 +34,7 @@ describe('what a reader has not acknowledged', () => {
     expect([unread.bytes, unread.runs]).toEqual([0, 0])
   })
 
-  it('is never less than what is unread, and exact when all is read, in whatever order offsets come', () => {
+  it('is never below the exact number, and 0 when all is read, in random sequences', () => {
     const seed = seedOf(process.env)
     const random = seeded(seed)
     const label = `SEED=${seed}`
@@ -61,7 +61,7 @@ describe('what a reader has not acknowledged', () => {
   })
 })
 
-/** A session of one client on the first of two nodes, which has confirmed. */
+/** A confirmed client and its session, on the first of two nodes. */
 async function start(nodes = 2) {
   const bench = new ServerBench({ nodes })
   const attached = await bench.confirmed()
@@ -79,7 +79,7 @@ function watched<Value>(promise: Promise<Value>): { value: Value | undefined } {
 }
 
 describe('session.unreadBytes and session.drained()', () => {
-  it('follow what the client acknowledges on this node', async () => {
+  it('follow the acknowledgments of the client on this node', async () => {
     const { bench, attachment, carrier, session } = await start()
     expect(session.unreadBytes).toBe(0)
     await session.send('x'.repeat(300_000))
@@ -98,7 +98,7 @@ describe('session.unreadBytes and session.drained()', () => {
     expect(await session.drained(0)).toBe(true)
   })
 
-  it('follow what it acknowledges on another node while somebody waits, asking the store ever more seldom', async () => {
+  it('follow acknowledgments on another node while drained() is pending, with ever rarer reads of the store', async () => {
     const { bench, carrier, session } = await start()
     await session.send('x'.repeat(1000))
     await session.send('y'.repeat(1000))
@@ -120,7 +120,7 @@ describe('session.unreadBytes and session.drained()', () => {
     expect(bench.calls.get('sessions.readAfter') ?? 0).toBe(0)
   })
 
-  it('go on while the client is away, and when this node has nothing else of the session', async () => {
+  it('keep working while the client is away, and when this node no longer holds the session', async () => {
     const { bench, attachment, carrier, session } = await start()
     const { epoch } = carrier.open
     attachment.ended({ by: 'network', code: 1006, reason: '' })
@@ -138,7 +138,7 @@ describe('session.unreadBytes and session.drained()', () => {
   })
 
   it.each(['the session ends here', 'it ends on another node', 'it is removed', 'the node stops'])(
-    'drained() is false when %s, and later on',
+    'drained() resolves with false when %s, and from then on',
     async (how) => {
       const { bench, session } = await start()
       await session.send('x'.repeat(1000))
@@ -158,7 +158,7 @@ describe('session.unreadBytes and session.drained()', () => {
     },
   )
 
-  it('a store that fails while somebody waits is asked again', async () => {
+  it('drained() reads the store again if it fails meanwhile', async () => {
     const { bench, attachment, carrier, session } = await start()
     const { epoch } = carrier.open
     await session.send('x'.repeat(1000))
@@ -174,13 +174,13 @@ describe('session.unreadBytes and session.drained()', () => {
     expect(drained.value).toBe(true)
   })
 
-  it('takes a number of bytes', async () => {
+  it('drained() throws if its argument is no number of bytes', async () => {
     const { session } = await start()
     for (const wrong of [-1, Number.NaN, '1'])
       expect(() => session.drained(wrong as number)).toThrow('session.drained() takes a number of bytes, from 0')
   })
 
-  it('forgets what a client has read long ago on a node that nobody asked', async () => {
+  it('unreadBytes returns to 0 without drained() after the client has read everything on another node', async () => {
     const { bench, attachment, carrier, session } = await start()
     const { epoch } = carrier.open
     await session.send('x'.repeat(1000))

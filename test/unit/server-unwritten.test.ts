@@ -3,7 +3,7 @@ import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench } from '../support/server-bench.ts'
 
-/** A session whose carrier is full; `sends` sends and tells whether the promise has resolved. */
+/** A session whose carrier is full; `sends` calls send() and records in `settled` whether its promise has resolved. */
 async function full() {
   const bench = new ServerBench()
   const { carrier, attachment } = await bench.confirmed()
@@ -19,8 +19,8 @@ async function full() {
   return { bench, carrier, attachment, session, sends, settled }
 }
 
-describe('[SP11] back-pressure of session.send()', () => {
-  it('resolves at once up to 1 MiB that is not written yet, and beyond it when there is room again', async () => {
+describe('[SP11] session.send() under back-pressure', () => {
+  it('resolves at once up to 1 MiB that is not written yet, and beyond that when there is room again', async () => {
     const { bench, carrier, sends, settled } = await full()
     for (let count = 0; count < 10; count += 1) sends(100_000)
     await promised()
@@ -35,7 +35,7 @@ describe('[SP11] back-pressure of session.send()', () => {
     expect(carrier.news.join('').match(/x/g)).toHaveLength(1_300_000)
   })
 
-  it.each(['its attachment ends', 'the session ends', 'the node stops'])('waits no longer when %s', async (how) => {
+  it.each(['its attachment ends', 'the session ends', 'the node stops'])('stops waiting when %s', async (how) => {
     const { bench, attachment, session, sends, settled } = await full()
     for (let count = 0; count < 13; count += 1) sends(100_000)
     await promised()
@@ -49,7 +49,7 @@ describe('[SP11] back-pressure of session.send()', () => {
     expect(settled.every(Boolean)).toBe(true)
   })
 
-  it('waits for nobody where no client is attached', async () => {
+  it('does not wait if no client is attached', async () => {
     const { bench, attachment, sends, settled } = await full()
     attachment.ended({ by: 'network', code: 1006, reason: '' })
     await bench.pass(10)
@@ -58,7 +58,7 @@ describe('[SP11] back-pressure of session.send()', () => {
     expect(settled.every(Boolean)).toBe(true)
   })
 
-  it('lets the event loop go on with every MiB, or a client that is not here could never come', async () => {
+  it('yields to the event loop at every MiB, so that a client that is away can return', async () => {
     const { bench, attachment, session } = await full()
     attachment.ended({ by: 'network', code: 1006, reason: '' })
     await bench.pass(10)
@@ -74,14 +74,14 @@ describe('[SP11] back-pressure of session.send()', () => {
     expect(sent).toBe(30)
   })
 
-  describe('between two answers', () => {
-    /** A client that polls has taken an answer, and more than there is room for is sent to it then. */
+  describe('between two polls', () => {
+    /** A polling client has taken an answer, and more than there is room for is sent to it before its next poll. */
     async function polling() {
       const bench = new ServerBench()
       await bench.confirmed({ wait: 0 }, { medium: 'answer' })
       await bench.pass(10)
       const session = await bench.session()
-      // A tick of the node must not forget it meanwhile.
+      // A tick of the node must not drop the session meanwhile.
       await bench.pass(3000)
       const settled: boolean[] = []
       for (let index = 0; index < 13; index += 1) {
@@ -94,7 +94,7 @@ describe('[SP11] back-pressure of session.send()', () => {
       return { bench, session, settled }
     }
 
-    it('waits for a client that polls', async () => {
+    it('waits for the next poll of the client', async () => {
       const { bench, settled } = await polling()
       expect(settled.slice(10)).toEqual([false, false, false])
       const { carrier } = await bench.confirmed({ wait: 0 }, { medium: 'answer' })
@@ -103,7 +103,7 @@ describe('[SP11] back-pressure of session.send()', () => {
       expect(carrier.news.join('')).toContain('x')
     })
 
-    it.each(['it does not come back', 'the session ends', 'the node closes'])('waits no longer when %s', async (how) => {
+    it.each(['it does not come back', 'the session ends', 'the node closes'])('stops waiting when %s', async (how) => {
       const { bench, session, settled } = await polling()
       expect(settled.at(-1)).toBe(false)
       if (how === 'the session ends') void session.close()
@@ -114,7 +114,7 @@ describe('[SP11] back-pressure of session.send()', () => {
       expect(bench.at(0).sessionsHere).toBe(0)
     })
 
-    it('lets no handler that sends wait for a client that is gone', async () => {
+    it('does not block a handler for more than 15 s if the client is gone', async () => {
       const sent: number[] = []
       const onMessage = async (session: Session) => {
         for (let count = 1; count <= 13; count += 1) {
@@ -133,7 +133,7 @@ describe('[SP11] back-pressure of session.send()', () => {
     })
   })
 
-  it('keeps all of a burst for a reader that drains: bounds are of bytes', async () => {
+  it('keeps a burst of 20,000 small messages for a client that reads, since the bounds count bytes', async () => {
     for (const how of ['send', 'publish']) {
       const bench = new ServerBench()
       const { carrier } = await bench.confirmed()

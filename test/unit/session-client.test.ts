@@ -6,7 +6,7 @@ import { promised } from '../support/manual-host.ts'
 import { outcomeOf } from '../support/sender-bench.ts'
 import { type SessionClientBench, sessionClient } from '../support/session-client-bench.ts'
 
-/** A client that is connected over a WebSocket, its session just made. */
+/** A client that is connected over a WebSocket, with a new session. */
 async function connected(...args: Parameters<typeof sessionClient>) {
   const bench = sessionClient(...args)
   await bench.pass(0)
@@ -16,20 +16,20 @@ async function connected(...args: Parameters<typeof sessionClient>) {
   return bench
 }
 
-/** The same over one of the others. */
+/** The same over another transport. */
 async function asking(type: 'sse' | 'long-poll' | 'poll', options: RealtimeOptions = {}) {
   const bench = sessionClient({ transports: [type], ...options })
   await bench.pass(0)
   bench.network.receiving.open()
   await bench.pass(0)
-  // The turn.
+  // The POST that confirms the turn.
   bench.network.sending.take(0)
   await bench.pass(0)
   bench.news()
   return bench
 }
 
-/** Over an event stream, since the WebSocket was refused; it will be tried again after 30 s. */
+/** A client over an event stream, since the WebSocket was refused; it will be tried again after 30 s. */
 async function fallenBack() {
   const bench = sessionClient({ transports: ['websocket', 'sse'] })
   await bench.pass(0)
@@ -43,7 +43,7 @@ async function fallenBack() {
   return { ...bench, bench, stream }
 }
 
-/** Until the better way is tried again. The server is alive: it is never silent, and answers what is posted. */
+/** Passes time until the WebSocket is tried again. The server is alive: it is never silent, and answers POSTs. */
 async function untilClimb({ network, pass }: SessionClientBench, stream: HandRequest, taken = 0) {
   while (network.sockets.length < 2) {
     stream.raw(':\n\n')
@@ -55,7 +55,7 @@ async function untilClimb({ network, pass }: SessionClientBench, stream: HandReq
 const hello = ({ network }: SessionClientBench) => network.socket.hello
 
 describe('opening', () => {
-  it('[SP4] the first is no resumption, a session that goes on is, one that the server lost is none', async () => {
+  it('[SP4] has `resumed: false` for a first session and for a lost one, and true for one that continues', async () => {
     const bench = sessionClient()
     await bench.pass(0)
     bench.network.socket.open()
@@ -70,7 +70,7 @@ describe('opening', () => {
     expect(bench.of('open').map(({ resumed }) => resumed)).toEqual([false, true, false])
   })
 
-  it('tells who it is by an id of 128 bits that stays, counts its dials, and tells where it was', async () => {
+  it('sends a hello with a constant id of 128 bits, the number of the dial, and the cursor', async () => {
     const bench = await connected()
     bench.network.socket.say('m0.3:a')
     const first = hello(bench)
@@ -82,7 +82,7 @@ describe('opening', () => {
     expect(sessionClient().network.sockets).toEqual([])
   })
 
-  it('[SP13] no id, no token and no payload is in a URL, in the report or in an error', async () => {
+  it('[SP13] puts no id, no token and no payload into a URL, the report or an error', async () => {
     const bench = sessionClient({ prepare: () => ({ auth: 'the-token' }) })
     await bench.pass(0)
     bench.network.socket.open()
@@ -100,7 +100,7 @@ describe('opening', () => {
     for (const text of seen) for (const secret of [session, 'the-token', 'the-payload']) expect(text).not.toContain(secret)
   })
 
-  it('[SP13] fresh credentials are asked of prepare(), and told on the open connection', async () => {
+  it('[SP13] gets fresh credentials from prepare() once, and sends them on the open connection', async () => {
     const asked: boolean[] = []
     let release = () => {}
     const bench = sessionClient({
@@ -125,7 +125,7 @@ describe('opening', () => {
     expect([bench.of('error'), bench.of('close'), bench.network.sockets.length]).toEqual([[], [], 1])
   })
 
-  it('[SP13] a prepare() that has none leaves it to the server to end the connection', async () => {
+  it('[SP13] keeps the connection when prepare() throws, and calls it again at the next request of the server', async () => {
     let calls = 0
     const bench = sessionClient({
       prepare() {
@@ -145,7 +145,7 @@ describe('opening', () => {
     expect(bench.network.socket.sent.at(-1)).toBe('c{"auth":3}')
   })
 
-  it('[SP15] each attempt has a random name of its own in the URL', async () => {
+  it('[SP15] puts a random name of its own into the URL of each attempt', async () => {
     const bench = await connected()
     bench.network.socket.end(1006)
     await bench.pass(1000)
@@ -155,7 +155,7 @@ describe('opening', () => {
     expect(bench.network.sockets.map(({ url }) => [...url.searchParams.keys()])).toEqual([['attempt'], ['attempt']])
   })
 
-  it('what `open` says of the end before it does no harm', async () => {
+  it('accepts an `open` with `lastEnd`', async () => {
     const bench = await connected()
     bench.network.socket.end(1006)
     await bench.pass(1000)
@@ -175,7 +175,7 @@ describe('messages', () => {
     ])
   })
 
-  it('[SP1] a listener that throws is reported, and does not stop what follows', async () => {
+  it('[SP1] a listener that throws is reported, and does not stop the next messages', async () => {
     const bench = await connected()
     const mistake = new Error('mine')
     bench.client.onmessage = () => {
@@ -186,14 +186,14 @@ describe('messages', () => {
     expect(bench.reported).toEqual([mistake, mistake, mistake])
   })
 
-  it('[SP3] a gap is an event', async () => {
+  it('[SP3] a gap frame raises a `gap` event', async () => {
     const bench = await connected()
     bench.network.socket.say('g{"stream":1,"topic":"chat","epoch":"k","after":4,"resumesAt":9}', 'm1.9:b')
     expect(bench.news()).toEqual(['gap in chat: 4 to 9', 'chat: b'])
     expect(bench.of('gap')[0]).toMatchObject({ type: 'gap', target: bench.client, topic: 'chat', after: 4, resumesAt: 9 })
   })
 
-  it('[SP17] of a batch each is an event of its own, and a client closed by one of them hears no more', async () => {
+  it('[SP17] each message of a batch raises its own event, and none after a listener has closed the client', async () => {
     const bench = await connected()
     bench.client.addEventListener('message', ({ data }) => void (data === 'b' && bench.client.close()))
     bench.network.socket.say('M[[0,1,"a","b","c"]]', 'm0.4:d')
@@ -202,7 +202,7 @@ describe('messages', () => {
     bench.expectNothingLeft()
   })
 
-  it('[SP2] what is sent is flushed when it is acknowledged, and sent again when the connection broke before', async () => {
+  it('[SP2] flushed() resolves with the acknowledgment, and a message is sent again after a lost connection', async () => {
     const bench = await connected()
     bench.client.send('a')
     const flushed = bench.client.flushed()
@@ -218,7 +218,7 @@ describe('messages', () => {
     expect(await outcomeOf(flushed)).toBe('resolved')
   })
 
-  it('[SP10] one that is too large is undelivered, and the queue goes on', async () => {
+  it('[SP10] a message that is too large is undelivered, and the queue continues', async () => {
     const bench = sessionClient()
     await bench.pass(0)
     bench.network.socket.open({ maxMessageBytes: 3 })
@@ -230,8 +230,8 @@ describe('messages', () => {
   })
 })
 
-describe('coming back', () => {
-  it('[SP18] comes back when the server has a place for it, neither sooner nor later', async () => {
+describe('reconnecting', () => {
+  it('[SP18] a server without room is dialled exactly after its `retryAfterMs`', async () => {
     for (const code of [4429, 4503]) {
       const bench = await connected()
       for (const retryAfterMs of [700, 20, 9000]) {
@@ -257,7 +257,7 @@ describe('coming back', () => {
     expect(delays).toEqual([0, 200, 799])
   })
 
-  it('[SP18] a schedule of the application goes before it, and later retries are as in plain mode', async () => {
+  it("[SP18] the application's `retry` schedule replaces the retry window", async () => {
     const bench = await connected({ retry: { minDelayMs: 100 } }, { random: 0.5 })
     await bench.pass(6000)
     bench.network.socket.end(1006)
@@ -266,7 +266,7 @@ describe('coming back', () => {
     expect(bench.of('error').map(({ retry }) => retry?.delayMs)).toEqual([50, 150])
   })
 
-  it('[SP9] a server that restarts says when, and is not tried before', async () => {
+  it('[SP9] a server that restarts is not dialled before its `retryAfterMs`', async () => {
     const bench = await connected()
     bench.network.socket.end(4503, '{"reason":"restarting","retryAfterMs":7000}')
     expect(bench.news()).toEqual(['error close.4503', 'close 4503'])
@@ -285,7 +285,7 @@ describe('coming back', () => {
     expect(hello(bench).session).toBe(bench.network.sockets[0]?.hello.session)
   })
 
-  it.each([4402, 4403, 4410, 4499, 4999])('[SP9] %i stops', async (code) => {
+  it.each([4402, 4403, 4410, 4499, 4999])('[SP9] %i closes the client for good', async (code) => {
     const prepared: unknown[] = []
     const bench = await connected({
       prepare: () => {
@@ -300,14 +300,14 @@ describe('coming back', () => {
     bench.expectNothingLeft()
   })
 
-  it('[SP9] a code of the application stops, unless it says otherwise', async () => {
+  it('[SP9] a code of the application leads to a retry if judge() says so', async () => {
     const bench = await connected({ judge: ({ cause }) => (cause === 'close.4321' ? 'retry' : undefined) })
     bench.network.socket.end(4321)
     await bench.pass(1000)
     expect(bench.network.sockets).toHaveLength(2)
   })
 
-  it('[SP9] 4400 is answered once with a new session, its messages unacknowledged, and then by stopping', async () => {
+  it('[SP9] 4400 leads once to a new session with the unacknowledged messages, and then closes the client', async () => {
     const bench = await connected()
     bench.client.send('a')
     await bench.pass(0)
@@ -326,7 +326,7 @@ describe('coming back', () => {
     expect([bench.client.state.status, bench.network.sockets.length]).toEqual(['closed', 2])
   })
 
-  it('[SP9] 4400 for an attachment beside the running one does not touch its session', async () => {
+  it('[SP9] 4400 for an attachment beside the open one leaves the session as it is', async () => {
     const { bench, stream } = await fallenBack()
     await untilClimb(bench, stream)
     const { session } = hello(bench)
@@ -338,7 +338,7 @@ describe('coming back', () => {
     expect(bench.network.sending.hello).toMatchObject({ session, cursor: '0.1~e1' })
   })
 
-  it('[SP9] 4401 has the credentials asked for once more, and then stops', async () => {
+  it('[SP9] 4401 leads once to another call of prepare(), and then closes the client', async () => {
     const asked: boolean[] = []
     const bench = sessionClient({
       prepare({ isRefresh }): Preparation {
@@ -355,7 +355,7 @@ describe('coming back', () => {
     expect([asked.length, bench.client.state.status]).toEqual([2, 'closed'])
   })
 
-  it('[SP9] 4401 without anybody to ask stops at once', async () => {
+  it('[SP9] 4401 closes a client without prepare() at once', async () => {
     const bench = sessionClient()
     await bench.pass(0)
     bench.network.socket.end(4401)
@@ -363,7 +363,7 @@ describe('coming back', () => {
     expect(bench.client.state).toMatchObject({ status: 'closed', code: 4401 })
   })
 
-  it('[SP9] the same over HTTP: problem documents', async () => {
+  it('[SP9] a problem document over HTTP has the same effect as its close code', async () => {
     const bench = sessionClient({ transports: ['sse'] })
     await bench.pass(0)
     bench.network.receiving.problem(503, 4503, { retryAfterMs: 3000 })
@@ -376,7 +376,7 @@ describe('coming back', () => {
     bench.expectNothingLeft()
   })
 
-  it('[SP8] a client that was ended while it was away learns it, and begins anew when it is told to', async () => {
+  it('[SP8] a client whose session was ended meanwhile closes, and connect() begins a new session', async () => {
     const bench = await connected()
     const { session } = hello(bench)
     bench.network.socket.end(1006)
@@ -392,10 +392,10 @@ describe('coming back', () => {
 
 describe('another server', () => {
   it.each<[string, Diagnosis['certainty'], (bench: SessionClientBench) => void]>([
-    // What makes the handshake of another server look so may have been a proxy.
+    // A proxy may have removed the protocol from the handshake.
     ['does not name the protocol', 'likely', ({ network }) => network.socket.accept('')],
     [
-      'begins with something else',
+      'begins with another frame',
       'certain',
       ({ network }) => {
         network.socket.accept()
@@ -416,7 +416,7 @@ describe('another server', () => {
   it.each([
     ['application/json', '{}'],
     ['text/html', '<p>'],
-  ])('that speaks it on no way at all, but answers %s %s, is asked on and on: it may be a portal', async (contentType, body) => {
+  ])('that answers %s %s on each transport is retried for ever: it may be a captive portal', async (contentType, body) => {
     const bench = sessionClient({ transports: ['websocket', 'long-poll'] })
     for (let seconds = 0; seconds < 600; seconds += 1) {
       await bench.pass(1000)
@@ -430,7 +430,7 @@ describe('another server', () => {
     expect(bench.of('close')).toEqual([])
   })
 
-  it('[SP5] a handshake that passes and then swallows frames is not open: the next way is tried, and nothing is lost', async () => {
+  it('[SP5] that accepts a WebSocket and sends no `open` makes the client try the next transport, without loss', async () => {
     const bench = sessionClient({ transports: ['websocket', 'sse'], raceAfterMs: 300 })
     bench.client.send('a')
     await bench.pass(0)
@@ -446,7 +446,7 @@ describe('another server', () => {
 })
 
 describe('moving', () => {
-  it('[SP5] to a better way loses and repeats nothing; `transport` is raised, `close` is not', async () => {
+  it('[SP5] to a better transport loses and repeats no message; `transport` is raised, `close` is not', async () => {
     const { bench, stream } = await fallenBack()
     const { network } = bench
     expect(network.sends[0]?.hello).toMatchObject({ turn: 1, send: true })
@@ -474,7 +474,7 @@ describe('moving', () => {
     expect(bench.news()).toEqual([': one', ': two', ': three', 'from sse to websocket', ': four'])
   })
 
-  it('[SP5] is not done before `open`, whatever else is heard of it', async () => {
+  it('[SP5] does not happen before `open`, whatever else the new attachment has received', async () => {
     const { bench, stream } = await fallenBack()
     await untilClimb(bench, stream)
     bench.network.socket.accept()
@@ -493,7 +493,7 @@ describe('moving', () => {
     expect(quiet.network.sending.hello).toMatchObject({ k: 2, turn: 2 })
   })
 
-  it('[SP5] that fails costs nothing', async () => {
+  it('[SP5] that fails leaves the open connection as it is', async () => {
     const { bench, stream } = await fallenBack()
     await untilClimb(bench, stream)
     stream.say('m0.1:a')
@@ -508,10 +508,10 @@ describe('moving', () => {
     expect(bench.news()).toEqual(['error net.unreachable', ': a', ': b'])
   })
 
-  it('[SP4] a session that turns out to be lost beside the running connection is told by `open`', async () => {
+  it('[SP4] raises `open` with `resumed: false` if the new attachment finds the session lost', async () => {
     const bench = await connected()
     await bench.pass(20_000)
-    // The other end is gone without a word; whoever has taken its place knows nothing.
+    // The server is gone without a close, and the one in its place does not know the session.
     expect(bench.network.sockets).toHaveLength(2)
     bench.network.socket.open({ epoch: 'e2' })
     await bench.pass(0)
@@ -519,7 +519,7 @@ describe('moving', () => {
     expect(bench.of('open').at(-1)?.resumed).toBe(false)
   })
 
-  it('[SP4] so is one that an answer to a long-poll tells of, and what was not acknowledged is sent again', async () => {
+  it('[SP4] raises `open` when a long-poll finds the session lost, and sends unacknowledged messages again', async () => {
     const bench = await asking('long-poll')
     bench.network.receiving.end()
     bench.client.send('a')
@@ -535,7 +535,7 @@ describe('moving', () => {
 })
 
 describe('silence', () => {
-  it('[SP6] over a WebSocket is asked about after heartbeatMs, and 5 s later the way is not believed any more', async () => {
+  it('[SP6] of a WebSocket leads to a ping after heartbeatMs, and to a new dial 5 s later', async () => {
     const bench = await connected()
     await bench.pass(14_999)
     expect(bench.network.socket.texts).toEqual(['t1'])
@@ -550,7 +550,7 @@ describe('silence', () => {
     expect([bench.network.sockets.map(({ isClosed }) => isClosed), bench.of('close')]).toEqual([[true, false], []])
   })
 
-  it('[SP6] any frame is an answer', async () => {
+  it('[SP6] is ended by any frame', async () => {
     const bench = await connected()
     await bench.pass(15_000)
     bench.network.socket.say('q')
@@ -563,7 +563,7 @@ describe('silence', () => {
     expect(bench.network.sockets).toHaveLength(1)
   })
 
-  it('[SP6] after a wake-up it asks at once, and gives the answer 3 s', async () => {
+  it('[SP6] is checked by a ping at once after a wake-up, whose answer has 3 s', async () => {
     const bench = await connected()
     bench.signal('online')
     expect(bench.network.socket.texts).toEqual(['t1', 'p'])
@@ -573,7 +573,7 @@ describe('silence', () => {
     expect(bench.network.sockets).toHaveLength(2)
   })
 
-  it('[SP6] of an event stream for heartbeatMs and 5 s has it asked again beside it', async () => {
+  it('[SP6] of an event stream for heartbeatMs and 5 s leads to another request beside it', async () => {
     const bench = await asking('sse')
     const receiving = () => bench.network.requests.filter(({ isSend }) => !isSend)
     await bench.pass(19_999)
@@ -582,7 +582,7 @@ describe('silence', () => {
     expect(receiving()).toHaveLength(2)
   })
 
-  it('[SP7] what is not acknowledged in 3 s has it ask, and no pong within 3 s is silence', async () => {
+  it('[SP7] is checked by a ping if a message is not acknowledged in 3 s, whose answer has 3 s', async () => {
     const bench = await connected()
     bench.client.send('0123456789')
     await bench.pass(3000)
@@ -595,7 +595,7 @@ describe('silence', () => {
     expect(bench.network.sockets).toHaveLength(2)
   })
 
-  it('[SP7] a slow handler costs a ping now and then, and no connection', async () => {
+  it('[SP7] is not assumed for a slow handler while pings are answered', async () => {
     const bench = await connected()
     bench.client.send('a')
     for (let seconds = 0; seconds < 30; seconds += 1) {
@@ -606,7 +606,7 @@ describe('silence', () => {
     expect([bench.network.sockets.length, pings.length]).toEqual([1, expect.toSatisfy((count) => count >= 8 && count <= 10)])
   })
 
-  it('[SP7] over HTTP a post without an answer is asked about; no answer to that is silence, and what it carried is sent again', async () => {
+  it('[SP7] is assumed over HTTP if neither a POST nor the empty POST after it is answered', async () => {
     const bench = await asking('sse')
     bench.client.send('0123456789')
     await bench.pass(3500)
@@ -620,8 +620,8 @@ describe('silence', () => {
   })
 })
 
-describe('the page', () => {
-  it('[SP8] pagehide hangs up, and the session goes on when it is shown again', async () => {
+describe('hanging up', () => {
+  it('[SP8] happens on pagehide, and the session continues on pageshow', async () => {
     const bench = await connected()
     bench.signal('pagehide')
     expect(bench.network.socket.isClosed).toBe(true)
@@ -632,7 +632,7 @@ describe('the page', () => {
     expect(hello(bench).session).toBe(bench.network.sockets[0]?.hello.session)
   })
 
-  it('[SP11] a reader that falls behind has it hang up, and go on when all is read', async () => {
+  it('[SP11] happens when an async iterator falls behind, and the session continues when it has read everything', async () => {
     const bench = await connected()
     const messages = bench.client[Symbol.asyncIterator]()
     const texts = Array.from({ length: 1001 }, (_, index) => `${index}`)
@@ -649,7 +649,7 @@ describe('the page', () => {
 })
 
 describe('close()', () => {
-  it('[SP8] ends the session in order: 1000, or what the application says', async () => {
+  it("[SP8] ends the session with the application's code and reason, or with 1000", async () => {
     const bench = await connected()
     await expect(bench.client.close(3007, 'bye')).resolves.toEqual({ unsent: [], unconfirmed: [] })
     expect(bench.network.socket.closes[0]).toEqual([3007, 'bye'])
@@ -658,7 +658,7 @@ describe('close()', () => {
     expect(other.network.socket.closes[0]?.[0]).toBe(1000)
   })
 
-  it('[SP8] over HTTP says so by `x`', async () => {
+  it('[SP8] posts an `x` frame over HTTP', async () => {
     const bench = await asking('sse')
     const closing = bench.client.close(3007, 'bye')
     expect([bench.network.sending.lines, bench.network.sending.init.keepalive]).toEqual([['x{"code":3007,"reason":"bye"}'], true])
@@ -668,11 +668,11 @@ describe('close()', () => {
   })
 
   it.each([
-    ['waits', () => {}],
+    ['waits to retry', () => {}],
     ['is offline', ({ signal }: SessionClientBench) => signal('offline')],
-    ['connects', ({ pass }: SessionClientBench) => pass(2000)],
-    ['is put away', ({ signal }: SessionClientBench) => signal('pagehide')],
-  ])('[SP8] says so where it has no attachment, once, with what was not acknowledged: while it %s', async (_, go) => {
+    ['is connecting', ({ pass }: SessionClientBench) => pass(2000)],
+    ['is in a hidden page', ({ signal }: SessionClientBench) => signal('pagehide')],
+  ])('[SP8] without an attachment posts `x` once, after the unacknowledged messages, while the client %s', async (_, go) => {
     const bench = await connected({ prepare: () => ({ auth: 'a token' }) })
     bench.client.send('a')
     await bench.pass(0)
@@ -694,7 +694,7 @@ describe('close()', () => {
     bench.expectNothingLeft()
   })
 
-  it('[SP8] what nobody answers is unconfirmed, and does not outlive the client by more than 5 s', async () => {
+  it('[SP8] gives up an unanswered last POST after 5 s, and reports its messages as unconfirmed', async () => {
     const bench = await connected()
     bench.network.socket.end(1006)
     await bench.pass(0)
@@ -706,9 +706,9 @@ describe('close()', () => {
   })
 
   it.each([
-    ['nothing is waited for', [], { unsent: [], unconfirmed: [] }],
-    ['what is too long for it is not', ['x'.repeat(40_000)], { unsent: ['x'.repeat(40_000)], unconfirmed: [] }],
-  ] as const)('[SP8] without an attachment the end is posted, and where nothing is unconfirmed: %s', async (_, sent, left) => {
+    ['there are no messages', [], { unsent: [], unconfirmed: [] }],
+    ['its message is too long', ['x'.repeat(40_000)], { unsent: ['x'.repeat(40_000)], unconfirmed: [] }],
+  ] as const)('[SP8] without an attachment posts `x` and does not wait for the answer if %s', async (_, sent, left) => {
     const bench = await connected()
     bench.network.socket.end(1006)
     await bench.pass(0)
@@ -721,7 +721,7 @@ describe('close()', () => {
     bench.expectNothingLeft()
   })
 
-  it('[SP8] of a session that is begun while the end of the one before is under way nothing is said by that', async () => {
+  it('[SP8] does not let the pending `x` of a session affect the next session', async () => {
     const bench = await connected()
     bench.network.socket.end(1006)
     await bench.pass(0)
@@ -737,7 +737,7 @@ describe('close()', () => {
     expect(bench.of('error')).toHaveLength(1)
   })
 
-  it('[SP8] of a session that the server has never opened, or has ended, there is nothing to say', async () => {
+  it('[SP8] posts nothing if the server has never opened the session, or has ended it', async () => {
     const bench = sessionClient()
     await bench.pass(0)
     bench.network.socket.end(1006)
@@ -749,7 +749,7 @@ describe('close()', () => {
     expect([...bench.network.sends, ...ended.network.sends]).toEqual([])
   })
 
-  it('[SP8] in a page that goes away it waits for no acknowledgment, and is posted beside the socket, which may go with the page', async () => {
+  it('[SP8] closes the socket at once while the page is unloaded, and posts the messages and `x` as well', async () => {
     const bench = await connected()
     bench.signal('leaving')
     bench.client.send('bye')
@@ -765,7 +765,7 @@ describe('close()', () => {
   })
 
   it.each(['leaving', 'pagehide'] as const)(
-    '[SP8] a page that goes away while the last write is under way (%s) cuts it short',
+    '[SP8] stops waiting for the acknowledgment of its last write when the page is unloaded (%s)',
     async (signal) => {
       const bench = await connected()
       bench.client.send('bye')
@@ -782,7 +782,7 @@ describe('close()', () => {
     },
   )
 
-  it('[SP8] over HTTP it waits for no request in a page that goes away, and posts what that carries once more', async () => {
+  it('[SP8] over HTTP posts the messages of a pending POST again when the page is unloaded', async () => {
     const bench = await asking('sse')
     bench.client.send('a')
     await bench.pass(0)
@@ -800,7 +800,7 @@ describe('close()', () => {
     bench.expectNothingLeft()
   })
 
-  it('and connect() is a new session: another id, no cursor, numbers that go on, nothing redelivered', async () => {
+  it('and connect() begin a new session: another id, no cursor, numbers that continue, nothing redelivered', async () => {
     const bench = await connected()
     const { session } = hello(bench)
     bench.client.send('a')
@@ -821,7 +821,7 @@ describe('close()', () => {
     expect(bench.of('open').map(({ resumed }) => resumed)).toEqual([false, false])
   })
 
-  it('what a closed client still waits for over HTTP is no part of the session after it', async () => {
+  it('keeps a POST that is still pending out of the session after it', async () => {
     const bench = await asking('sse')
     bench.client.send('old')
     await bench.pass(0)
@@ -838,7 +838,7 @@ describe('close()', () => {
     posting.break()
     await bench.pass(0)
     expect(await closed).toEqual({ unsent: [], unconfirmed: ['old'] })
-    // Nobody may end the new one in the name of the old one.
+    // No `x` of the old session may end the new one.
     expect(bench.network.sends.filter((request) => request.lines.some((line) => line.startsWith('x')))).toEqual([])
     await expect(outcomeOf(bench.client.flushed())).resolves.toBe('resolved')
   })
@@ -857,7 +857,7 @@ describe('close()', () => {
       },
     ],
     [
-      'while it is open, asked about and doubted',
+      'while it is open and waits for a pong',
       {},
       async ({ pass, network, client }) => {
         await pass(0)
@@ -898,7 +898,7 @@ describe('close()', () => {
       },
     ],
     [
-      'while the page is put away',
+      'after pagehide',
       {},
       async ({ pass, network, signal }) => {
         await pass(0)
@@ -931,7 +931,7 @@ describe('close()', () => {
         ] as const,
     ),
   ]
-  it.each(states)('%s leaves nothing', async (_, options, play) => {
+  it.each(states)('%s leaves no timer, socket or request', async (_, options, play) => {
     const bench = sessionClient(options)
     await play(bench)
     const closed = bench.client.close()
@@ -945,7 +945,7 @@ describe('close()', () => {
 })
 
 describe('an idle page', () => {
-  /** How often a page is woken in ten minutes: by timers, and by what comes and goes. */
+  /** How often a page is woken in ten minutes: by timers, and by traffic in both directions. */
   async function wakeUps(bench: SessionClientBench, traffic: () => number, beat: () => void, answer = () => {}): Promise<number> {
     let timers = 0
     const after = bench.clock.after.bind(bench.clock)
@@ -988,7 +988,7 @@ describe('an idle page', () => {
     await bench.pass(0)
     bench.network.sending.take(0)
     await bench.pass(10_000)
-    // What is posted is answered, which is one time more.
+    // Each POST is answered, which wakes the page once more.
     const answered = () => 2 * bench.network.requests.length
     const count = await wakeUps(
       bench,
@@ -1001,7 +1001,7 @@ describe('an idle page', () => {
     expect(count).toBeLessThanOrEqual(60)
   })
 
-  it('[SP6] and finds out soon that nothing comes any more', async () => {
+  it('[SP6] still pings a silent server after heartbeatMs, and dials again 5 s later', async () => {
     const bench = await connected()
     bench.network.socket.say(openFrame({ heartbeatMs: 25_000 }))
     for (let times = 0; times < 4; times += 1) {

@@ -26,7 +26,7 @@ const subscribed = fc.record({ at: anyCount, stream: fc.nat(4), topic: anyText, 
 const gap = fc.record({ stream: fc.nat(4), topic: anyText, epoch: anyEpoch, after: fc.option(anyCount), resumesAt: anyCount })
 const run = fc.tuple(fc.nat(3), anyCount, anyText, anyText)
 
-/** Frames as they should be, near enough. */
+/** Well-formed frames, some with numbers out of range. */
 const soundFrame = fc.oneof(
   fc.tuple(fc.nat(3), anyCount, anyText).map(([stream, offset, text]) => `m${stream}.${offset}:${text}`),
   fc.array(run, { maxLength: 3 }).map((runs) => `M${JSON.stringify(runs)}`),
@@ -44,7 +44,7 @@ const soundFrame = fc.oneof(
   fc.constantFrom('p', 'q', openFrame(), openFrame({ epoch: 'e2' })),
 )
 
-/** Sound JSON with the wrong things in it. */
+/** Valid JSON with wrong values in it. */
 const oddFrame = fc.oneof(
   fc.tuple(fc.constantFrom(...'oMsughxabB'), oddValue).map(([letter, value]) => letter + JSON.stringify(value)),
   fc
@@ -58,7 +58,7 @@ const oddFrame = fc.oneof(
     .map(([name, value]) => `o${JSON.stringify({ ...JSON.parse(openFrame().slice(1)), [name]: value })}`),
 )
 
-/** A sound one with a few characters lost, doubled or changed. */
+/** A well-formed frame with a few characters removed, inserted or replaced. */
 const mutatedFrame = fc
   .tuple(
     soundFrame,
@@ -103,7 +103,7 @@ function memberNames(): string[] {
 const cursorShape = /^(\d{1,16}\.\d{1,16}~[\w-]+(,\d{1,16}\.\d{1,16}~[\w-]+)*)?$/
 const kinds = ['mismatch', 'closed', 'ended', 'broken', 'answered', 'silent']
 
-/** Whatever was said, the server can be told where the client is, and the application was given payloads. */
+/** Whatever was received: the cursor can be sent, no duration is negative, and at most one known report was made. */
 function expectSane({ session, said }: SessionDial): void {
   expect(session.cursor).toMatch(cursorShape)
   expect(session.graceMs()).toBeGreaterThanOrEqual(0)
@@ -116,7 +116,7 @@ function expectSane({ session, said }: SessionDial): void {
   }
 }
 
-it('no frame over a WebSocket makes anything escape', { timeout }, () => {
+it('no frame over a WebSocket throws, breaks the cursor or leaves a timer', { timeout }, () => {
   const property = fc.property(
     fc.boolean(),
     fc.array(fc.oneof({ weight: 3, arbitrary: textFrame }, { weight: 1, arbitrary: bytesFrame }), { maxLength: 8 }),
@@ -133,7 +133,7 @@ it('no frame over a WebSocket makes anything escape', { timeout }, () => {
   fc.assert(property, { seed, numRuns })
 })
 
-it('no bytes of an answer over HTTP make anything escape', { timeout }, async () => {
+it('no bytes of an HTTP answer throw, break the cursor or leave a timer', { timeout }, async () => {
   const ways = fc.constantFrom(
     sessionSse,
     (...[session]: Parameters<typeof sessionSse>) => sessionLongPoll(session, 9000),
@@ -169,7 +169,7 @@ it('no bytes of an answer over HTTP make anything escape', { timeout }, async ()
   await fc.assert(property, { seed, numRuns })
 })
 
-it('no answer to what is sent makes anything escape', { timeout }, async () => {
+it('no answer to a POST with messages throws or breaks the cursor', { timeout }, async () => {
   const body = fc.oneof(
     oddValue.map((value) => JSON.stringify(value)),
     fc
@@ -199,7 +199,7 @@ it('no answer to what is sent makes anything escape', { timeout }, async () => {
   await fc.assert(property, { seed, numRuns: Math.ceil(numRuns / 4) })
 })
 
-it('a client survives whatever its server says: it sends on, comes back, and leaves nothing', { timeout }, async () => {
+it('a client survives any frames of its server: it reconnects, and leaves no timer or socket', { timeout }, async () => {
   const property = fc.asyncProperty(fc.array(textFrame, { maxLength: 6 }), async (frames) => {
     const bench = sessionClient({}, { random: 0.5 })
     await bench.pass(0)
@@ -217,7 +217,7 @@ it('a client survives whatever its server says: it sends on, comes back, and lea
     expect(bench.network.socket.isClosed || bench.client.state.status !== 'closed').toBe(true)
     expect(bench.clock.nextAt).toBeGreaterThanOrEqual(bench.clock.now())
     void bench.client.close()
-    // The last write, which may outlive the client by so much.
+    // The last write may outlive the client by 5 s.
     await bench.pass(5000)
     bench.expectNothingLeft()
   })

@@ -10,13 +10,13 @@ import { type SessionBenchOptions, SessionPostLink, SessionSocketLink, sessionBe
 const mebibyte = 2 ** 20
 const tooLarge = { kind: 'closed', code: 4413, reason: '', wasClean: true } as const
 
-/** Attached to a WebSocket. */
+/** A sender that is attached to a WebSocket. */
 function socketed(options?: SessionBenchOptions, more?: Parameters<ReturnType<typeof sessionBench>['attach']>[1]) {
   const bench = sessionBench(options)
   return { ...bench, bench, link: bench.attach(new SessionSocketLink(), more) }
 }
 
-/** Attached to an event stream, or with `tellsCursor` to what asks again; the post that confirms the turn is answered. */
+/** A sender attached to an event stream, or with `tellsCursor` to polling; the POST that confirms the turn is answered. */
 async function posted({ tellsCursor = false, ...options }: SessionBenchOptions & { readonly tellsCursor?: boolean } = {}) {
   const bench = sessionBench(options)
   const link = bench.attach(new SessionPostLink({ tellsCursor }))
@@ -34,7 +34,7 @@ async function posted({ tellsCursor = false, ...options }: SessionBenchOptions &
 }
 
 describe('over a WebSocket', () => {
-  it('[SP17] what is sent in one task is one frame', async () => {
+  it('[SP17] messages sent in one task are one frame', async () => {
     const { link, send } = socketed()
     send('a', 'b', 'c')
     expect(link.written).toEqual([])
@@ -42,7 +42,7 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual(['M[1,"a","b","c"]'])
   })
 
-  it('[SP17] a lone message leaves at once: no timer lies between', async () => {
+  it('[SP17] a lone message is written at once, without a timer', async () => {
     const { link, send, clock } = socketed()
     send('a')
     await Promise.resolve()
@@ -52,7 +52,7 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual(['m2:b'])
   })
 
-  it('[SP17] a frame has up to 64 KiB, or one message', async () => {
+  it('[SP17] a frame holds up to 64 KiB, or one message', async () => {
     const { link, send } = socketed()
     const third = 'x'.repeat(22_000)
     const large = 'y'.repeat(70_000)
@@ -61,7 +61,7 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual([`M[1,"${third}","${third}"]`, `m3:${third}`, `m4:${large}`, 'm5:z'])
   })
 
-  it('what waited for a link is written when it comes, numbered from 1, and told of', async () => {
+  it('queued messages are written when a link is attached, numbered from 1', async () => {
     const bench = sessionBench()
     bench.send('a', new Uint8Array([0, 255]).buffer, 'b')
     await promised()
@@ -71,7 +71,7 @@ describe('over a WebSocket', () => {
     expect(bench.carried).toBe(1)
   })
 
-  it('[SP2] the next link is given what lies above `taken`, in order, before anything new', async () => {
+  it('[SP2] the next link is given the messages above `taken`, in order, before new ones', async () => {
     const { bench, send, read, sender } = socketed()
     send('a', 'b', 'c', 'd')
     await promised()
@@ -83,7 +83,7 @@ describe('over a WebSocket', () => {
     expect(next.news()).toEqual(['M[3,"c","d","e"]'])
   })
 
-  it('[SP2] what a node lost with its death is written again at once', async () => {
+  it('[SP2] messages that were lost with a node are written again at once', async () => {
     const { link, send, read } = socketed()
     send('a', 'b', 'c')
     await promised()
@@ -93,7 +93,7 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual(['M[2,"b","c"]'])
   })
 
-  it('[SP4] a session that was lost is sent again what was not acknowledged, under its old numbers', async () => {
+  it('[SP4] after a lost session unacknowledged messages are sent again, under their old numbers', async () => {
     const { bench, send, read, sender, lost } = socketed()
     send('a', 'b', 'c')
     await promised()
@@ -103,7 +103,7 @@ describe('over a WebSocket', () => {
     expect([next.news(), lost]).toEqual([['M[2,"b","c"]'], []])
   })
 
-  it('[SP4] with `resend: false` that is undelivered instead, its numbers are withdrawn, and what waited is sent', async () => {
+  it('[SP4] `resend: false`: after a lost session unacknowledged messages are undelivered and withdrawn', async () => {
     const { bench, send, read, sender, lost } = socketed({ resends: false })
     send('a', 'b', 'c')
     await promised()
@@ -115,7 +115,7 @@ describe('over a WebSocket', () => {
     expect(next.news()).toEqual(['w2', 'w3', 'm4:d'])
   })
 
-  it('with `resend: false` a session that goes on is sent again all the same', async () => {
+  it('in a resumed session with `resend: false` unacknowledged messages are still sent again', async () => {
     const { bench, send, sender, lost } = socketed({ resends: false })
     send('a')
     await promised()
@@ -124,7 +124,7 @@ describe('over a WebSocket', () => {
     expect(lost).toEqual([])
   })
 
-  it('[SP11] no more is written while a mebibyte waits in it; it is looked at every 20 ms', async () => {
+  it('[SP11] nothing is written while 1 MiB waits in the socket, which is checked every 20 ms', async () => {
     const { link, send, sender, wait } = socketed()
     link.isStuck = true
     const half = 'x'.repeat(mebibyte / 2)
@@ -142,7 +142,7 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual(['M[3,"a","b"]'])
   })
 
-  it('a link that throws breaks the attachment, and nothing is lost', async () => {
+  it('a link that throws breaks the attachment, and no message is lost', async () => {
     const { bench, link, send, broken, lost } = socketed()
     link.write = () => {
       throw new TypeError('no')
@@ -155,7 +155,7 @@ describe('over a WebSocket', () => {
 })
 
 describe('acks', () => {
-  it('[SP1] are told a second after the first message, once for all', async () => {
+  it('[SP1] are sent a second after the first message, once for all messages', async () => {
     const { link, read, wait } = socketed()
     read('m0.1:a')
     await wait(600)
@@ -168,7 +168,7 @@ describe('acks', () => {
     expect(link.news()).toEqual([])
   })
 
-  it('[SP1] and at once from 1 MiB on', async () => {
+  it('[SP1] are sent at once from 1 MiB on', async () => {
     const { link, read } = socketed()
     read(`m0.1:${'x'.repeat(600_000)}`, `m0.2:${'x'.repeat(600_000)}`)
     await promised()
@@ -178,7 +178,7 @@ describe('acks', () => {
     expect(link.news()).toEqual([])
   })
 
-  it('[SP1] what came over another attachment is told to the one that carries the session now', async () => {
+  it('[SP1] of messages over another attachment are sent on the one that carries the session now', async () => {
     const bench = sessionBench()
     bench.read(openFrame(), 'm0.1:a')
     const link = new SessionSocketLink()
@@ -186,7 +186,7 @@ describe('acks', () => {
     expect(link.news()).toEqual(['a0.1~e1'])
   })
 
-  it('[SP1] and before it hangs up in order', async () => {
+  it('[SP1] are sent before an orderly close', async () => {
     const { link, read, send, sender } = socketed()
     read('m0.1:a')
     send('b')
@@ -201,7 +201,7 @@ describe('acks', () => {
     expect(atClose).toEqual(['m1:b', 'a0.1~e1'])
   })
 
-  it("[SP1] an event stream's client tells the cursor by a post, with whatever there is to send", async () => {
+  it("[SP1] are the cursor in a POST for an event stream, together with queued messages", async () => {
     const { link, bodies, read, send, take, wait } = await posted()
     read('m0.1:a')
     await wait(999)
@@ -218,7 +218,7 @@ describe('acks', () => {
     expect(link.posts.at(-1)?.data).toBe('M[1,"x"]')
   })
 
-  it("[SP1] an event stream's client posts it at least every 2.5 × heartbeatMs, moved or not", async () => {
+  it("[SP1] are posted for an event stream at least every 2.5 × heartbeatMs, even for an unchanged cursor", async () => {
     const { bodies, take, wait } = await posted()
     await wait(37_499)
     expect(bodies()).toEqual([])
@@ -229,7 +229,7 @@ describe('acks', () => {
     expect(bodies()).toEqual(['', ''])
   })
 
-  it('where each request tells the cursor none is posted', async () => {
+  it('are not posted if each request of the transport carries the cursor', async () => {
     const { bodies, read, wait } = await posted({ tellsCursor: true })
     read('m0.1:a', `m0.2:${'x'.repeat(70_000)}`)
     await wait(120_000)
@@ -237,13 +237,13 @@ describe('acks', () => {
   })
 })
 
-describe('doubt', () => {
-  it('[SP7] comes when a message is not acknowledged in 3 s, and again while it is not', async () => {
+describe('doubt about the connection', () => {
+  it('[SP7] is raised when a message is not acknowledged in 3 s, and again while it is not', async () => {
     const { bench, send, read, wait } = socketed()
     send('0123456789')
     await wait(3000)
     expect(bench.doubts).toBe(0)
-    // A byte under way takes a tenth of a millisecond.
+    // Each byte in flight adds a tenth of a millisecond.
     await wait(1)
     expect(bench.doubts).toBe(1)
     await wait(3001)
@@ -253,7 +253,7 @@ describe('doubt', () => {
     expect(bench.doubts).toBe(2)
   })
 
-  it('[SP7] or in four round trips, and later by the bytes under way', async () => {
+  it('[SP7] is raised after four round trips if these are longer, plus the time for the bytes in flight', async () => {
     const { bench, send, wait } = socketed({ roundTripMs: 1000 })
     send('x'.repeat(20_000))
     await wait(5999)
@@ -262,7 +262,7 @@ describe('doubt', () => {
     expect(bench.doubts).toBe(1)
   })
 
-  it('[SP7] an ack of a part begins the time anew for the rest; a message without an ack does not', async () => {
+  it('[SP7] has its timer restarted by an ack of a part, but not by another message', async () => {
     const { bench, send, read, wait } = socketed()
     send('0123456789')
     await wait(2000)
@@ -275,7 +275,7 @@ describe('doubt', () => {
     expect(bench.doubts).toBe(1)
   })
 
-  it('is over with the link', async () => {
+  it('ends when the link is detached', async () => {
     const { bench, send, sender, wait } = socketed()
     send('a')
     await promised()
@@ -285,8 +285,8 @@ describe('doubt', () => {
   })
 })
 
-describe('what is too large', () => {
-  it('[SP10] is never written, and the queue goes on', async () => {
+describe('a message that is too large', () => {
+  it('[SP10] is never written, and the queue continues', async () => {
     const { link, send, lost } = socketed({}, { maxMessageBytes: 10 })
     send('a', 'x'.repeat(11), 'b', 'y'.repeat(10))
     await promised()
@@ -294,7 +294,7 @@ describe('what is too large', () => {
     expect(link.news().join(' ')).toBe(`m1:a m2:b m3:${'y'.repeat(10)}`)
   })
 
-  it('[SP10] is known as such only from `open`, and dropped then', async () => {
+  it('[SP10] is recognized by the limit in `open`, and dropped then', async () => {
     const bench = sessionBench()
     bench.send('x'.repeat(11), 'a')
     await promised()
@@ -302,7 +302,7 @@ describe('what is too large', () => {
     expect([link.news(), bench.lost.length]).toEqual([['m1:a'], 1])
   })
 
-  it('[SP10] a batch that a post is refused for is halved, and the whole width is back after an ack', async () => {
+  it('[SP10] halves the batch of a refused POST; after an ack batches have their full size again', async () => {
     const { link, send, bodies, take } = await posted()
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(10))
     send(a ?? '', b ?? '', c ?? '', d ?? '')
@@ -317,7 +317,7 @@ describe('what is too large', () => {
     expect(bodies().slice(3)).toEqual(['M[5,"e"]'])
   })
 
-  it('[SP10] a single message refused is reported and withdrawn, and those beside it arrive', async () => {
+  it('[SP10] is reported and withdrawn when it is refused alone, and the other messages arrive', async () => {
     const { link, send, bodies, take, lost } = await posted()
     send('a', 'b')
     await promised()
@@ -331,12 +331,12 @@ describe('what is too large', () => {
     expect(bodies()).toHaveLength(3)
   })
 
-  it('[SP10] over a WebSocket, where several frames are under way, only the one that is refused alone is withdrawn', async () => {
+  it('[SP10] is withdrawn over a WebSocket, where several frames are in flight, only when refused alone', async () => {
     const { bench, sender, send, read, lost } = socketed()
     const [large = '', small = ''] = ['x'.repeat(70_000), 'y'.repeat(10)]
     send(small, large, small, small)
     await promised()
-    // The server took 1, and closed for 2: the frames behind were never looked at.
+    // The server took 1, and closed because of 2: it never read the later frames.
     let link = new SessionSocketLink(1)
     const refuse = () => {
       sender.tooLarge()
@@ -354,7 +354,7 @@ describe('what is too large', () => {
     expect(link.news()).toEqual(['m5:z'])
   })
 
-  it('[SP1] [SP10] the cursor does not wait until a frame that is sent alone is acknowledged, and no timer spins until then', async () => {
+  it('[SP1] [SP10] does not delay the ack of the cursor while it is sent alone, and makes no timer spin', async () => {
     const { bench, sender, send, read, wait } = socketed()
     const large = 'x'.repeat(70_000)
     send(large, large)
@@ -363,7 +363,7 @@ describe('what is too large', () => {
     sender.detach()
     const link = bench.attach(new SessionSocketLink(), { resumed: true })
     expect(link.news()).toEqual([`m1:${large}`])
-    // Its handler may be waiting until the client has read this.
+    // The server's handler may be waiting until the client has read this.
     read('m0.1:a')
     await wait(1000)
     expect(link.news()).toEqual(['a0.1~e1'])
@@ -375,7 +375,7 @@ describe('what is too large', () => {
 })
 
 describe('a Blob', () => {
-  it('[SP2] is read first, and what is behind it waits', async () => {
+  it('[SP2] is read before it is written, and later messages wait for it', async () => {
     const { link, send } = socketed()
     send(new Blob(['one']), 'two', new Blob([new Uint8Array([1])]), 'three')
     expect(link.written).toEqual([])
@@ -383,7 +383,7 @@ describe('a Blob', () => {
     expect(link.news()).toEqual([binaryFrame('1', 111, 110, 101), 'm2:two', binaryFrame('3', 1), 'm4:three'])
   })
 
-  it('that cannot be read is undelivered, and holds up nothing', async () => {
+  it('that cannot be read is undelivered, and does not hold up later messages', async () => {
     const { link, send, lost } = socketed()
     const blob = new Blob(['one'])
     blob.arrayBuffer = () => Promise.reject(new DOMException('gone', 'NotReadableError'))
@@ -404,7 +404,7 @@ it('[SP17] lone surrogates are made well-formed, so that one message and a batch
 })
 
 describe('the bounds', () => {
-  it('[SP11] of what waits and what is unacknowledged refuse what is more, until it is acknowledged', async () => {
+  it('[SP11] of queued and unacknowledged messages make send() throw, until some are acknowledged', async () => {
     const { send, read } = socketed({ maxMessages: 2 })
     send('a', 'b')
     await promised()
@@ -414,7 +414,7 @@ describe('the bounds', () => {
     expect(() => send('d')).toThrow(RangeError)
   })
 
-  it('[SP10] the overflow policy drops what was not written, and never what was', async () => {
+  it('[SP10] drop unwritten messages by the overflow policy, and never written ones', async () => {
     const { bench, sender, send, lost } = socketed({ maxMessages: 3, overflow: 'drop-oldest' })
     send('a', 'b')
     await promised()
@@ -424,7 +424,7 @@ describe('the bounds', () => {
     expect(bench.attach(new SessionSocketLink(), { resumed: true }).news()).toEqual(['M[1,"a","b","d"]'])
   })
 
-  it('what waits longer than it may expires; what was written does not', async () => {
+  it('let a message expire that waits for longer than ttlMs, but none that was written', async () => {
     const { bench, sender, send, lost, wait } = socketed({ ttlMs: 1000 })
     send('a')
     await promised()
@@ -438,8 +438,8 @@ describe('the bounds', () => {
   })
 })
 
-describe('over posts', () => {
-  it('a server that answers and takes nothing is given it once more, and then the connection is given up', async () => {
+describe('over POSTs', () => {
+  it('a message that the server answers and does not take is posted once more, and then the attachment breaks', async () => {
     const { send, bodies, broken, lost, take, wait } = await posted()
     send('a')
     await promised()
@@ -454,14 +454,14 @@ describe('over posts', () => {
     ])
   })
 
-  it('[SP5] the first names the turn at once, with what waits', async () => {
+  it('[SP5] the first POST confirms the turn at once, with the queued messages', async () => {
     const bench = sessionBench()
     bench.send('a', 'b')
     expect(bench.attach(new SessionPostLink()).bodies).toEqual(['M[1,"a","b"]'])
     expect(sessionBench().attach(new SessionPostLink()).bodies).toEqual([''])
   })
 
-  it('[SP2] there is one at a time, with all that waits in it', async () => {
+  it('[SP2] one POST is in flight at a time, with all queued messages in it', async () => {
     const { send, bodies, take } = await posted()
     send('a')
     await promised()
@@ -472,7 +472,7 @@ describe('over posts', () => {
     expect(bodies().slice(1)).toEqual(['M[2,"b"]\nb3:AP8=\nM[4,"c"]'])
   })
 
-  it('[SP2] what the server took of it is not sent again, the rest is', async () => {
+  it('[SP2] messages that the server took are not sent again, the others are', async () => {
     const { send, bodies, take } = await posted()
     send('a', 'b', 'c')
     await promised()
@@ -480,7 +480,7 @@ describe('over posts', () => {
     expect(bodies().slice(1)).toEqual(['M[2,"b","c"]'])
   })
 
-  it('has up to 256 KiB', async () => {
+  it('a POST has up to 256 KiB', async () => {
     const { send, bodies, take } = await posted()
     const large = 'x'.repeat(100_000)
     send(large, large, large)
@@ -497,7 +497,7 @@ describe('over posts', () => {
     ['bytes', () => new ArrayBuffer(90_000)],
     ['emoji', () => '😀'.repeat(25_000)],
     ['lone surrogates', () => '\ud800'.repeat(35_000)],
-  ])('[SP2] has no more than 256 KiB on the wire, whatever is in it: %s', async (_, dataOf) => {
+  ])('[SP2] a POST has no more than 256 KiB on the wire, whatever is in it: %s', async (_, dataOf) => {
     const { bodies, send, link } = await posted()
     send(...Array.from({ length: 8 }, dataOf))
     await promised()
@@ -511,20 +511,20 @@ describe('over posts', () => {
     expect(bodies().length).toBeLessThanOrEqual(8)
   })
 
-  it('[SP7] one that is not answered in time is asked about on the same attachment, and that is silence too', async () => {
+  it('[SP7] a POST without an answer is followed by an empty one, whose silence breaks the attachment', async () => {
     const { bench, link, bodies, send, broken, lost, wait } = await posted()
     send('0123456789')
     await wait(3001)
     expect([link.posts.at(-1)?.signal.aborted, broken]).toEqual([true, []])
     await wait(300)
     expect(bodies()).toEqual(['M[1,"0123456789"]', ''])
-    // What has never had an answer is given twice the time.
+    // The first silence without progress doubles the time for the next answer.
     await wait(6000)
     expect([broken, lost]).toEqual([[{ kind: 'silent' }], []])
     expect(bench.attach(new SessionPostLink(), { resumed: true }).bodies).toEqual(['M[1,"0123456789"]'])
   })
 
-  it('[SP7] one that was late is sent again, unless the server had taken it', async () => {
+  it('[SP7] the messages of a late POST are sent again unless the server had taken them', async () => {
     const { send, bodies, broken, take, wait } = await posted()
     send('a')
     await wait(3500)
@@ -536,7 +536,7 @@ describe('over posts', () => {
     expect([bodies().slice(2), broken]).toEqual([['M[2,"b"]', '', 'M[2,"b"]'], []])
   })
 
-  it('[SP7] the time grows by what it carries', async () => {
+  it('[SP7] the time for the answer to a POST grows with its bytes', async () => {
     const { send, bodies, wait } = await posted()
     send('x'.repeat(200_000))
     await wait(22_999)
@@ -547,7 +547,7 @@ describe('over posts', () => {
 
   const unavailable = { kind: 'answered', status: 502, contentType: 'text/html' } as const
 
-  it('[SP2] one that a gateway loses is asked about and sent again; four in a row break the attachment', async () => {
+  it('[SP2] a POST that a gateway loses is checked and sent again; four failures in a row break the attachment', async () => {
     const { link, send, bodies, broken, lost, take, wait, clock } = await posted()
     const fail = async (report: Report = unavailable) => {
       link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report })
@@ -570,7 +570,7 @@ describe('over posts', () => {
     { kind: 'closed', code: 4401, reason: '', wasClean: true },
     { kind: 'closed', code: 4410, reason: '', wasClean: true },
     { kind: 'mismatch', detail: 'a frame could not be read' },
-  ])("[SP9] one that the session's server refuses for good breaks it at once: %j", async (report) => {
+  ])("[SP9] a POST that the session's server refuses for good breaks the attachment at once: %j", async (report) => {
     const { link, send, broken } = await posted()
     send('a')
     await promised()
@@ -579,7 +579,7 @@ describe('over posts', () => {
     expect(broken).toEqual([report])
   })
 
-  it('is not made again before the server wants it', async () => {
+  it('a refused POST is not repeated before its `retryAfterMs`', async () => {
     const { link, send, bodies, wait } = await posted()
     send('a')
     await promised()
@@ -591,7 +591,7 @@ describe('over posts', () => {
     expect(bodies()).toHaveLength(2)
   })
 
-  /** Something on the way answers as it does when it sees these words; the server takes what it lets pass. */
+  /** An intermediary answers with the report when it sees these words; the server takes what it lets pass. */
   async function filtered(words: string, report: Report, ...values: readonly string[]) {
     const bench = await posted()
     bench.send(...values)
@@ -620,7 +620,7 @@ describe('over posts', () => {
   const forbidden = { kind: 'answered', status: 403, contentType: 'text/html' } as const
 
   it.each([403, 406, 413, 404, 501, 200])(
-    '[SP10] a message that something on the way refuses with %i is undelivered and withdrawn, the others go on',
+    '[SP10] a message that an intermediary refuses with %i is undelivered and withdrawn, the others pass',
     async (status) => {
       const report = { ...forbidden, status }
       const values = ['a', 'b', 'c', '<script>', 'd', 'e'].map((text) => text.repeat(3))
@@ -632,24 +632,24 @@ describe('over posts', () => {
     },
   )
 
-  it('[SP10] to find it among a thousand takes few requests', async () => {
+  it('[SP10] such a message is found among a thousand in fewer than 100 POSTs', async () => {
     const values = Array.from({ length: 1000 }, (_, index) => (index === 777 ? '<script>' : `message ${index}`))
     const { taken, lost, posts } = await filtered('<script>', forbidden, ...values)
     expect([taken.length, lost.length]).toEqual([1000, 1])
     expect(posts).toBeLessThan(100)
   })
 
-  it('[SP10] one that never gets through, though others do, is undelivered in the end', async () => {
+  it('[SP10] a message that breaks every connection, though others pass, is undelivered in the end', async () => {
     const { broken, taken, lost } = await filtered('<script>', { kind: 'broken', detail: 'TypeError' }, 'a', '<script>', 'b')
     expect([broken, taken, lost]).toEqual([[], ['a', 'withdrawn', 'b'], [{ undelivered: ['<script>'], why: 'broken' }]])
   })
 
-  it('where nothing at all passes any more it is the attachment that is lost, and no message', async () => {
+  it('an intermediary that lets no POST pass breaks the attachment, and no message is lost', async () => {
     const { broken, lost } = await filtered('', forbidden, 'a', 'b')
     expect([broken, lost]).toEqual([[forbidden], []])
   })
 
-  it('one that is cut off with its attachment says nothing more', async () => {
+  it('a POST that is aborted with its attachment reports nothing more', async () => {
     const { bench, link, sender, send, broken, clock } = await posted()
     send('a')
     await promised()
@@ -662,7 +662,7 @@ describe('over posts', () => {
 })
 
 describe('flushed()', () => {
-  it('resolves when all sent so far is acknowledged, and not when it is written', async () => {
+  it('resolves when all messages sent so far are acknowledged, and not when they are written', async () => {
     const { send, read, sender } = socketed()
     await expect(outcomeOf(sender.flushed())).resolves.toBe('resolved')
     send('a', 'b')
@@ -678,7 +678,7 @@ describe('flushed()', () => {
     expect(await outcomeOf(sender.flushed())).toBe('resolved')
   })
 
-  it('waits over a loss, and is refused when there will be no connection', async () => {
+  it('keeps waiting after a lost connection, and rejects when there will be no other', async () => {
     const { bench, send, sender, read } = socketed()
     send('a')
     const flushed = sender.flushed()
@@ -694,7 +694,7 @@ describe('flushed()', () => {
     read('a2')
   })
 
-  it('does not wait for what was dropped', async () => {
+  it('does not wait for a dropped message', async () => {
     const { send, sender } = socketed({}, { maxMessageBytes: 2 })
     send('long')
     const flushed = sender.flushed()
@@ -703,7 +703,7 @@ describe('flushed()', () => {
 })
 
 describe('finish()', () => {
-  it('writes what waits before it closes; what is not acknowledged is unconfirmed, and never sent again', async () => {
+  it('writes queued messages before it closes; unacknowledged ones are unconfirmed, and never sent again', async () => {
     const { bench, link, send, read, sender, clock } = socketed()
     send('a', 'b')
     await promised()
@@ -725,7 +725,7 @@ describe('finish()', () => {
     expect(bench.attach(new SessionSocketLink(), {}).news()).toEqual([])
   })
 
-  it('is over as soon as the server has acknowledged everything', async () => {
+  it('resolves as soon as the server has acknowledged everything', async () => {
     const { link, send, read, sender, clock } = socketed()
     send('a')
     const flushed = sender.flushed()
@@ -737,7 +737,7 @@ describe('finish()', () => {
     expect(link.news()).toEqual(['closed'])
   })
 
-  it('without a link all that was never written is unsent', async () => {
+  it('reports all unwritten messages as unsent if there is no link', async () => {
     const { send, sender } = sessionBench()
     send('a', 'b')
     const flushed = sender.flushed()
@@ -745,7 +745,7 @@ describe('finish()', () => {
     expect(await outcomeOf(flushed)).toBe('rejected')
   })
 
-  it('with nothing left every promise is kept', async () => {
+  it('leaves flushed() resolved if everything was acknowledged', async () => {
     const { send, read, sender } = socketed()
     send('a')
     await promised()
@@ -755,14 +755,14 @@ describe('finish()', () => {
     expect(await outcomeOf(flushed)).toBe('resolved')
   })
 
-  it('what a stuck socket does not take is unsent', async () => {
+  it('reports messages that a full socket does not take as unsent', async () => {
     const { link, send, sender } = socketed()
     link.buffered = mebibyte
     send('a')
     expect(await sender.finish(() => {}, 1000, '')).toEqual({ unsent: ['a'], unconfirmed: [] })
   })
 
-  it('[SP8] by one last post, which may outlive the page and says that the session ends', async () => {
+  it('[SP8] sends one last POST, which may outlive the page and ends the session', async () => {
     const { link, bodies, send, read, sender, clock } = await posted()
     send('a')
     const finished = sender.finish(() => {}, 3001, 'bye')
@@ -773,7 +773,7 @@ describe('finish()', () => {
     expect([await finished, clock.pending]).toEqual([{ unsent: [], unconfirmed: [] }, 0])
   })
 
-  it('[SP8] after the post on its way, and both have 5 s together', async () => {
+  it('[SP8] sends the last POST after the one in flight, and both have 5 s together', async () => {
     const { link, bodies, send, sender, pass, clock } = await posted()
     send('a')
     await promised()
@@ -794,7 +794,7 @@ describe('finish()', () => {
     expect([left, clock.pending]).toEqual([{ unsent: [], unconfirmed: ['a', 'b'] }, 0])
   })
 
-  it('[SP8] what JSON would make too long for a request that may outlive the page fits one all the same', async () => {
+  it('[SP8] sends a text without JSON if JSON would make it too long for a request that outlives the page', async () => {
     const { bodies, send, sender, link } = await posted()
     send('\0'.repeat(30_000), 'b'.repeat(30_000))
     const finished = sender.finish(() => {}, undefined, '')
@@ -804,7 +804,7 @@ describe('finish()', () => {
     await finished
   })
 
-  it('[SP8] what is too much for a request that outlives the page is not in it, but the end is', async () => {
+  it('[SP8] leaves messages that are too long out of the request that outlives the page, but not the end', async () => {
     const { bodies, send, sender, link } = await posted()
     send('x'.repeat(100_000), 'b')
     const finished = sender.finish(() => {}, undefined, '')
@@ -814,7 +814,7 @@ describe('finish()', () => {
   })
 })
 
-it('a link without `taken` begins with what is not acknowledged', async () => {
+it('a link without `taken` begins with the unacknowledged messages', async () => {
   const { bench, send, sender } = socketed()
   send('a')
   await promised()

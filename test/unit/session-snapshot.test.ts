@@ -10,7 +10,7 @@ const seed = seedOf(process.env)
 
 const snapshot = ({ session, sender }: SessionBench) => snapshotOf(session, sender.sent)
 
-/** Another client, which goes on with the session as if its page had loaded the snapshot. */
+/** Another client, which continues the session as if its page had loaded the snapshot. */
 function next(stored: SessionSnapshot, options: SessionBenchOptions = {}): SessionBench {
   const bench = sessionBench(options)
   const read = readSnapshot(JSON.parse(JSON.stringify(stored)))
@@ -20,13 +20,13 @@ function next(stored: SessionSnapshot, options: SessionBenchOptions = {}): Sessi
 }
 
 describe('a snapshot', () => {
-  it('of a session that has not begun is that of nothing', () => {
+  it('of a session that has not begun is empty', () => {
     expect(snapshot(sessionBench())).toEqual({
       ...{ id: 'a-session-of-the-tests', k: 0, turn: 0, streams: [], stores: [], first: 1, last: 0, before: 0, messages: [] },
     })
   })
 
-  it('[SP1] goes on with the cursor of each stream: nothing is taken twice', async () => {
+  it('[SP1] restores the cursor of each stream: no message is taken twice', async () => {
     const one = sessionBench()
     one.attach(new SessionSocketLink(), { store: 's1' })
     one.read('s{"at":1,"stream":3,"topic":"chat","epoch":"k7","from":10}', 'm3.11:a', 'm0.4:b')
@@ -45,7 +45,7 @@ describe('a snapshot', () => {
     expect(heard).toEqual([['chat', 'c']])
   })
 
-  it('[SP5] k goes on upwards, over any number of clients', () => {
+  it('[SP5] restores k, which grows over any number of clients', () => {
     const one = sessionBench()
     one.session.hello(1, {})
     one.session.hello(4, {})
@@ -56,7 +56,7 @@ describe('a snapshot', () => {
     expect(next(snapshot(two)).session.hello(1, {}).k).toBe(7)
   })
 
-  it('[SP2] goes on with the numbers: what was not acknowledged is written again from where the server says, then what is new', async () => {
+  it('[SP2] restores the numbers: messages above `taken` are written again, and then new ones', async () => {
     const one = sessionBench()
     const socket = one.attach(new SessionSocketLink())
     one.send('a', 'b', 'c')
@@ -69,7 +69,7 @@ describe('a snapshot', () => {
     expect(two.attach(new SessionSocketLink(2), { taken: 2, ack: 1, resumed: true }).news()).toEqual(['M[3,"c","d"]'])
   })
 
-  it('[SP2] what was not kept is withdrawn by its number where the server has not taken it', async () => {
+  it('[SP2] has the numbers withdrawn whose messages were not kept and that the server has not taken', async () => {
     const one = sessionBench()
     one.attach(new SessionSocketLink())
     one.send('a', 'b', 'c')
@@ -82,7 +82,7 @@ describe('a snapshot', () => {
     expect(two.lost).toEqual([])
   })
 
-  it('holds what waits behind what was written, unless it has waited too long by then', async () => {
+  it('holds queued messages after the written ones, unless they have expired by then', async () => {
     const one = sessionBench({ ttlMs: 1000 })
     one.attach(new SessionSocketLink())
     one.send('a')
@@ -98,7 +98,7 @@ describe('a snapshot', () => {
     expect([taken.last, numberedData(taken, 999), numberedData(taken, 1000)]).toEqual([1, ['a', 'b', 'c'], ['a', null, null]])
   })
 
-  it('keeps room in the outbox for what is gone on with, until it is acknowledged', async () => {
+  it('has its messages count against the bounds of the outbox until they are acknowledged', async () => {
     const one = sessionBench()
     one.attach(new SessionSocketLink())
     one.send('a', 'b')
@@ -110,7 +110,7 @@ describe('a snapshot', () => {
     two.send('d')
   })
 
-  it('[SP2] whenever a client ends, the next ones lose nothing and repeat nothing', () => {
+  it('[SP2] lets the next client continue without a lost or repeated message, whenever one ends', () => {
     const step = fc.record({
       sends: fc.array(fc.string({ maxLength: 3 }), { maxLength: 4 }),
       takes: fc.nat(6),
@@ -152,7 +152,7 @@ describe('a snapshot', () => {
   })
 })
 
-describe('reading a snapshot of whoever has made it', () => {
+describe('readSnapshot() of untrusted data', () => {
   const sound: SessionSnapshot = {
     ...{ id: 'a', k: 1, turn: 1, streams: [{ stream: 0, epoch: 'e1', topic: '', offset: 3 }], stores: ['s1'] },
     ...{
@@ -166,7 +166,7 @@ describe('reading a snapshot of whoever has made it', () => {
     },
   }
 
-  it('takes what snapshotOf() gives, and no more than that', () => {
+  it('accepts what snapshotOf() returns, and drops unknown members', () => {
     expect(readSnapshot({ ...sound, more: 1 })).toEqual(sound)
   })
 
@@ -176,15 +176,15 @@ describe('reading a snapshot of whoever has made it', () => {
     ['null', null],
     ['a text', 'x'],
     ['a list', []],
-    ['an id that is no word', { ...sound, id: 'a b' }],
+    ['an id with a space', { ...sound, id: 'a b' }],
     ['an id that is missing', { ...sound, id: undefined }],
-    ['a k that is no count', { ...sound, k: -1 }],
+    ['a negative k', { ...sound, k: -1 }],
     ['a turn that is a text', { ...sound, turn: '1' }],
     ['a first number below 1', { ...sound, first: 0 }],
     ['a last number below the first', { ...sound, first: 9 }],
     ['a number of an earlier life that was never written', { ...sound, before: 4 }],
     ['more numbers than an outbox holds', { ...sound, last: 2 ** 53 - 1 }],
-    ['a message behind so many', { ...sound, messages: messages(2, 2 ** 40) }],
+    ['a message far behind the last number', { ...sound, messages: messages(2, 2 ** 40) }],
     ['a message before the first', { ...sound, messages: messages(1) }],
     ['messages out of order', { ...sound, messages: messages(3, 2) }],
     ['a message twice', { ...sound, messages: messages(2, 2) }],
@@ -198,7 +198,7 @@ describe('reading a snapshot of whoever has made it', () => {
     expect(() => readSnapshot(value)).toThrow(TypeError)
   })
 
-  it('never takes anything that a client could not go on with', () => {
+  it('never accepts anything that a client could not continue with', () => {
     const anything = fc.oneof(fc.anything({ maxDepth: 2 }), fc.nat(9), fc.constant('e1'), fc.constant(undefined))
     const like = fc.record({
       ...{ id: anything, k: anything, turn: anything, stores: fc.oneof(anything, fc.array(anything)), first: anything },

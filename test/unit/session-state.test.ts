@@ -9,7 +9,7 @@ const subscribed = (at: number, stream: number, topic: string, { epoch = 'k7', f
 const gap = (stream: number, after: number | null, resumesAt: number, { epoch = 'k7', topic = 'chat' } = {}) =>
   `g${JSON.stringify({ stream, topic, epoch, after, resumesAt })}`
 
-/** After `open`, which is forgotten. */
+/** A session after its `open`, whose events are cleared. */
 function opened(...args: Parameters<typeof reading>) {
   const bench = reading(...args)
   bench.read(openFrame())
@@ -17,7 +17,7 @@ function opened(...args: Parameters<typeof reading>) {
   return bench
 }
 
-describe('what is taken', () => {
+describe('taking messages', () => {
   it('[SP1] a message is taken iff its offset is above the cursor of its stream, and then moves it', () => {
     const { session, heard, read } = opened()
     read('m0.3:a', 'm0.3:again', 'm0.2:late', 'm0.7:b')
@@ -38,7 +38,7 @@ describe('what is taken', () => {
     expect(session.cursor).toBe('0.2~e1,3.11~k7,4.3~k8')
   })
 
-  it('[SP1] what comes over two attachments is taken once', () => {
+  it('[SP1] a message that comes over two attachments is taken once', () => {
     const { session, heard, read } = opened()
     const other: unknown[] = []
     const second = {
@@ -54,12 +54,12 @@ describe('what is taken', () => {
     expect([heard, other]).toEqual([['0.1 : a', '0.3 : c'], ['b']])
   })
 
-  it('[SP4] what an older dial tells of a life that is over is not heard', () => {
+  it('[SP4] an `open` of an older dial with another epoch closes its attachment', () => {
     const { session, heard, read } = opened()
     read(openFrame({ k: 3, epoch: 'e2' }))
     expect(() => read(openFrame({ k: 2, resumed: true }))).toThrow('closed')
     expect([session.cursor, heard.length]).toEqual(['0.0~e2', 1])
-    // A later one that tells of another life, and an older one that tells of the same, are.
+    // A newer dial with another epoch, and an older dial with the same epoch, are accepted.
     read(openFrame({ k: 4, epoch: 'e3' }), openFrame({ k: 3, epoch: 'e3', resumed: true }))
     expect([session.cursor, heard.length]).toEqual(['0.0~e3', 3])
   })
@@ -71,7 +71,7 @@ describe('what is taken', () => {
     expect(cursors).toEqual(['0.0~e1', '0.1~e1'])
   })
 
-  it('a batch is messages at consecutive offsets, of several streams, of which some may be known', () => {
+  it('a batch holds messages at consecutive offsets of several streams, and known ones are skipped', () => {
     const { heard, read } = opened()
     read(
       subscribed(1, 3, 'chat'),
@@ -84,7 +84,7 @@ describe('what is taken', () => {
     expect(heard).toEqual(['0.3 : c', '0.4 : d', '3.1 chat: x\ny', '3.2 chat: '])
   })
 
-  it('bytes are the same, in a frame of their own or in base64', () => {
+  it('bytes are taken alike from a binary frame and from base64', () => {
     const { heard, session, read } = opened()
     read(binaryFrame('0.1', 0, 10, 255), binaryFrame('0.1', 9), 'b0.2:AAr/', 'b0.2:AAr/', binaryFrame('0.3'), 'b0.4:')
     expect(heard).toEqual([
@@ -96,13 +96,13 @@ describe('what is taken', () => {
     expect(session.cursor).toBe('0.4~e1')
   })
 
-  it('a text may hold whatever the frame has signs for', () => {
+  it('a text may contain the separators of a frame', () => {
     const { heard, read } = opened()
     read('m0.1:', 'm0.2:a:b', 'm0.3:m0.4:c\n')
     expect(heard).toEqual(['0.1 : ', '0.2 : a:b', '0.3 : m0.4:c\n'])
   })
 
-  it('of a stream that nobody announced nothing is taken, and nothing once it is over', () => {
+  it('no message is taken from an unannounced stream, or after the session has ended', () => {
     const { session, heard, read } = opened()
     read('m3.1:a')
     session.end()
@@ -110,7 +110,7 @@ describe('what is taken', () => {
     expect([heard, session.cursor]).toEqual([[], '0.0~e1'])
   })
 
-  it('[SP1] the server is owed an ack from the first message on, and again from 1 MiB', () => {
+  it('[SP1] an ack is due from the first message on, and again from 1 MiB', () => {
     const { session, told, read } = opened()
     read('m0.1:a', 'm0.2:b')
     expect([told, session.owedBytes]).toEqual([['owing'], 2])
@@ -125,7 +125,7 @@ describe('what is taken', () => {
 })
 
 describe('subscriptions', () => {
-  it('[SP12] they are part of stream 0: numbered, replayed, taken once', () => {
+  it('[SP12] are part of stream 0: numbered, replayed, taken once', () => {
     const { session, heard, read } = opened()
     read(subscribed(5, 3, 'chat', { from: 40 }), 'm3.41:a')
     read(subscribed(5, 3, 'chat', { from: 40 }), 'm3.41:a', 'm0.5:b', 'm3.42:c')
@@ -136,7 +136,7 @@ describe('subscriptions', () => {
     expect([heard.length, session.cursor]).toEqual([2, '0.6~e1'])
   })
 
-  it('a topic may have any name', () => {
+  it('may be to topics of any name', () => {
     const { heard, read } = opened()
     read(subscribed(1, 1, '__proto__'), subscribed(2, 2, 'constructor'), 'm1.1:a', 'm2.1:b')
     expect(heard).toEqual(['1.1 __proto__: a', '2.1 constructor: b'])
@@ -144,7 +144,7 @@ describe('subscriptions', () => {
 })
 
 describe('a gap', () => {
-  it('[SP3] is told, and the stream goes on behind it', () => {
+  it('[SP3] is reported, and the stream continues behind it', () => {
     const { session, heard, told, read } = opened()
     read(subscribed(1, 3, 'chat'), 'm3.1:a', gap(3, 1, 30), 'm3.29:lost', 'm3.30:b')
     expect(heard).toEqual(['3.1 chat: a', '3.30 chat: b'])
@@ -152,13 +152,13 @@ describe('a gap', () => {
     expect(session.cursor).toBe('0.1~e1,3.30~k7')
   })
 
-  it('[SP3] is told once, and not for what has been taken over another attachment', () => {
+  it('[SP3] is reported once, and not for messages that were taken over another attachment', () => {
     const { told, read } = opened()
     read(subscribed(1, 3, 'chat'), gap(3, 0, 5), gap(3, 0, 5), 'm3.5:a', gap(3, 0, 6), gap(3, 0, 4))
     expect(told.filter((each) => typeof each === 'object')).toHaveLength(1)
   })
 
-  it('[SP3] by a new epoch: offsets begin anew, those of the old one count no more', () => {
+  it('[SP3] with a new epoch restarts the offsets, and those of the old epoch no longer count', () => {
     const { session, heard, told, read } = opened()
     read(subscribed(1, 3, 'chat', { from: 900 }), gap(3, null, 1, { epoch: 'k8' }), 'm3.1:a')
     expect(heard).toEqual(['3.1 chat: a'])
@@ -166,7 +166,7 @@ describe('a gap', () => {
     expect(session.cursor).toBe('0.1~e1,3.1~k8')
   })
 
-  it('[SP12] in stream 0 is followed by what was announced in it, at the place where it ends', () => {
+  it('[SP12] in stream 0 is followed by the subscriptions announced in it, at the offset where it ends', () => {
     const { session, heard, told, read } = opened()
     read(
       'g{"stream":0,"epoch":"e1","after":0,"resumesAt":6}',
@@ -181,7 +181,7 @@ describe('a gap', () => {
     expect(heard).toHaveLength(2)
   })
 
-  it('[SP3] may be what announces a stream', () => {
+  it('[SP3] may itself announce a stream', () => {
     const { heard, read } = opened()
     read(gap(3, 7, 9), 'm3.8:a', 'm3.9:b')
     expect(heard).toEqual(['3.9 chat: b'])
@@ -189,7 +189,7 @@ describe('a gap', () => {
 })
 
 describe('open', () => {
-  it('the first is no resumption, one of the same epoch is, whatever was said before it', () => {
+  it('is a resumption if it has the epoch of the previous one, and the first is none', () => {
     const { session, heard, read } = reading()
     expect([session.isResumed, session.opened, heartbeatOf(session.opened), spreadMsOf(session.opened)]).toEqual([
       false,
@@ -213,7 +213,7 @@ describe('open', () => {
     ])
   })
 
-  it('[SP4] of a lost session has another epoch: the cursor is cleared, and offsets begin anew', () => {
+  it('[SP4] with another epoch is of a lost session: the cursor is cleared, and offsets restart', () => {
     const { session, heard, read } = opened()
     session.sent = { first: 4, last: 4, bytesUnderWay: 0 }
     read(subscribed(1, 3, 'chat'), 'm3.9:a', 'm0.8:b', openFrame({ epoch: 'e2', taken: 4, ack: 4 }))
@@ -223,15 +223,15 @@ describe('open', () => {
   })
 
   it.each([
-    ['no epoch of a cursor', { epoch: 'e,1' }],
-    ['no heartbeat', { heartbeatMs: 0 }],
-    ['no number', { taken: -1 }],
+    ['an epoch that no cursor can hold', { epoch: 'e,1' }],
+    ['a heartbeat of 0', { heartbeatMs: 0 }],
+    ['a negative number', { taken: -1 }],
     ['a number that is a text', { taken: '0' as never }],
     ['an epoch that is a list', { epoch: ['e1'] as never }],
-    ['an autopsy that tells no text', { lastEnd: { by: 'server' as const, code: 1, reason: {} as never } }],
-    ['nothing', null],
-    ['a text', 'text'],
-  ])('of %s is no frame', (_, more) => {
+    ['a lastEnd whose reason is no text', { lastEnd: { by: 'server' as const, code: 1, reason: {} as never } }],
+    ['null as its JSON', null],
+    ['a text as its JSON', 'text'],
+  ])('with %s is malformed', (_, more) => {
     const bench = reading()
     const frame = typeof more === 'object' && more ? openFrame(more) : `o${JSON.stringify(more)}`
     expect(() => bench.read(frame)).toThrow()
@@ -240,7 +240,7 @@ describe('open', () => {
 })
 
 describe('the hello', () => {
-  it('says what the session is, from where it goes on, and no more than it knows', () => {
+  it('holds the id, the numbers and the cursor of the session, as far as they are known', () => {
     const { session, read } = reading()
     expect(session.hello(1, {})).toEqual({ v: 1, session: session.id, k: 1, n: 1, last: 0 })
     read(openFrame(), 'm0.2:a')
@@ -251,7 +251,7 @@ describe('the hello', () => {
     })
   })
 
-  it('[SP4] says how much was written in a life of the session that is over, as long as that is not all acknowledged', () => {
+  it('[SP4] holds the last number of an earlier life as `before`, until all up to it are acknowledged', () => {
     const { session, read } = opened()
     session.sent = { first: 3, last: 5, bytesUnderWay: 0 }
     expect(session.hello(2, {})).not.toHaveProperty('before')
@@ -263,15 +263,15 @@ describe('the hello', () => {
   })
 })
 
-describe('what the server says of what it was sent', () => {
-  it('[SP2] an ack is passed on, unless it was known', () => {
+describe('the reports of the server on messages of the client', () => {
+  it('[SP2] an ack is passed on unless it was known', () => {
     const { session, told, read } = opened()
     session.sent = { first: 4, last: 9, bytesUnderWay: 0 }
     read('a3', 'a5', openFrame({ resumed: true, ack: 8 }))
     expect(told).toEqual(['acked 5', 'acked 8'])
   })
 
-  it.each(['a10', openFrame({ resumed: true, ack: 10 })])('[SP2] an ack of what was never written is no frame: %s', (frame) => {
+  it.each(['a10', openFrame({ resumed: true, ack: 10 })])('[SP2] an ack beyond the last number is malformed: %s', (frame) => {
     const { session, told, read } = opened()
     session.sent = { first: 4, last: 9, bytesUnderWay: 0 }
     expect(() => read(frame)).toThrow()
@@ -279,7 +279,7 @@ describe('what the server says of what it was sent', () => {
     expect([told, session.isResumed]).toEqual([[], false])
   })
 
-  it('[SP2] what it lost it asks for again', () => {
+  it('[SP2] an `r` frame asks for lost messages again', () => {
     const { told, read } = opened()
     read('r6')
     expect(told).toEqual(['back 6'])
@@ -287,7 +287,7 @@ describe('what the server says of what it was sent', () => {
 })
 
 describe('the other frames', () => {
-  it('[SP18] `open` says over how long a return is spread; half of the resume window is the most', () => {
+  it('[SP18] `open` says over how long reconnects are spread, at most half of the resume window', () => {
     const { session, read } = reading()
     read(openFrame({ retryWindowMs: 1200 }))
     expect(spreadMsOf(session.opened)).toBe(1200)
@@ -295,7 +295,7 @@ describe('the other frames', () => {
     expect(spreadMsOf(session.opened)).toBe(20_000)
   })
 
-  it('a ping, a question for credentials and a close are told to their attachment', () => {
+  it('a ping, a request for credentials and a close are passed to their attachment', () => {
     const { heard, read } = opened()
     read('p', 'c{}', 'x{"code":4401}', 'x{"code":4503,"reason":"soon","retryAfterMs":70}')
     expect(heard).toEqual(['pinged', 'challenged', ['closed', 4401, '', undefined], ['closed', 4503, 'soon', 70]])
@@ -347,8 +347,8 @@ describe('the other frames', () => {
 
   it.each([
     ['without a line end', new Uint8Array([48, 46, 49])],
-    ['without a place', new Uint8Array([10, 1])],
-    ['of nothing', new Uint8Array()],
+    ['without an offset', new Uint8Array([10, 1])],
+    ['of length 0', new Uint8Array()],
   ])('bytes %s are malformed', (_, bytes) => {
     const { heard, read } = opened()
     expect(() => read(bytes.buffer)).toThrow()
@@ -356,8 +356,8 @@ describe('the other frames', () => {
   })
 })
 
-describe('its life', () => {
-  it('begun anew it knows nothing of the old one, hears again, and its numbers go on', () => {
+describe('the lifecycle of a session', () => {
+  it('begin() after an end forgets the old session, but continues the numbers', () => {
     const { session, heard, read } = opened()
     session.sent = { first: 3, last: 4, bytesUnderWay: 0 }
     read('m0.9:a')
@@ -369,7 +369,7 @@ describe('its life', () => {
     expect([session.isResumed, heard]).toEqual([false, ['0.9 : a', 'opened 1', '0.1 : b']])
   })
 
-  it('[SP9] it is renewed once, and never again', () => {
+  it('[SP9] renewOnce() gives it another id once, and never again', () => {
     const { session, read } = opened()
     read('m0.9:a')
     expect([session.renewOnce('second-session'), session.id, session.cursor]).toEqual([true, 'second-session', ''])
@@ -377,15 +377,15 @@ describe('its life', () => {
   })
 })
 
-describe('patience', () => {
-  it('[SP7] grows by a millisecond for each 10 bytes under way', () => {
+describe('graceMs()', () => {
+  it('[SP7] grows by a millisecond for each 10 bytes in flight', () => {
     const { session } = opened()
     expect(session.graceMs()).toBe(0)
     session.sent = { first: 1, last: 1, bytesUnderWay: 300_000 }
     expect(session.graceMs()).toBe(30_000)
   })
 
-  it('[SP7] and by what the server says is coming, until it has come', () => {
+  it('[SP7] grows by the bytes that the server announces, until they have arrived', () => {
     const { session, read } = opened()
     read('h{"comingBytes":1000000}')
     expect(session.graceMs()).toBe(100_000)
@@ -403,7 +403,7 @@ describe('patience', () => {
     expect(grown).toEqual([3000, 9000, 21_000, 45_000, 93_000, 120_000, 120_000, 120_000])
     read('m0.1:a')
     expect(session.graceMs()).toBe(0)
-    // Something had come of this one.
+    // This attachment had made progress.
     session.fellSilent()
     expect(session.graceMs()).toBe(0)
     read(openFrame())

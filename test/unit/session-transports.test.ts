@@ -16,7 +16,7 @@ const viaHttp: readonly (readonly [string, (session: SessionState) => Transport]
   ['long-poll', longPoll],
   ['poll', poll],
 ]
-/** So that nothing at all is left. */
+/** No timer, request or socket is left. */
 function expectNothing({ clock, network }: SessionDial) {
   expect(clock.pending).toBe(0)
   expect(
@@ -25,7 +25,7 @@ function expectNothing({ clock, network }: SessionDial) {
 }
 
 describe('a WebSocket', () => {
-  it('is offered the protocol and the hello; the URL holds the name of the attempt and nothing else of it', () => {
+  it('is offered the protocol and the hello, and its URL gets only the name of the attempt', () => {
     const { network } = dialSession(sessionWebsocket, { auth: { token: 'ü?>~' } })
     const { url, offered, hello } = network.socket
     expect(url.href).toBe('wss://api.example/realtime?tenant=7&attempt=random-name')
@@ -33,7 +33,7 @@ describe('a WebSocket', () => {
     expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: { token: 'ü?>~' } })
   })
 
-  it('is open with its first frame, not with its handshake, and tells the round trip', () => {
+  it('is open with its first frame, not with its handshake, and reports the round trip', () => {
     const { network, clock, said, link } = dialSession(sessionWebsocket)
     clock.advance(300)
     network.socket.accept()
@@ -51,7 +51,7 @@ describe('a WebSocket', () => {
     expect(network.socket.sent).toEqual(['q'])
   })
 
-  it('[SP5] is told the turn as soon as it is chosen, and what is written after it', () => {
+  it('[SP5] sends the turn as soon as it is chosen, before other frames', () => {
     const { network, link } = dialSession(sessionWebsocket)
     network.socket.open()
     link.choose?.(7)
@@ -59,7 +59,7 @@ describe('a WebSocket', () => {
     expect(network.socket.sent).toEqual(['t7', 'm1:a'])
   })
 
-  it.each(['', 'other.v2'])('that names the protocol %j does not speak this one', (protocol) => {
+  it.each(['', 'other.v2'])('that selects the subprotocol %j is a mismatch', (protocol) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
     network.socket.accept(protocol)
     expect(said).toEqual([{ ...mismatch('the handshake does not name it'), isHandshake: true }])
@@ -71,21 +71,21 @@ describe('a WebSocket', () => {
     ['a text of another protocol', '{"type":"welcome"}'],
     ['bytes', binaryFrame('0.1', 1)],
     ['nothing', ''],
-  ])('whose first frame is %s does not speak it either', (_, frame) => {
+  ])('whose first frame is %s is a mismatch', (_, frame) => {
     const { network, news } = dialSession(sessionWebsocket)
     network.socket.accept()
     network.socket.say(frame)
     expect([news(), network.socket.isClosed]).toEqual([[notOpen], true])
   })
 
-  it.each(['o{}', 'o', 'onull'])('whose open frame is %j does not', (frame) => {
+  it.each(['o{}', 'o', 'onull'])('whose open frame is %j is a mismatch', (frame) => {
     const { network, news } = dialSession(sessionWebsocket)
     network.socket.accept()
     network.socket.say(frame)
     expect(news()).toEqual([mismatch('a frame could not be read')])
   })
 
-  it('a frame that cannot be read ends the attachment, and nothing is heard of it any more', () => {
+  it('ends at a malformed frame, and ignores later frames', () => {
     const { network, news } = dialSession(sessionWebsocket)
     network.socket.open()
     network.socket.say('M[', 'm0.1:a')
@@ -103,20 +103,20 @@ describe('a WebSocket', () => {
     [4503, '{"reason":"late","retryAfterMs":1e300}', { reason: 'late', retryAfterMs: 86_400_000 }],
     [4503, '{"reason":"late","retryAfterMs":"9"}', { reason: '{"reason":"late","retryAfterMs":"9"}' }],
     [1006, '', { reason: '', wasClean: false }],
-  ])('[SP9] closed with %i %j tells what its reason says', (code, reason, more) => {
+  ])('[SP9] closed with %i %j reports what its reason contains', (code, reason, more) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
     network.socket.end(code, reason, code !== 1006)
     expect(said).toEqual([{ kind: 'closed', code, wasClean: true, hasErred: false, ...more }])
     expect(clock.pending).toBe(0)
   })
 
-  it('a close whose reason is JSON of no object is a reason', () => {
+  it('closed with a reason that is JSON without an object reports it as it is', () => {
     const { network, said } = dialSession(sessionWebsocket)
     network.socket.end(4001, 'null')
     expect(said).toEqual([{ kind: 'closed', code: 4001, reason: 'null', wasClean: true, hasErred: false }])
   })
 
-  it('bytes whose place was told in a frame before are taken as they are', () => {
+  it('reads bare bytes whose offset came in the frame before', () => {
     const { network, news } = dialSession(sessionWebsocket)
     network.socket.open()
     network.socket.say('B0.1', 'h{"comingBytes":9}', new Uint8Array([48, 46, 50, 10]).buffer, 'B', binaryFrame('0.2', 7))
@@ -132,7 +132,7 @@ describe('a WebSocket', () => {
     expect(news().at(-1)).toEqual(mismatch('a frame could not be read'))
   })
 
-  it('hung up nothing is left, and nothing is said', () => {
+  it('that is hung up leaves no timer or socket, and reports nothing more', () => {
     const bench = dialSession(sessionWebsocket)
     bench.network.socket.open()
     bench.hangUp()
@@ -144,7 +144,7 @@ describe('a WebSocket', () => {
 })
 
 describe.each(viaHttp)('%s', (type, make) => {
-  it('asks by a POST: its hello is the body, its URL holds the name of the attempt, and nothing is cached or followed', async () => {
+  it('sends a POST with the hello as its body and the attempt in its URL, without cache and redirects', async () => {
     const { network } = dialSession(make, { auth: 'secret' })
     const { url, init, hello, lines } = network.receiving
     expect(url.href).toBe('https://api.example/realtime?tenant=7&attempt=random-name')
@@ -159,7 +159,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: 'secret', ...wait })
   })
 
-  it('is open with its first frame, and reads what follows', async () => {
+  it('is open with its first frame, and reads the next ones', async () => {
     const { network, link, news } = dialSession(make)
     network.receiving.begin().raw(': padding\n\n')
     await promised()
@@ -169,7 +169,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect([news(), link.taken?.()]).toEqual([['opened', '0.1: a\nb', '0.2: c', ['0.3', [0, 10]]], 4])
   })
 
-  it('any bytes are a sign of life', async () => {
+  it('counts any bytes as a sign of life', async () => {
     const { network, said } = dialSession(make)
     network.receiving.open().raw(':\n\n')
     await promised()
@@ -182,14 +182,14 @@ describe.each(viaHttp)('%s', (type, make) => {
   it.each([
     ['a message', 'm0.1:a'],
     ['an event of another protocol', '{"type":"welcome"}'],
-  ])('a first frame that is %s is of another protocol', async (_, frame) => {
+  ])('reports a mismatch for a first frame that is %s', async (_, frame) => {
     const { network, news } = dialSession(make)
     network.receiving.begin().say(frame)
     await promised()
     expect(news()).toEqual([notOpen])
   })
 
-  it.each(['o{', 'o{}', 'onull'])('an open frame that is %j is of another protocol', async (frame) => {
+  it.each(['o{', 'o{}', 'onull'])('reports a mismatch for the open frame %j', async (frame) => {
     const { network, news } = dialSession(make)
     network.receiving.begin().say(frame)
     await promised()
@@ -201,14 +201,14 @@ describe.each(viaHttp)('%s', (type, make) => {
     ['application/json', '{"hello":1}'],
     ['application/json', 'no JSON'],
     ['application/json', 'null'],
-  ])('an answer of %s (%s) is of another protocol', async (contentType, body) => {
+  ])('reports a mismatch for an answer of %s (%s)', async (contentType, body) => {
     const { network, news } = dialSession(make)
     network.receiving.answer(200, contentType, body)
     await promised()
     expect(news()).toEqual([mismatch('the answer is none of steadfast.v1')])
   })
 
-  it('a page is what its type says, and how it begins is told: a proxy may have made it', async () => {
+  it('reports an HTML page by its type and its start, since a proxy may have sent it', async () => {
     const { network, news, clock } = dialSession(make)
     const body = `<p>${'Hello '.repeat(20)}`
     network.receiving.answer(200, 'text/html; charset=utf-8', body)
@@ -218,42 +218,42 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(clock.pending).toBe(0)
   })
 
-  it('a marked answer that is no event stream is of another protocol', async () => {
+  it('reports a mismatch for a marked answer that is no event stream', async () => {
     const { network, news } = dialSession(make)
     network.receiving.take(0)
     await promised()
     expect(news()).toEqual([mismatch('the answer is no event stream')])
   })
 
-  it('[SP9] a problem document is a close with its code', async () => {
+  it('[SP9] reports a problem document as a close with its code', async () => {
     const { network, news } = dialSession(make)
     network.receiving.problem(503, 4503, { reason: 'restarting', retryAfterMs: 4200 })
     await promised()
     expect(news()).toEqual([{ kind: 'closed', code: 4503, reason: 'restarting', wasClean: true, retryAfterMs: 4200 }])
   })
 
-  it('a refusal of somebody else is what its status says', async () => {
+  it('reports a problem document without the marker by its HTTP status', async () => {
     const { network, news } = dialSession(make)
     network.receiving.answer(502, 'application/problem+json', '{"status":502}')
     await promised()
     expect(news()).toEqual([{ kind: 'answered', status: 502, contentType: 'application/problem+json' }])
   })
 
-  it('[SP9] `x` in the stream is a close', async () => {
+  it('[SP9] reports an `x` frame as a close', async () => {
     const { network, news } = dialSession(make)
     network.receiving.open().say('m0.1:a', 'x{"code":4410,"reason":"kicked"}', 'm0.2:b')
     await promised()
     expect(news()).toEqual(['opened', '0.1: a', { kind: 'closed', code: 4410, reason: 'kicked', wasClean: true }])
   })
 
-  it('a frame that cannot be read ends it', async () => {
+  it('ends at a malformed frame', async () => {
     const { network, news } = dialSession(make)
     network.receiving.open().say('M[', 'm0.1:a')
     await promised()
     expect(news()).toEqual(['opened', mismatch('a frame could not be read')])
   })
 
-  it('a connection that breaks is a loss, where it asks again and again with the fourth in a row', async () => {
+  it('reports a broken connection, if it polls only the fourth in a row', async () => {
     const { network, news, link, pass } = dialSession(make)
     const loss = { kind: 'broken', detail: 'TypeError', isBody: true }
     for (let breaks = 0; breaks < (link.tellsCursor ? 4 : 1); breaks += 1) {
@@ -265,7 +265,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(news().filter((each) => each !== 'opened')).toEqual([loss])
   })
 
-  it('hung up nothing is left, and nothing is said', async () => {
+  it('leaves no timer or request when it is hung up, and reports nothing more', async () => {
     const bench = dialSession(make)
     bench.network.receiving.open()
     await promised()
@@ -275,7 +275,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expectNothing(bench)
   })
 
-  it('without fetch it is unsupported', async () => {
+  it('is unsupported without fetch', async () => {
     const bench = dialSession(make)
     const { host } = bench
     const said: unknown[] = []
@@ -298,7 +298,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(said).toEqual([{ kind: 'unsupported', detail: 'fetch' }])
   })
 
-  it('[SP2] sends with `send` in the hello, and the answer says what is taken and acknowledged', async () => {
+  it('[SP2] sends with `send` in the hello, and reads from the answer what is taken and acknowledged', async () => {
     const { session, network, link } = dialSession(make)
     const told: unknown[] = []
     session.port = {
@@ -330,14 +330,14 @@ describe.each(viaHttp)('%s', (type, make) => {
       ({ network }) => network.sending.problem(413, 4413, { reason: 'too large' }),
       { kind: 'closed', code: 4413, reason: 'too large', wasClean: true },
     ],
-    ['an answer of somebody else', ({ network }) => network.sending.answer(502, '', ''), { kind: 'answered', status: 502 }],
+    ['an answer of another server', ({ network }) => network.sending.answer(502, '', ''), { kind: 'answered', status: 502 }],
     [
-      'an answer without a mark',
+      'an answer without the marker',
       ({ network }) => network.sending.answer(200, 'text/plain', ''),
       { kind: 'answered', status: 200, contentType: 'text/plain' },
     ],
     [
-      'a page',
+      'an HTML page',
       ({ network }) => network.sending.answer(200, 'text/html', '<p>Hello'),
       { kind: 'answered', status: 200, contentType: 'text/html', start: '<p>Hello' },
     ],
@@ -355,16 +355,16 @@ describe.each(viaHttp)('%s', (type, make) => {
       mismatch('a frame could not be read'),
     ],
     [
-      'a problem that would have it wait for ever',
+      'a problem with an endless retryAfterMs',
       ({ network }) => network.sending.problem(503, 4503, { retryAfterMs: 1e300 }),
       { kind: 'closed', code: 4503, reason: '', wasClean: true, retryAfterMs: 86_400_000 },
     ],
     [
-      'JSON without an end',
+      'JSON of more than 64 KiB',
       ({ network }) => network.sending.answer(200, 'application/json', `"${'x'.repeat(2 ** 16)}"`),
       { kind: 'oversized' },
     ],
-  ])('what is sent and answered by %s has failed', async (_, play, report) => {
+  ])('reports a POST that is answered by %s as unconfirmed', async (_, play, report) => {
     const bench = dialSession(make)
     bench.network.receiving.open()
     await promised()
@@ -373,7 +373,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(await delivery).toEqual({ outcome: 'unconfirmed', report: expect.objectContaining(report) })
   })
 
-  it('the last of it outlives the page', () => {
+  it('sends the last POST with keepalive', () => {
     const { network, link } = dialSession(make)
     link.write('x{"code":1000}', new AbortController().signal, true)
     expect(network.sending.init.keepalive).toBe(true)
@@ -382,7 +382,7 @@ describe.each(viaHttp)('%s', (type, make) => {
   it.each([
     [65_000, true],
     [66_000, false],
-  ])('the last of it outlives the page if that may be: of %i bytes', (bytes, keepalive) => {
+  ])('sends the last POST with keepalive only if it is short enough: %i bytes', (bytes, keepalive) => {
     const { network, link } = dialSession(make)
     link.write(`m1:${'€'.repeat(bytes / 3)}`, new AbortController().signal, true)
     expect(network.sending.init.keepalive).toBe(keepalive)
@@ -392,7 +392,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     ['fits', 65_300, true],
     ['is too long', 65_536, false],
     ['is too long in UTF-8', 'ä'.repeat(33_000), false],
-  ])('a hello of auth that %s', async (_, auth, isSent) => {
+  ])('sends a hello only if its auth fits: one that %s', async (_, auth, isSent) => {
     const { network, news } = dialSession(make, { auth: typeof auth === 'number' ? 'x'.repeat(auth) : auth })
     await promised()
     expect(network.requests.length).toBe(isSent ? 1 : 0)
@@ -402,7 +402,7 @@ describe.each(viaHttp)('%s', (type, make) => {
 })
 
 describe('an event stream', () => {
-  it('that ends is a loss, and no `x` before it says why', async () => {
+  it('that ends without an `x` frame is reported as ended', async () => {
     const { network, news } = dialSession(sessionSse)
     network.receiving.open()
     await promised()
@@ -412,7 +412,7 @@ describe('an event stream', () => {
     expect(network.requests).toHaveLength(1)
   })
 
-  it('has no limit of its own: silence is judged by who dialled', async () => {
+  it('has no timeout of its own: its caller judges silence', async () => {
     const { network, clock, pass, news } = dialSession(sessionSse)
     network.receiving.open()
     await pass(600_000)
@@ -421,7 +421,7 @@ describe('an event stream', () => {
 })
 
 describe('long-poll', () => {
-  it('asks first without waiting, then for as long as a heartbeat, at once after news, with the turn', async () => {
+  it('has no wait at first and then heartbeatMs, asks at once after a message, and sends the turn', async () => {
     const { network, link, pass, news } = dialSession(longPoll)
     network.receiving.open({ heartbeatMs: 12_000 }).end()
     await promised()
@@ -432,14 +432,14 @@ describe('long-poll', () => {
     await pass(0)
     expect(network.requests.map(({ hello: { wait, turn, cursor } }) => [wait, turn, cursor])).toEqual([
       [0, undefined, undefined],
-      // It was asked before anybody could choose it.
+      // This request was sent before the turn was chosen.
       [12_000, undefined, '0.0~e1'],
       [15_000, 5, '0.1~e1'],
     ])
     expect(news()).toEqual(['opened', '0.1: a'])
   })
 
-  it('pauses a second after an answer that came soon and brought nothing', async () => {
+  it('pauses a second after an answer that came early and was empty', async () => {
     const { network, pass } = dialSession(longPoll)
     network.receiving.open().end()
     await pass(0)
@@ -454,7 +454,7 @@ describe('long-poll', () => {
     expect(network.requests).toHaveLength(4)
   })
 
-  it('[SP6] is silent when nothing came for its wait and 5 s', async () => {
+  it('[SP6] reports silence when nothing came for its wait and 5 s', async () => {
     const bench = dialSession(longPoll)
     bench.network.receiving.open().end()
     await bench.pass(19_999)
@@ -464,7 +464,7 @@ describe('long-poll', () => {
     expect(bench.network.receiving.isAborted).toBe(true)
   })
 
-  it('[SP6] any bytes are life: a large answer over a slow link is not cut off', async () => {
+  it('[SP6] counts any bytes as a sign of life: a large answer over a slow link is not cut off', async () => {
     const { network, pass, news } = dialSession(longPoll)
     network.receiving.open().end()
     await pass(14_000)
@@ -478,7 +478,7 @@ describe('long-poll', () => {
     expect(news()).toEqual(['opened', '0.1: a'])
   })
 
-  it('[SP6] a first answer that begins and never ends is silence too', async () => {
+  it('[SP6] reports silence for a first answer that begins and never ends', async () => {
     const { network, pass, news } = dialSession(longPoll)
     network.receiving.open()
     await pass(14_999)
@@ -487,7 +487,7 @@ describe('long-poll', () => {
     expect(news()).toEqual([{ kind: 'silent' }])
   })
 
-  it('[SP2] an answer that tells of a node that died has it sent again what that one took', async () => {
+  it('[SP2] has messages sent again that a dead node had taken, if an answer has a lower `taken`', async () => {
     const { session, network, pass } = dialSession(longPoll)
     const told: unknown[] = []
     session.port = {
@@ -506,7 +506,7 @@ describe('long-poll', () => {
     expect(told).toEqual([5])
   })
 
-  it('[SP4] an answer of a lost session opens it anew', async () => {
+  it('[SP4] opens anew at an answer with another epoch', async () => {
     const { network, link, pass, news } = dialSession(longPoll)
     network.receiving.open({ taken: 7 }).end()
     await pass(0)
@@ -515,7 +515,7 @@ describe('long-poll', () => {
     expect([news(), link.taken?.()]).toEqual([['opened', 'opened', '0.1: a'], 5])
   })
 
-  it('pollNow() ends a pause, and no request', async () => {
+  it('ends a pause at pollNow(), but aborts no request', async () => {
     const { network, link, pass } = dialSession(longPoll)
     network.receiving.open().end()
     await pass(0)
@@ -531,7 +531,7 @@ describe('long-poll', () => {
 })
 
 describe('poll', () => {
-  it('asks without waiting every interval, with a fifth of it at random, six times as rarely in a hidden page', async () => {
+  it('asks every interval plus a random fifth, without a wait, and six times as rarely in a hidden page', async () => {
     const { network, pass, signal } = dialSession(poll)
     network.receiving.open().end()
     await pass(5499)
@@ -546,7 +546,7 @@ describe('poll', () => {
     expect(network.requests).toHaveLength(3)
   })
 
-  it('asks at once when it is told to', async () => {
+  it('asks at once at pollNow()', async () => {
     const { network, link, pass } = dialSession(poll)
     network.receiving.open().end()
     await pass(10)
@@ -555,7 +555,7 @@ describe('poll', () => {
     expect(network.requests).toHaveLength(2)
   })
 
-  it('an answer that does not come in time is silence', async () => {
+  it('reports silence if an answer does not end in time', async () => {
     const { network, pass, news } = dialSession(poll)
     network.receiving.open().end()
     await pass(15_499)
@@ -564,7 +564,7 @@ describe('poll', () => {
     expect(news()).toEqual([{ kind: 'silent' }])
   })
 
-  it('an answer that is deaf to its end is silence too, and its body is told that nobody reads it', async () => {
+  it('reports silence if an answer ignores the abort, and cancels its body', async () => {
     const { network, pass, news } = dialSession(poll)
     const request = network.receiving.open()
     request.isDeaf = true
@@ -572,7 +572,7 @@ describe('poll', () => {
     expect([news(), request.isCancelled]).toEqual([['opened', { kind: 'silent' }], true])
   })
 
-  it('a first request that is deaf to its end has not connected in time: there was nothing that could fall silent', async () => {
+  it('reports a timeout, and no silence, if its first request ignores the abort', async () => {
     const { network, pass, news } = dialSession(poll)
     network.receiving.isDeaf = true
     await pass(10_000)

@@ -11,13 +11,13 @@ const seed = seedOf(process.env)
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
 const timeout = 60_000 + numRuns * 20
 
-/** Each JSON type, among them what no text can be made of. */
+/** Values of each JSON type, among them some that cannot be converted to a text. */
 const anyJson = fc.oneof(
   fc.constantFrom(null, true, false, 0, -1, 1.5, 1e300, '', '7', 'text', [], [1], ['e1'], {}, { toString: 1, valueOf: 1 }),
   fc.jsonValue({ maxDepth: 2 }),
 )
 
-/** Frames and answers as they should be; of each one member is replaced. */
+/** Well-formed frames and answers; of each one member is replaced. */
 const open = JSON.parse(openFrame({ lastEnd: { by: 'server', code: 4503, reason: 'restarting' } }).slice(1))
 const close = { code: 4503, reason: 'restarting', retryAfterMs: 10 }
 const frames: readonly (readonly [letter: string, json: object])[] = [
@@ -52,7 +52,7 @@ function replaced(json: unknown, [name, ...path]: Path, value: unknown): unknown
   return { ...(json as object), [name]: replaced((json as Record<string, unknown>)[name], path, value) }
 }
 
-/** What the application was given is what the types of its events say, whoever has sent it. */
+/** The application was given values of the types that its events declare, whatever was received. */
 function expectTyped(event: RealtimeEvent): void {
   switch (event.type) {
     case 'message':
@@ -84,7 +84,7 @@ async function expectSane(bench: SessionClientBench): Promise<void> {
   await bench.pass(0)
   const { status } = bench.client.state
   expect(['connecting', 'open', 'waiting', 'closed']).toContain(status)
-  // Something is due, or it is over: no state is left to itself.
+  // No timer is overdue.
   expect(bench.clock.nextAt).toBeGreaterThanOrEqual(bench.clock.now())
   for (const event of bench.events) expectTyped(event)
   const closed = bench.client.close()
@@ -93,7 +93,7 @@ async function expectSane(bench: SessionClientBench): Promise<void> {
   bench.expectNothingLeft()
 }
 
-/** A client in a session, and its server that says these frames; before it is open where it is not. */
+/** A client in a session whose server sends these frames, after `open` or instead of it. */
 async function told(type: TransportName, isOpen: boolean, said: readonly string[]): Promise<SessionClientBench> {
   const bench = sessionClient({ transports: [type] }, { random: 0.5 })
   bench.client.send('a')
@@ -122,7 +122,7 @@ it('no member of a frame, of whatever type, does more than end the attachment', 
   await fc.assert(property, { seed, numRuns })
 })
 
-it('no member of an answer to what is sent does', { timeout }, async () => {
+it('no member of an answer to a POST, of whatever type, does more than end the attachment', { timeout }, async () => {
   const property = fc.asyncProperty(
     fc.constantFrom<TransportName>('sse', 'long-poll', 'poll'),
     fc.constantFrom(200, 403, 503),
@@ -136,7 +136,7 @@ it('no member of an answer to what is sent does', { timeout }, async () => {
   await fc.assert(property, { seed, numRuns })
 })
 
-it('no member of an answer to what opens an attachment, and no reason of a Close frame, does', { timeout }, async () => {
+it('no member of a refusal, of whatever type, does more than end the attachment', { timeout }, async () => {
   const property = fc.asyncProperty(
     anyType,
     fc.constantFrom(200, 403, 503),
@@ -152,7 +152,7 @@ it('no member of an answer to what opens an attachment, and no reason of a Close
   await fc.assert(property, { seed, numRuns })
 })
 
-it('no member of a ledger does', { timeout }, async () => {
+it('no member of an answer of the ledger, of whatever type, breaks the client', { timeout }, async () => {
   const ledger = { steadfast: 'v1', scope: 'all', sawRequest: true, sawUpgrade: true, verdict: 4503, offeredProtocols: ['a'] }
   const property = fc.asyncProperty(changed(ledger), async (odd) => {
     const bench = sessionClient({ transports: ['websocket'], probe: true }, { random: 0.5 })

@@ -29,7 +29,7 @@ const written = (batch: readonly Numbered[]) => batch.map(({ n, data }) => `${n}
 const values = (entries: readonly Entry<string>[]) => entries.map(({ value }) => value)
 
 describe('numbers', () => {
-  it('[SP2] are given when it is written, without a gap, and never again', () => {
+  it('[SP2] are assigned when a message is written, without a gap, and are never reused', () => {
     const { sent, push } = bench()
     push('a', 'b')
     expect([sent.first, sent.last, sent.isUnderWay]).toEqual([1, 0, false])
@@ -41,13 +41,13 @@ describe('numbers', () => {
     expect([sent.first, sent.last]).toEqual([3, 3])
   })
 
-  it('[SP10] what waits without one may be dropped, what was written is not', () => {
+  it('[SP10] protect messages from the overflow policy, which drops only messages without one', () => {
     const { sent, push } = bench({ maxMessages: 3, overflow: 'drop-oldest' })
     push('a', 'b')
     sent.next(1)
     expect(push('c', 'd')).toEqual(['b'])
     expect(written(sent.next(Infinity))).toEqual(['2:c', '3:d'])
-    // Nothing is left that may go but itself.
+    // Only the new message itself may be dropped.
     expect(push('e')).toEqual(['e'])
     sent.settle(1)
     expect(push('f')).toEqual([])
@@ -55,7 +55,7 @@ describe('numbers', () => {
 })
 
 describe('writing', () => {
-  it('is up to so many bytes, and at least one message', () => {
+  it('takes messages up to a number of bytes, and at least one', () => {
     const { sent, push } = bench()
     push('aaaa', 'bbbb', 'cccccccccccc', 'd')
     expect(written(sent.next(8))).toEqual(['1:aaaa', '2:bbbb'])
@@ -64,13 +64,13 @@ describe('writing', () => {
     expect([written(sent.next(8)), sent.lastBytes, sent.bytesUnderWay]).toEqual([[], 0, 21])
   })
 
-  it('[SP2] after a loss begins above what was taken, in order, before anything new', () => {
+  it('[SP2] after a loss begins above what was taken, in order, before new messages', () => {
     const { sent, push } = bench()
     push('a', 'b', 'c', 'd')
     sent.next(3)
     sent.settle(1)
     sent.rewind(2)
-    // What was taken is on its way no more, though it is not settled.
+    // What was taken is no longer in flight, though it is not settled.
     expect([sent.bytesUnderWay, sent.isUnderWay]).toEqual([0, true])
     push('e')
     expect(written(sent.next(Infinity))).toEqual(['3:c', '4:d', '5:e'])
@@ -80,7 +80,7 @@ describe('writing', () => {
     expect(written(sent.next(Infinity))).toEqual(['2:b', '3:c', '4:d', '5:e'])
   })
 
-  it('what the server claims beyond everything is no number to go on from', () => {
+  it('ignores numbers that the server names beyond the last one', () => {
     const { sent, push } = bench()
     push('a')
     sent.next(Infinity)
@@ -92,7 +92,7 @@ describe('writing', () => {
     expect([sent.first, written(sent.next(Infinity))]).toEqual([3, ['3:c']])
   })
 
-  it('waits for a Blob to be read, with all that is behind it', () => {
+  it('waits for a Blob to be read, and so do the messages behind it', () => {
     const { sent, outbox, push } = bench()
     const blob: Entry<string> = { value: 'blob', data: new Blob(['x']), bytes: 1, n: 9, expiresAt: Infinity }
     push('a')
@@ -106,7 +106,7 @@ describe('writing', () => {
 })
 
 describe('withdrawing', () => {
-  it('[SP10] leaves the number, gives back what it was, once, and is written in its place', () => {
+  it('[SP10] keeps the number, returns its message once, and is written in its place', () => {
     const { sent, push } = bench()
     push('a', 'b', 'c')
     sent.next(Infinity)
@@ -118,7 +118,7 @@ describe('withdrawing', () => {
     expect(values(sent.drain())).toEqual(['a'])
   })
 
-  it('of what is settled, or of all', () => {
+  it('returns nothing for settled numbers, and every message for a range of all numbers', () => {
     const { sent, push } = bench()
     push('a', 'b', 'c', 'd', 'e')
     sent.next(Infinity)
@@ -129,7 +129,7 @@ describe('withdrawing', () => {
 })
 
 describe('bounds', () => {
-  it('[SP11] count what waits and what is unacknowledged together', () => {
+  it('[SP11] count queued and unacknowledged messages together', () => {
     const { sent, push } = bench({ maxMessages: 3, maxBytes: 10 })
     push('aaaa', 'bbbb')
     sent.next(4)
@@ -144,7 +144,7 @@ describe('bounds', () => {
     push('0123456789')
   })
 
-  it('a message taken out of the middle no longer counts; one that is not there changes nothing', () => {
+  it('do not count a removed message, and removing one that is not queued changes nothing', () => {
     const { outbox, sent, push } = bench({ maxMessages: 2 })
     push('a', 'bb')
     const [first] = [outbox.first]
@@ -179,7 +179,7 @@ describe('against a naive model', () => {
   )
   const overflow = fc.constantFrom('reject' as const, 'drop-oldest' as const, 'drop-newest' as const)
 
-  /** All ever sent, each with what became of it. */
+  /** A message in the model, with its number and its state. */
   interface Known {
     readonly entry: Entry<string>
     n: number | null

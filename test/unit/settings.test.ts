@@ -34,16 +34,16 @@ describe('without options', () => {
     })
   })
 
-  it('a session sends the cookies to wherever it leads', () => {
+  it("a session has `credentials: 'include'`, which sends cookies to other origins too", () => {
     expect(settle({ protocol: session() }).credentials).toBe('include')
   })
 
-  it('it connects by itself only in a page or a worker', () => {
+  it('a client connects by itself only in a page or a worker', () => {
     expect(settle({}, '/', manualPage({ isLive: false }).host).autoConnect).toBe(false)
     expect(settle({ autoConnect: true }, '/', manualPage({ isLive: false }).host).autoConnect).toBe(true)
   })
 
-  it('an option that is undefined is left out', () => {
+  it('an option that is undefined has its default', () => {
     expect(settle({ transports: undefined, retry: undefined, outbox: undefined, raceAfterMs: undefined }).raceAfterMs).toBeNull()
   })
 })
@@ -56,17 +56,17 @@ describe('the URL', () => {
     ['../x?a=1', 'https://app.example/x?a=1'],
     ['//other.example/x', 'https://other.example/x'],
     [new URL('https://api.example/x'), 'https://api.example/x'],
-  ])('%s is %s', (given, href) => {
+  ])('%s is resolved to %s', (given, href) => {
     expect(settle({}, given).url.href).toBe(href)
   })
 
-  it.each(['ftp://api.example', 'javascript:alert(1)', 'https://'])('%s is none', (url) => {
+  it.each(['ftp://api.example', 'javascript:alert(1)', 'https://'])('%s is refused', (url) => {
     expect(() => settle({}, url)).toThrow(
       new TypeError(`RealtimeClient: url must be an http(s) or ws(s) URL, or one relative to the page; it was '${url}'.`),
     )
   })
 
-  it('a relative one needs a page when it is dialled, and not before', () => {
+  it('if it is relative, needs a page only when it is read, and then keeps it', () => {
     let baseUrl: string | undefined
     const host = {
       ...page.host,
@@ -94,7 +94,7 @@ describe('the URL', () => {
     expect(settle({}, 'wss://api.example', { ...page.host, baseUrl: undefined }).url.href).toBe('https://api.example/')
   })
 
-  it.each(['ftp://x', 'http://[', 'https://', 'mailto:x', 42, null, {}])('%j is none without a page either', (url) => {
+  it.each(['ftp://x', 'http://[', 'https://', 'mailto:x', 42, null, {}])('%j is refused without a page, too', (url) => {
     expect(() => settle({}, url, { ...page.host, baseUrl: undefined })).toThrow(/: url must be/)
     const transports = [{ type: 'sse', url }]
     expect(() => settle({ transports }, '/', { ...page.host, baseUrl: undefined })).toThrow(/: transports\[0\]\.url must be/)
@@ -102,7 +102,7 @@ describe('the URL', () => {
 })
 
 describe('transports', () => {
-  it('may have places and settings of their own', () => {
+  it('may have their own URLs and settings', () => {
     const { endpoints } = settle({
       transports: [
         { type: 'websocket', url: 'wss://ws.example/x', subprotocols: ['v1'] },
@@ -119,7 +119,7 @@ describe('transports', () => {
     ])
   })
 
-  it('may be your own', () => {
+  it('may be custom objects', () => {
     const own = { type: 'carrier-pigeon', dial: () => ({}) }
     expect(settle({ transports: [own] }).endpoints[0]?.transport).toBe(own)
   })
@@ -230,24 +230,24 @@ describe('a bad option throws a TypeError that says what it was and what it may 
 })
 
 describe('retry', () => {
-  it('a schedule replaces what it names', () => {
+  it('a schedule replaces the defaults that it names', () => {
     const { retry } = settle({ retry: { minDelayMs: 200, maxAttempts: 2 } })
     expect(retry(context)).toBe(100)
     expect(retry({ ...context, attempt: 2 })).toBe(300)
     expect(retry({ ...context, attempt: 3 })).toBeNull()
   })
 
-  it('false is never', () => {
+  it('false means never', () => {
     expect(settle({ retry: false }).retry(context)).toBeNull()
   })
 
-  it('a function decides, and null gives up', () => {
+  it('a function returns the delay, or null to give up', () => {
     expect(settle({ retry: () => 70 }).retry(context)).toBe(70)
     expect(settle({ retry: () => null }).retry(context)).toBeNull()
   })
 
   it.each([[-1], [Number.NaN], ['1s'], [undefined]])(
-    'a function that returns %j is a mistake that is reported, not obeyed',
+    'a function that returns %j is reported, and the default delay is used',
     (delay) => {
       const { host, reported } = manualPage()
       expect(settle({ retry: () => delay }, '/', host).retry(context)).toBe(500)
@@ -258,7 +258,7 @@ describe('retry', () => {
 })
 
 describe('a heartbeat', () => {
-  it('has its defaults', () => {
+  it('has a default interval and timeout', () => {
     expect(settle({ heartbeat: { message: 'ping', reply: 'pong' } }).mode.heartbeat()).toEqual({
       message: 'ping',
       reply: 'pong',

@@ -9,7 +9,7 @@ const seeds = 300
 // `SEED=… vitest` begins at that seed; without it every run sees others.
 const first = seedOf(process.env) % 2 ** 31
 
-test(`whatever becomes of the tabs that share a connection, nothing is lost, repeated or out of order in any of them (SEED=${first})`, {
+test(`no message is lost, repeated or out of order in tabs that share a connection, whatever happens to them (SEED=${first})`, {
   timeout: 180_000,
 }, async () => {
   for (let seed = first; seed < first + seeds; seed += 1) {
@@ -18,7 +18,7 @@ test(`whatever becomes of the tabs that share a connection, nothing is lost, rep
   }
 })
 
-test('a seed decides all that happens to the tabs', async () => {
+test('a seed determines everything that happens to the tabs', async () => {
   for (const seed of [1, 2, 3]) {
     const one = await simulateTabs(tabScheduleOf(seed), true)
     expect(await simulateTabs(tabScheduleOf(seed), true)).toEqual(one)

@@ -10,7 +10,7 @@ const seeds = 400
 // `SEED=… vitest` begins at that seed; without it every run sees others.
 const first = seedOf(process.env) % 2 ** 31
 
-test(`[SP1] [SP2] [SP3] [SP4] [SP5] whatever happens to the network, the page and the nodes, nothing is lost, repeated or out of order (SEED=${first})`, {
+test(`[SP1] [SP2] [SP3] [SP4] [SP5] no message is lost, repeated or reordered, whatever the network, the page and the nodes do (SEED=${first})`, {
   timeout: 180_000,
 }, async () => {
   for (let seed = first; seed < first + seeds; seed += 1) {
@@ -25,7 +25,7 @@ test.each([57_693])('seed %i, which once failed, passes', async (seed) => {
   expect(violation).toBeNull()
 })
 
-test('a seed decides all that happens', async () => {
+test('a seed determines everything that happens', async () => {
   for (const seed of [1, 2, 3]) {
     const first = await simulate(scheduleOf(seed), true)
     const second = await simulate(scheduleOf(seed), true)

@@ -3,7 +3,7 @@ import { closeEvent, messageEvent } from '../../src/socket/events.ts'
 import { webSocketOver } from '../../src/socket/index.ts'
 import { type Shape, shapeOf } from '../support/socket-shape.ts'
 
-/** Nobody ever answers. */
+/** A host whose requests are never answered. */
 const host = {
   fetch: () => new Promise<Response>(() => {}),
   WebSocket: undefined,
@@ -21,7 +21,7 @@ const closing = [undefined, 2]
 const fresh = { protocol: '', extensions: '', readyState: 0, bufferedAmount: 0, binaryType: 'blob' }
 const attribute = { length: undefined, enumerable: true, configurable: true }
 
-/** What the standards say; test/browser/socket.test.ts compares all of it, and more, with a browser. */
+/** The shape that the standards require; test/browser/socket.test.ts compares all of it, and more, with a browser. */
 const standard: readonly (readonly [name: string, value: unknown])[] = [
   ['class', ['WebSocket', 1, '[object WebSocket]']],
   ['extends EventTarget', true],
@@ -84,12 +84,12 @@ const standard: readonly (readonly [name: string, value: unknown])[] = [
   ['at the end', [3, 14]],
 ]
 
-it.each(standard)('%s', (name, value) => {
+it.each(standard)('has the shape of a standard WebSocket: %s', (name, value) => {
   expect(shape).toHaveProperty([name], value)
 })
 
 describe('the class', () => {
-  it('is another one for other options, and may be extended', () => {
+  it('is a new one for each call of webSocketOver(), and may be extended', () => {
     expect(webSocketOver({ host })).not.toBe(Socket)
     class Own extends Socket {
       readonly mine = 5
@@ -109,14 +109,14 @@ describe('the class', () => {
     [{ transports: ['smoke'] }, 'RealtimeClient: '],
     [null, 'webSocketOver: it takes an object of options.'],
     ['ws://host/', 'webSocketOver: it takes an object of options.'],
-  ])('refuses %j when it is made', (options, message) => {
+  ])('refuses the options %j when it is created', (options, message) => {
     expect(() => webSocketOver(options as never)).toThrow(TypeError)
     expect(() => webSocketOver(options as never)).toThrow(message)
   })
 })
 
 describe('events', () => {
-  it('are those of the platform where it has them, or ours', () => {
+  it('are of the classes of the platform if it has them, or of replacements', () => {
     const end = { code: 4400, reason: 'bye', wasClean: true, diagnosis: null }
     for (const event of [closeEvent(end), messageEvent('x', 'ws://host')]) expect(event).toBeInstanceOf(Event)
     expect(closeEvent(end)).toMatchObject({ type: 'close', ...end, bubbles: false, cancelable: false })

@@ -37,19 +37,19 @@ describe('frames of SockJS', () => {
       'c[1000.5]',
       'c{"0":1000}',
     ],
-    // The length that it claims must not be believed.
+    // The length that it claims must not be trusted.
     'c{"length":4000000000,"0":1000}',
-  ])('%s is none', (text) => {
+  ])('refuses %s', (text) => {
     expect(frameOf(text)).toBeNull()
   })
 
-  it('a reason that is no text is none', () => {
+  it('reads a reason that is no text as an empty one, and shortens a long one to 123 characters', () => {
     for (const reason of ['{"toString":1,"valueOf":1}', '[1]', '7', 'null'])
       expect(frameOf(`c[3000,${reason}]`)).toEqual({ type: 'close', code: 3000, reason: '' })
     expect(frameOf(`c[3000,"${'é'.repeat(1000)}"]`)).toMatchObject({ reason: expect.stringMatching(/^é{123}$/) })
   })
 
-  it(`anything at all is a frame or none, and never an error (SEED=${seed})`, () => {
+  it(`any text is read as a frame or null, and never throws (SEED=${seed})`, () => {
     const random = seeded(seed)
     const pieces = [
       'o',
@@ -82,7 +82,7 @@ describe('frames of SockJS', () => {
     }
   })
 
-  it(`lines are the same however a body is cut, and so are texts (SEED=${seed})`, () => {
+  it(`lines and their texts are the same, however a body is cut into chunks (SEED=${seed})`, () => {
     const random = seeded(seed)
     for (let run = 0; run < 500; run += 1) {
       const texts = Array.from({ length: 1 + Math.floor(random() * 8) }, () =>
@@ -101,7 +101,7 @@ describe('frames of SockJS', () => {
     }
   })
 
-  it('percent signs of an event are those that were sent, whichever server wrote them', () => {
+  it('percent signs in events are read as they were sent, whether the server escapes them or not', () => {
     const escaping = new EventData()
     expect([escaping.read('100%25'), escaping.read('%2525')]).toEqual(['100%', '%25'])
     const plain = new EventData()

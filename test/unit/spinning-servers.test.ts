@@ -7,14 +7,14 @@ import { manualPage } from '../support/manual-host.ts'
 type Answer = (n: number) => Response | Error
 
 const seconds = 20
-/** So many in the time, whatever is said. */
+/** The most requests in that time, whatever the server answers. */
 const maxRequests = 2.5 * seconds
 
 const octets = { headers: { 'Content-Type': 'application/octet-stream' } }
 const events = { headers: { 'Content-Type': 'text/event-stream' } }
 const frames = (...data: readonly string[]) => new Response(data.map((each) => `data: ${each}\n\n`).join(''), events)
 
-/** What servers say that want no rest, each at once. */
+/** Answers that could make a client ask again without a pause; each comes at once. */
 const plainServers: Readonly<Record<string, Answer>> = {
   'the same text again and again': () => new Response('same'),
   'the same bytes again and again': () => new Response(Uint8Array.of(1, 2, 3), octets),
@@ -29,23 +29,23 @@ const plainServers: Readonly<Record<string, Answer>> = {
   '304': () => new Response(null, { status: 304 }),
   '408': () => new Response(null, { status: 408 }),
   'a redirection to itself': () => new Response(null, { status: 302, headers: { Location: '/realtime' } }),
-  'a redirection to ever new places': (n) => new Response(null, { status: 307, headers: { Location: `/${n}` } }),
+  'redirections to ever new URLs': (n) => new Response(null, { status: 307, headers: { Location: `/${n}` } }),
   'an event stream that ends at once': () => new Response('', events),
   'an event stream of `retry: 0` that ends': () => new Response('retry: 0\n\n', events),
   'an event stream of one message that ends': (n) => new Response(`retry: 0\nid: ${n}\ndata: x\n\n`, events),
   '503 with Retry-After: 0': () => new Response(null, { status: 503, headers: { 'Retry-After': '0' } }),
-  'a page': () => new Response('<p>Hello', { headers: { 'Content-Type': 'text/html' } }),
+  'an HTML page': () => new Response('<p>Hello', { headers: { 'Content-Type': 'text/html' } }),
   'a connection that breaks': () => new TypeError('fetch failed'),
 }
 
 const sessionServers: Readonly<Record<string, Answer>> = {
-  'its first frame and no more': () => frames(openFrame()),
+  'an `open` frame alone': () => frames(openFrame()),
   pings: () => frames(openFrame(), 'p', 'p'),
   'the same acknowledgment': () => frames(openFrame(), 'a0'),
   'the same message': () => frames(openFrame(), 'm0.1:same'),
-  'how much is coming': () => frames(openFrame(), 'h{"comingBytes":10}'),
+  'a hint of coming bytes': () => frames(openFrame(), 'h{"comingBytes":10}'),
   'an event stream that ends at once': () => new Response('', events),
-  'an end with 4503 and no time': () => frames(openFrame(), 'x{"code":4503}'),
+  'a close with 4503 and no `retryAfterMs`': () => frames(openFrame(), 'x{"code":4503}'),
   '204': () => new Response(null, { status: 204 }),
   '503 with Retry-After: 0': () => new Response(null, { status: 503, headers: { 'Retry-After': '0' } }),
   'a redirection': () => new TypeError('fetch failed'),
@@ -56,7 +56,7 @@ async function requestsTo(answer: Answer, transport: TransportName, options: Rea
   let count = 0
   const fetch = async () => {
     count += 1
-    // A client that spins would never let the clock go on.
+    // A client that spins would never let the clock advance.
     if (count > 100 * seconds) await new Promise(() => {})
     const response = answer(count)
     if (response instanceof Error) throw response
@@ -70,7 +70,7 @@ async function requestsTo(answer: Answer, transport: TransportName, options: Rea
   client.addEventListener('message', () => {
     messages += 1
   })
-  // A manual clock does not advance while a promise that it knows nothing of is on its way.
+  // A manual clock does not advance while a promise that it does not know is pending.
   for (let ms = 0; ms < seconds * 1000; ms += 25) await page.pass(25)
   void client.close()
   await page.pass(6000)
@@ -78,7 +78,7 @@ async function requestsTo(answer: Answer, transport: TransportName, options: Rea
   return { count, messages }
 }
 
-describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s ask without a pause', (transport) => {
+describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s send requests without a pause', (transport) => {
   it.concurrent.each(Object.entries(plainServers))('in plain mode: %s', async (name, answer) => {
     const { count, messages } = await requestsTo(answer, transport)
     expect(count).toBeGreaterThan(0)
@@ -94,14 +94,14 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s ask wit
   })
 })
 
-it('news that never ends is asked for at once a hundred times, then twenty times a second', async () => {
+it('long-poll asks for endless messages at once a hundred times, then twenty times a second', async () => {
   const { count, messages } = await requestsTo((n) => new Response(`m${n}`), 'long-poll')
   expect(count).toBeGreaterThan(15 * seconds)
   expect(count).toBeLessThan(100 + 21 * seconds)
   expect(messages).toBe(count)
 })
 
-/** A WebSocket that opens in a moment and is ended by its server in the next. */
+/** A WebSocket that opens and is closed by its server right after that. */
 function shortSocket(says: readonly string[], code: number) {
   const state = { count: 0 }
   class Socket {
@@ -125,12 +125,12 @@ function shortSocket(says: readonly string[], code: number) {
 }
 
 it.concurrent.each([
-  ['in order', [], 1000],
-  ['in order, behind a message', ['hello'], 1000],
-  ['without a word', [], 1006],
-  ['behind a message, without a word', ['hello'], 1006],
-  ['because it restarts', [], 1012],
-] as const)('a WebSocket that is closed at once, %s, is dialled with pauses', async (_, says, code) => {
+  ['with 1000', [], 1000],
+  ['with 1000 after a message', ['hello'], 1000],
+  ['with 1006', [], 1006],
+  ['with 1006 after a message', ['hello'], 1006],
+  ['with 1012', [], 1012],
+] as const)('a WebSocket that is closed at once %s is dialled with pauses', async (_, says, code) => {
   const page = manualPage()
   const { state, Socket } = shortSocket(says, code)
   const client = new RealtimeClient('https://api.example/realtime', {

@@ -5,7 +5,7 @@ import { type LivesFault, sessionsWithLives, topicsWithLives } from '../support/
 import { faultySessions, faultyTopics, sessionFaults, topicFaults } from '../support/faulty-stores.ts'
 
 const close = () => Promise.resolve()
-/** What never comes need not be waited for as long as an engine in another process may take. */
+/** The faulty stores are in this process: the contract need not wait for them as long as for another process. */
 const quick = { patienceMs: 500 }
 
 /** The names of the cases that fail. */
@@ -90,14 +90,14 @@ describe('the cases of a contract', () => {
     return { nodes: [topics, topics] as const, close }
   }
 
-  it('have names of their own', () => {
+  it('have unique names', () => {
     const names = [...topicLogContract(anyTopics), ...sessionStoreContract(async () => sessionsWithLives())].map(
       ({ name }) => name,
     )
     expect(new Set(names).size).toBe(names.length)
   })
 
-  it('close what they opened, once, whether they pass or fail', async () => {
+  it('close each store that they opened once, whether they pass or fail', async () => {
     let opened = 0
     let closed = 0
     const cases = topicLogContract(async () => {
@@ -116,7 +116,7 @@ describe('the cases of a contract', () => {
     expect([opened, closed]).toEqual([cases.length, cases.length])
   })
 
-  it('name their seed when a random one fails, and repeat it', async () => {
+  it('name the seed when a random case fails, and fail alike with the same seed', async () => {
     const open = async () => {
       const topics = faultyTopics('the tail of a reading is its last message')
       return { nodes: [topics, topics] as const, close }
@@ -129,11 +129,11 @@ describe('the cases of a contract', () => {
     expect(await messageOf(7)).toBe(await messageOf(7))
   })
 
-  it.each([0, -1, Infinity, Number.NaN])('do not wait for %d ms', (patienceMs) => {
+  it.each([0, -1, Infinity, Number.NaN])('refuse %d as patienceMs', (patienceMs) => {
     expect(() => topicLogContract(anyTopics, { patienceMs })).toThrow(TypeError)
   })
 
-  it.each([-1, 2 ** 32, 0.5, Number.NaN])('take no seed such as %d', (seed) => {
+  it.each([-1, 2 ** 32, 0.5, Number.NaN])('refuse %d as a seed', (seed) => {
     expect(() => topicLogContract(anyTopics, { seed })).toThrow(TypeError)
     expect(() => sessionStoreContract(async () => sessionsWithLives(), { seed })).toThrow('an integer from 0 to 4,294,967,295')
   })

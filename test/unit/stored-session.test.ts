@@ -34,21 +34,21 @@ describe('a stored session', () => {
   })
 
   it.each([
-    ['by the end of its window', 6000, true],
-    ['behind it', 6001, false],
-    ['under a clock that was set back by no more', 4000, true],
-    ['under one that was set back by more', 3999, false],
-  ])('%s at %i: %s', (_name, now, isThere) => {
+    ['at the end of its window', 6000, true],
+    ['after its window', 6001, false],
+    ['with a clock that was set back by one window', 4000, true],
+    ['with a clock that was set back by more', 3999, false],
+  ])('is read %s (at %i: %s)', (_name, now, isThere) => {
     expect(readStored(text, now) !== null).toBe(isThere)
   })
 
-  it('is the same whenever it is stored', () => {
+  it('is the same session whenever it was stored, but not with another turn', () => {
     expect(isSameSession(text, storedText({ ...stored, storedAt: 9 }))).toBe(true)
     expect(isSameSession(text, storedText({ ...stored, snapshot: { ...stored.snapshot, turn: 3 } }))).toBe(false)
     expect(isSameSession(text, null)).toBe(false)
   })
 
-  it('tells what is lost: what is not kept, and what waited; nothing that was only set aside', () => {
+  it('names the lost numbers: those whose messages are not stored, but none that were only reserved', () => {
     const lost = (sent: number, last: number) => {
       const session = { ...stored, sent, snapshot: { ...stored.snapshot, last, messages: [{ n: 3, data: 'x' }] } }
       return lostNumbers(session, numberedData(session.snapshot, 0))
@@ -56,7 +56,7 @@ describe('a stored session', () => {
     expect([lost(4, 3), lost(4, 70), lost(2, 70), lost(1, 3)]).toEqual([[2, 4], [2, 4], [2], []])
   })
 
-  it('is bounded: no session with more numbers and topics than that, and of its messages the oldest that fit', () => {
+  it('is bounded: null if its topics are too long, and otherwise only the oldest messages that fit', () => {
     const streams = Array.from({ length: 1000 }, (_, stream) => ({ stream, epoch: 'e', topic: 'x'.repeat(100), offset: 0 }))
     expect(storedText({ ...stored, snapshot: { ...stored.snapshot, streams } })).toBeNull()
     const large = withMessages('a', 'b'.repeat(maxStoredPayloadChars), 'c') ?? ''
@@ -66,7 +66,7 @@ describe('a stored session', () => {
     )
   })
 
-  it('of anybody is read or refused, and never throws', () => {
+  it('from untrusted text is read or refused, and never throws', () => {
     const [head = '', body = ''] = text.split('\n')
     const like = fc
       .record({ at: fc.nat(body.length), cut: fc.nat(9), put: fc.string({ maxLength: 4 }) })

@@ -4,14 +4,14 @@ import { makeTraffic, wholeReport } from '../support/traffic.ts'
 const { message, tally } = makeTraffic()
 const seed = 7
 
-/** What is said of these messages, of ten that were sent. */
+/** The report on these messages, of ten that were sent. */
 function reportOf(numbers: readonly number[], mayRepeat: (index: number) => boolean = () => false) {
   const counted = tally(seed)
   for (const [index, n] of numbers.entries()) counted.take(message(seed, n), mayRepeat(index))
   return counted.report(10)
 }
 
-it('makes the same messages again, half of them bytes, of 1 B to 64 KiB', () => {
+it('makes the same messages for the same seed, half of them bytes, of 1 B to 64 KiB', () => {
   const all = Array.from({ length: 5000 }, (_, index) => message(seed, index + 1))
   const sizes = all.map((data) => (typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength))
   const texts = all.filter((data) => typeof data === 'string')
@@ -22,11 +22,11 @@ it('makes the same messages again, half of them bytes, of 1 B to 64 KiB', () => 
   expect(message(seed + 1, 77)).not.toEqual(all[76])
 })
 
-it('finds nothing where nothing is wrong', () => {
+it('reports no fault if all messages arrive once and in order', () => {
   expect(reportOf([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])).toEqual(wholeReport(10))
 })
 
-it('tells apart what is lost, repeated, out of order and made up', () => {
+it('counts lost, repeated, reordered and unknown messages separately', () => {
   expect(reportOf([1, 2, 3, 5, 6, 7, 8])).toMatchObject({ lost: 3, repeated: 0, outOfOrder: 0, taken: 7 })
   expect(reportOf([1, 2, 2, 3, 4, 5, 4, 6, 7, 8, 9, 10])).toMatchObject({ lost: 0, repeated: 2, outOfOrder: 0, taken: 10 })
   expect(reportOf([1, 2, 4, 3, 5, 6, 7, 8, 9, 10])).toMatchObject({ lost: 0, repeated: 0, outOfOrder: 1, taken: 10 })
@@ -38,7 +38,7 @@ it('tells apart what is lost, repeated, out of order and made up', () => {
   })
 })
 
-it('lets come again what was said to, and nothing else', () => {
+it('allows only the repetitions that were announced', () => {
   const numbers = [1, 2, 3, 4, 2, 3, 4, 5, 6, 7, 8, 9, 10]
   expect(reportOf(numbers, (index) => index >= 4 && index < 7)).toEqual(wholeReport(10))
   expect(reportOf(numbers, (index) => index === 4 || index === 5)).toMatchObject({ repeated: 1 })

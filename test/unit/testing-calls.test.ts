@@ -46,7 +46,7 @@ const failure = (promise: Promise<unknown>) => promise.then(() => null).catch((e
 describe.each(transports)('[SP21] [SP22] calls over %s', (transport) => {
   const options = { transports: [transport] }
 
-  it('the test answers and refuses requests, and asks the page', async () => {
+  it('the test answers and refuses requests of the page, and sends requests to it', async () => {
     const { server, open } = start()
     const client = open(options)
     const replies = Promise.all([client.request({ n: 1 }), client.request({ n: 2 })])
@@ -70,7 +70,7 @@ describe.each(transports)('[SP21] [SP22] calls over %s', (transport) => {
     await Promise.all([client.flushed(), pass(10_000)])
   })
 
-  it('a page reads a topic with its history, publishes, sees who is there, and leaves', async () => {
+  it('a page reads a topic with its history, publishes, sees the members, and unsubscribes', async () => {
     const { server, open } = start({ onPublish: (_, data) => ({ data: { said: data } }) })
     for (const each of ['a', 'b', 'c']) server.publish('chat', each)
     server.setMembers('chat', [{ id: '1', info: 'ann' }])
@@ -120,7 +120,7 @@ it('[SP21] handlers answer at once or later, and what they throw reaches the cli
   vi.unstubAllGlobals()
 })
 
-it('[SP21] a request that is aborted, or waits too long, aborts its signal; one that is left is told', async () => {
+it('[SP21] an aborted or timed-out request aborts its signal; an unanswered one is in leftovers()', async () => {
   const { server, open } = start()
   const client = open()
   const controller = new AbortController()
@@ -138,7 +138,7 @@ it('[SP21] a request that is aborted, or waits too long, aborts its signal; one 
   expect(() => a.reply('again')).toThrow(/was answered before/)
 })
 
-it('[SP21] a request goes on over the next connection, and ends with the session', async () => {
+it('[SP21] a request continues over the next connection, and ends with the session', async () => {
   const { server, open } = start()
   const client = open()
   const first = client.request('a')
@@ -158,7 +158,7 @@ it('[SP21] a request goes on over the next connection, and ends with the session
   expect([(await second)?.[0], (await unanswered)?.[0], signal.aborted]).toEqual(['closed', 'closed', true])
 })
 
-it('[SP21] a RequestError of onMessage refuses the message, and flushed() tells it', async () => {
+it('[SP21] a RequestError of onMessage refuses the message, and flushed() returns it', async () => {
   const { open, server } = start({
     onMessage(data) {
       if (data === 'b') throw new RequestError('bad', 'not b')
@@ -171,7 +171,7 @@ it('[SP21] a RequestError of onMessage refuses the message, and flushed() tells 
   expect(server.takeMessages()).toEqual(['a', 'b', 'c'])
 })
 
-it('[SP22] a topic is refused, or allowed until a time, and is asked for again with fresh params', async () => {
+it('[SP22] a topic is refused, or allowed until it expires, and is subscribed again with fresh params', async () => {
   const asked: unknown[] = []
   const { open, server } = start({
     onSubscribe(topic, params) {
@@ -222,7 +222,7 @@ it('[SP22] a topic is restored after a lost session, with what was published mea
   expect(seen.slice(4)).toEqual(['gap'])
 })
 
-it('[SP22] what is sent in order is decided in order, however long a decision takes', async () => {
+it('[SP22] calls are decided in the order of their sending, however long a decision takes', async () => {
   const seen: unknown[] = []
   const { open, server } = start({
     onSubscribe: () => new Promise((resolve) => setTimeout(() => resolve(true), 1000)),

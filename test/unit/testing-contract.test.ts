@@ -13,7 +13,7 @@ interface Attachment {
   readonly epoch: string
   say(frame: string): void
   lose(): void
-  /** What came since the last call, and how it ended. */
+  /** The frames since the last call, and how the attachment ended. */
   heard(): Promise<ReturnType<typeof told>>
 }
 
@@ -149,7 +149,7 @@ function real(): Half {
   }
 }
 
-/** What was heard, without the names of epochs and the times that are the server's own. */
+/** What was received, without the epochs and the times that each server chooses itself. */
 function told(frames: (string | Uint8Array)[], closed: unknown) {
   const all = frames.splice(0)
   const [, topicEpoch] = all.map((frame) => /^s.*"epoch":"([\w-]+)"/.exec(String(frame))).find((each) => each) ?? []
@@ -204,11 +204,11 @@ async function story({ attach, send, end, received }: Half) {
   return { chapters: chapters.map((each) => ({ ...(each as object), topicEpoch: null })), received }
 }
 
-it('the fake half of a session says what the real one says', async () => {
+it('the fake server half of a session sends the same frames as the real one', async () => {
   expect(await story(fake())).toEqual(await story(real()))
 })
 
-/** What a page asks, frame by frame. */
+/** The calls of a page, and the answers to each of them. */
 async function calls({ attach, publish }: Half) {
   const chapters: unknown[] = []
   await publish('real', 'a')
@@ -243,6 +243,6 @@ async function calls({ attach, publish }: Half) {
   return chapters
 }
 
-it('[SP21] [SP22] the fake half of a session answers what the real one answers', async () => {
+it('[SP21] [SP22] the fake server half of a session answers calls as the real one does', async () => {
   expect(await calls(fake())).toEqual(await calls(real()))
 })

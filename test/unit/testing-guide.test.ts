@@ -11,7 +11,7 @@ it.each([
     'Connection',
     ['isChosen', 'takesBytes', 'attach', 'write', 'end', 'received', 'ended', 'reauthenticated'],
   ],
-] as const)('the guide lists all of %s', (header, path, name, hidden) => {
+] as const)('the guide lists all public members of %s', (header, path, name, hidden) => {
   const listed = tableOf(documentation, header).flatMap((row) =>
     [...(row[header] ?? '').matchAll(/(\w+)(?:\(.*?\))?/g)].map(([, each]) => each),
   )

@@ -54,7 +54,7 @@ describe.each(['real', 'fake'] as const)('with %s timers', (timers) => {
 describe('a WebSocket', () => {
   beforeEach(() => void vi.useFakeTimers())
 
-  it('that is lost is dialled again by the client, by its own schedule', async () => {
+  it("that is lost is dialled again on the client's own schedule", async () => {
     const client = new RealtimeClient(url, server.options)
     const { told, errors } = watch(client)
     const first = await server.nextConnection()
@@ -89,7 +89,7 @@ describe('a WebSocket', () => {
     await client.close()
   })
 
-  it('that stalls is found by the heartbeat', async () => {
+  it('that stalls is detected by the heartbeat', async () => {
     const heartbeat = { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 500 }
     server = createFakeServer({ onMessage: (data, connection) => data === 'ping' && connection?.send('pong') })
     const client = new RealtimeClient(url, { heartbeat, ...server.options })
@@ -114,7 +114,7 @@ describe('a WebSocket', () => {
     await client.close()
   })
 
-  it('has the subprotocol that was offered first, and what prepare() added', async () => {
+  it('has the subprotocol that was offered first, and the query that prepare() added', async () => {
     const client = new RealtimeClient(url, {
       transports: [{ type: 'websocket', subprotocols: ['chat'] }],
       prepare: () => ({ query: { token: 'secret' } }),
@@ -129,7 +129,7 @@ describe('a WebSocket', () => {
 describe('a server', () => {
   beforeEach(() => void vi.useFakeTimers())
 
-  it('that refuses with a status is seen as such by what can see it, and asked again when it accepts', async () => {
+  it('that refuses with a status is diagnosed over SSE, and dialled again when it accepts', async () => {
     server.refuse({ status: 503, retryAfterMs: 2000 })
     const client = new RealtimeClient(url, server.options)
     const { errors, told } = watch(client)
@@ -151,7 +151,7 @@ describe('a server', () => {
     expect(told.at(-1)).toMatch(/final/)
   })
 
-  it('that refuses by what it is dialled with', async () => {
+  it('may refuse depending on the URL that is dialled', async () => {
     server.refuse(({ url: { searchParams } }) => (searchParams.get('token') === 'old' ? { code: 4401 } : null))
     const client = new RealtimeClient(url, {
       prepare: ({ isRefresh }) => ({ query: { token: isRefresh ? 'new' : 'old' } }),
@@ -182,7 +182,7 @@ describe('a server', () => {
     await client.close()
   })
 
-  it('refuses an empty message over a poll, which would mean that there is nothing new', async () => {
+  it('throws for an empty message over a poll, which would mean that there is nothing new', async () => {
     using server = createFakeServer()
     const client = new RealtimeClient(url, { ...server.options, transports: ['poll'] })
     const connection = await server.nextConnection()
@@ -191,7 +191,7 @@ describe('a server', () => {
     await client.close()
   })
 
-  it('that is down is unreachable, and finds its clients back when it is up', async () => {
+  it('that is down is unreachable, and its clients reconnect when it accepts again', async () => {
     const client = new RealtimeClient(url, server.options)
     const { errors, told } = watch(client)
     await server.nextConnection()
@@ -204,7 +204,7 @@ describe('a server', () => {
     await client.close()
   })
 
-  it('that stalls is given up by the client in its own time', async () => {
+  it('that stalls is given up by the client after connectTimeoutMs', async () => {
     server.stall()
     const client = new RealtimeClient(url, { transports: ['websocket'], connectTimeoutMs: 3000, ...server.options })
     const { errors } = watch(client)
@@ -246,7 +246,7 @@ describe('an environment without TextEncoder, fetch and Response, as that of Jes
 })
 
 describe('nextConnection()', () => {
-  it('returns each connection once, and none that is over', async () => {
+  it('returns each connection once, and none that has ended', async () => {
     vi.useFakeTimers()
     const client = new RealtimeClient(url, server.options)
     await vi.advanceTimersByTimeAsync(0)
@@ -289,7 +289,7 @@ describe('typed messages', () => {
 })
 
 describe('misuse', () => {
-  it('of a connection that is over is named', async () => {
+  it('of a connection that has ended throws an error with its end', async () => {
     const client = new RealtimeClient(url, server.options)
     const connection = await server.nextConnection()
     await client.close(3000, 'done')
@@ -301,7 +301,7 @@ describe('misuse', () => {
     expect(() => server.send('x')).toThrow(/send\(\) has nobody to send to; await nextConnection\(\)/)
   })
 
-  it('by values that go over no wire, codes that no Close frame has, and refusals that refuse nothing', async () => {
+  it('throws for values that cannot be sent, invalid close codes, empty refusals and wrong options', async () => {
     const client = new RealtimeClient(url, server.options)
     const connection = await server.nextConnection()
     expect(() => connection.send({ price: 3 } as never)).toThrow(
@@ -324,7 +324,7 @@ describe('misuse', () => {
     await client.close()
   })
 
-  it('two calls that wait at once, and one that waits in vain', async () => {
+  it('rejects a second waiting call, and one that is still pending at close()', async () => {
     const waiting = server.nextMessage()
     await expect(server.nextMessage()).rejects.toThrow(/nextMessage\(\) is waiting already; await one call before the next/)
     const vain = expect(waiting).rejects.toThrow(
@@ -336,8 +336,8 @@ describe('misuse', () => {
   })
 })
 
-describe('what the functions of a test throw', () => {
-  it.each(['websocket', 'sse', 'long-poll'] as const)('is theirs over %s, and no failure of the network', async (transport) => {
+describe('an error that a function of the test throws', () => {
+  it.each(['websocket', 'sse', 'long-poll'] as const)('is reported over %s, not as a network failure', async (transport) => {
     vi.useFakeTimers()
     const fail = (): never => {
       throw new Error('mine')
@@ -347,7 +347,7 @@ describe('what the functions of a test throw', () => {
     const client = new RealtimeClient(url, { transports: [transport], ...own.options })
     const { errors } = watch(client)
     client.send('x')
-    // It is reported as an error that nobody has caught.
+    // It is reported as an uncaught error.
     await expect(vi.advanceTimersByTimeAsync(3000)).rejects.toThrow('mine')
     await vi.advanceTimersByTimeAsync(3000).catch(() => {})
     expect([errors, client.state.status]).toEqual([[], 'open'])
@@ -358,10 +358,10 @@ describe('what the functions of a test throw', () => {
   })
 })
 
-describe('what a test leaves', () => {
+describe('close() at the end of a test', () => {
   beforeEach(() => void vi.useFakeTimers())
 
-  it('is named, and ends with the server', async () => {
+  it('names open connections and unread messages, and closes the client', async () => {
     const client = new RealtimeClient(url, server.options)
     client.send('unread')
     await server.nextConnection()
@@ -374,7 +374,7 @@ describe('what a test leaves', () => {
     expect([client.state.status, vi.getTimerCount(), server.close()]).toEqual(['closed', 0, []])
   })
 
-  it('ends without the signal too, where only the host is taken', async () => {
+  it('closes a client without the signal too, if it was given only the host', async () => {
     const client = new RealtimeClient(url, { host: server.host })
     const { told } = watch(client)
     await server.nextConnection()
@@ -387,7 +387,7 @@ describe('what a test leaves', () => {
     ])
   })
 
-  it('ends with a `using` block', async () => {
+  it('is called by a `using` block', async () => {
     let client: RealtimeClient
     {
       using own = createFakeServer()
@@ -398,7 +398,7 @@ describe('what a test leaves', () => {
     expect(client.state.status).toBe('closed')
   })
 
-  it('reads what is unread when it takes it', async () => {
+  it('names no messages that takeMessages() has returned', async () => {
     const client = new RealtimeClient(url, server.options)
     for (const text of ['a', 'b']) client.send(text)
     await vi.advanceTimersByTimeAsync(0)

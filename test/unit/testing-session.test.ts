@@ -43,7 +43,7 @@ function open(options: RealtimeOptions = {}) {
 const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 describe.each(transports)('a session over %s', (transport) => {
-  it('opens, sends and receives, of topics as well, text and bytes', async () => {
+  it('opens, sends and receives text and bytes, also of topics', async () => {
     const { client, told } = open({ transports: [transport] })
     client.send('hello')
     client.send(new Uint8Array([1, 2]))
@@ -62,7 +62,7 @@ describe.each(transports)('a session over %s', (transport) => {
     expect(server.sessions.map(({ id }) => id)).toEqual([connection.session?.id])
   })
 
-  it('loses nothing with its connection, in either direction, and takes nothing twice', async () => {
+  it('loses and repeats no message in either direction when its connection is lost', async () => {
     const { client, told } = open({ transports: [transport] })
     await pass(6000)
     const connection = await server.nextConnection()
@@ -86,7 +86,7 @@ describe.each(transports)('a session over %s', (transport) => {
     expect(server.takeMessages()).toEqual(['up'])
   })
 
-  it('that the server forgets begins anew, and sends again what was not acknowledged', async () => {
+  it('that the server forgets begins anew, and sends unacknowledged messages again', async () => {
     const { client, told } = open({ transports: [transport] })
     await pass(6000)
     server.send('of the old life')
@@ -113,7 +113,7 @@ describe.each(transports)('a session over %s', (transport) => {
     ])
   })
 
-  it('that the server ends is over for its client, which gets what was sent before', async () => {
+  it('that the server ends closes its client, which first gets the messages sent before', async () => {
     const { client, told, errors } = open({ transports: [transport] })
     await pass(6000)
     const { session: own } = await server.nextConnection()
@@ -129,7 +129,7 @@ describe.each(transports)('a session over %s', (transport) => {
     expect(errors.at(-1)?.diagnosis.cause).toBe('close.4410')
   })
 
-  it('stays quiet for an hour', async () => {
+  it('stays open for an hour without errors or another dial', async () => {
     const { client, told, errors } = open({ transports: [transport] })
     await pass(3_600_000)
     server.send('still here')
@@ -138,7 +138,7 @@ describe.each(transports)('a session over %s', (transport) => {
     expect(server.dials.length).toBe(1)
   })
 
-  it('is refused by a code', async () => {
+  it('is refused with a close code', async () => {
     server.refuse({ code: 4403, reason: 'not you' })
     const { told, errors } = open({ transports: [transport] })
     await pass(20_000)
@@ -146,7 +146,7 @@ describe.each(transports)('a session over %s', (transport) => {
     expect(errors.at(-1)?.diagnosis.cause).toBe('close.4403')
   })
 
-  it('ends with its client, and the server learns it', async () => {
+  it('ends with its client, and the server records the end', async () => {
     const { client } = open({ transports: [transport] })
     await pass(6000)
     const connection = await server.nextConnection()
@@ -162,7 +162,7 @@ describe.each(transports)('a session over %s', (transport) => {
 })
 
 describe('a session', () => {
-  it('tells of messages of a topic that the log has lost, and goes on behind them', async () => {
+  it('reports a gap for messages of a topic that the log has lost, and continues behind it', async () => {
     const { client, told } = open()
     const gaps: unknown[] = []
     client.on('gap', ({ topic, after, resumesAt }) => gaps.push([topic, after, resumesAt]))
@@ -181,7 +181,7 @@ describe('a session', () => {
     expect(gaps.length).toBe(1)
   })
 
-  it('tells what is not acknowledged where it is not to be sent again', async () => {
+  it('reports unacknowledged messages of a lost session with `resend: false`', async () => {
     const { client, errors } = open({ protocol: session({ resend: false }) })
     await pass(10)
     server.holdAcknowledgments()
@@ -192,7 +192,7 @@ describe('a session', () => {
     expect(errors.flatMap(({ undelivered = [], unconfirmed = [] }) => [...undelivered, ...unconfirmed])).toEqual(['x'])
   })
 
-  it('finds a connection over which nothing comes any more, and gets what was sent meanwhile', async () => {
+  it('replaces a stalled connection, and gets the messages sent meanwhile', async () => {
     const { told, errors } = open()
     const connection = await server.nextConnection()
     connection.stall()
@@ -203,7 +203,7 @@ describe('a session', () => {
     expect((await connection.closed).by).toBe('network')
   })
 
-  it('tells auth, and renews it when it is asked to', async () => {
+  it('sends auth, and renews it when the server asks', async () => {
     let token = 0
     const prepare = () => {
       token += 1
@@ -221,14 +221,14 @@ describe('a session', () => {
     expect(connection.auth).toEqual({ token: 2 })
   })
 
-  it('with a hello that is too long for a header begins with it', async () => {
+  it('opens with a hello that is too long for a header', async () => {
     open({ prepare: () => ({ auth: 'x'.repeat(10_000) }) })
     const connection = await server.nextConnection()
     expect(String(connection.auth).length).toBe(10_000)
     expect(connection.isOpen).toBe(true)
   })
 
-  it('tells a refusal in front of the server apart from one by it', async () => {
+  it('opens over another transport when the upgrade is refused with a status, diagnosed as `ws.failed`', async () => {
     server.refuse({ status: 403 }, { transports: ['websocket'] })
     const { client, errors } = open()
     const causes: string[] = []

@@ -15,7 +15,7 @@ function start(options: Pick<FakeServerOptions<unknown, unknown>, 'selectProtoco
   return server
 }
 
-/** A socket, with what it said. */
+/** A socket, with a log of its events. */
 function open(server: ReturnType<typeof start>, transport: (typeof transports)[number], protocols?: string[]) {
   const Socket = webSocketOver({ host: server.host, transports: [transport] })
   const socket = new Socket('ws://app.example/realtime', protocols)
@@ -50,7 +50,7 @@ describe.each(transports)('a socket of steadfast/socket at a fake server, over %
     }
   })
 
-  it('ends with the code of its own application', async () => {
+  it('closes with the code of its own application', async () => {
     const server = start()
     for (const code of [undefined, 1000, 4000, 4321]) {
       const { socket, log, closed } = open(server, transport)
@@ -66,7 +66,7 @@ describe.each(transports)('a socket of steadfast/socket at a fake server, over %
     }
   })
 
-  it('is refused where none of its subprotocols is spoken, and ends where the server has lost its session', async () => {
+  it('is refused if the server chooses no subprotocol, and ends if the server has lost its session', async () => {
     const none = start({ selectProtocol: () => null })
     const refused = open(none, transport, ['chat.v1'])
     await refused.closed

@@ -22,7 +22,7 @@ function benchOf(storage = new Map<string, string>(), url = 'wss://api.example/r
   }
 }
 
-/** What somebody else stored in place of what was remembered of the endpoint. */
+/** A bench in which somebody else has replaced the stored memory of the endpoint. */
 function stored(memory: string) {
   const bench = benchOf()
   bench.remember(1)
@@ -31,8 +31,8 @@ function stored(memory: string) {
   return bench
 }
 
-describe('what worked here', () => {
-  it('is remembered for its endpoint, for half an hour, and holds nothing secret', () => {
+describe('the transport memory', () => {
+  it('keeps a rank for its endpoint for half an hour, and stores no secret of the URL', () => {
     const { storage, clock, recall, remember } = benchOf()
     expect(recall()).toBeNull()
     remember(1)
@@ -45,7 +45,7 @@ describe('what worked here', () => {
     expect(recall()).toBeNull()
   })
 
-  it('is not remembered for longer by being seen again, so that it always ends', () => {
+  it('is not prolonged by the same rank, so that it always ends', () => {
     const { clock, recall, remember } = benchOf()
     remember(1)
     clock.advance(ttlMs - 1)
@@ -55,14 +55,14 @@ describe('what worked here', () => {
     expect(recall()?.until).toBe(1_000_000 + 2 * ttlMs - 1)
   })
 
-  it('is forgotten when nothing is known to work', () => {
+  it('is removed when no transport is known to work', () => {
     const { storage, remember } = benchOf()
     remember(1)
     remember(null)
     expect(storage.size).toBe(0)
   })
 
-  it('may know no round trip', () => {
+  it('may have no round trip', () => {
     const { recall, remember } = benchOf()
     remember(2, null)
     expect(recall()).toMatchObject({ rank: 2, roundTripMs: null })
@@ -70,21 +70,21 @@ describe('what worked here', () => {
 
   it.each([
     ['null', 'null'],
-    ['of another kind', '[1,2]'],
+    ['a list', '[1,2]'],
     ['a number', '7'],
     ['without a transport', '{"until":1000001}'],
     ['of a transport that is not on the list', `{"transport":"long-poll","until":1000001}`],
-    ['of no transport that there is', `{"transport":"carrier-pigeon","until":1000001}`],
+    ['of an unknown transport', `{"transport":"carrier-pigeon","until":1000001}`],
     ['without an end', '{"transport":"sse"}'],
     ['with an end that is no number', '{"transport":"sse","until":"never"}'],
     ['with an end too far away', `{"transport":"sse","until":${1_000_001 + ttlMs}}`],
     ['of the past', '{"transport":"sse","until":1000000}'],
-  ])('what somebody else stored is not believed: %s', (_, memory) => {
+  ])('ignores an entry that somebody else stored: %s', (_, memory) => {
     expect(stored(memory).recall()).toBeNull()
   })
 
   it.each(['{"transport":', 'null', '[1,2]', '7', '"sse"', '{"transport":"sse","until":1000001}'])(
-    'what somebody else stored for the origin is not believed, and written over: %s',
+    'ignores and overwrites what somebody else stored for the origin: %s',
     (text) => {
       const bench = benchOf(new Map([[key, text]]))
       expect(bench.recall()).toBeNull()
@@ -93,11 +93,11 @@ describe('what worked here', () => {
     },
   )
 
-  it('a round trip that is none is left out', () => {
+  it('ignores a round trip that is no number', () => {
     expect(stored('{"transport":"sse","until":1000001,"roundTripMs":"fast"}').recall()).toMatchObject({ roundTripMs: null })
   })
 
-  it('storage that throws is storage without anything in it', () => {
+  it('treats storage that throws as empty', () => {
     const page = manualPage()
     const host = {
       ...page.host,
@@ -109,7 +109,7 @@ describe('what worked here', () => {
   })
 })
 
-describe('an endpoint', () => {
+describe('the transport memory of an endpoint', () => {
   const feed = 'https://api.example/feed'
   it.each<[string, string, RealtimeOptions]>([
     ['another path', 'https://api.example/chat', three],
@@ -119,7 +119,7 @@ describe('an endpoint', () => {
     ['a client that has poll alone', feed, { transports: ['poll'] }],
     ['a client without WebSocket', feed, { transports: ['sse', 'poll'] }],
     ['a client whose event stream is elsewhere', feed, { transports: ['websocket', { type: 'sse', url: '/stream' }, 'poll'] }],
-  ])('%s neither teaches it anything nor learns from it', (_, url, options) => {
+  ])('is not shared with %s', (_, url, options) => {
     const storage = new Map<string, string>()
     const [own, other] = [benchOf(storage, feed), benchOf(storage, url, options)]
     other.remember(0)
@@ -130,13 +130,13 @@ describe('an endpoint', () => {
     expect([own.recall()?.rank, other.recall()]).toEqual([2, null])
   })
 
-  it.each(['wss://api.example/feed', 'https://api.example/feed?token=another'])('is the same at %s', (url) => {
+  it.each(['wss://api.example/feed', 'https://api.example/feed?token=another'])('is shared with %s', (url) => {
     const storage = new Map<string, string>()
     benchOf(storage, feed).remember(2)
     expect(benchOf(storage, url).recall()).toMatchObject({ rank: 2 })
   })
 
-  it('of a thousand rooms only the latest are kept', () => {
+  it('is kept only for the latest of a thousand endpoints', () => {
     const storage = new Map<string, string>()
     for (let room = 1; room <= 1000; room += 1) benchOf(storage, `${feed}/${room}`).remember(1)
     expect(benchOf(storage, `${feed}/1000`).recall()).toMatchObject({ rank: 1 })

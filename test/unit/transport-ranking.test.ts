@@ -31,15 +31,15 @@ const refusals = (ranking: Ranking, rank: number, how: Refusal, times: number): 
   times ? refusals(refused(ranking, rank, how, 0), rank, how, times - 1) : ranking
 const restUntil = (ranking: Ranking, rank: number) => at(ranking.records, rank).restUntil
 
-describe('what was said not to be offered', () => {
+describe('a transport that the server does not offer', () => {
   const absent = [1, 2, 3].reduce((ranking, rank) => refused(ranking, rank, 'absent', 0), fresh)
 
-  it('is believed no more when a transport opens that had just been refused itself: a portal may have said it', () => {
+  it('is tried again after a transport opened that was refused as well: a captive portal may have answered', () => {
     expect(plan(opened(refused(absent, 0, 'mute', 0), 0), 0)).toEqual([0, 1, 2, 3])
     expect(plan(opened(refused(absent, 0, 'absent', 0), 0), 0)).toEqual([0, 1, 2, 3])
   })
 
-  it('is believed while nothing speaks against it, and a missing feature of the browser for ever', () => {
+  it('is left out while nothing contradicts that, and one that the browser lacks for ever', () => {
     expect(plan(opened(absent, 0), 0)).toEqual([0])
     const unsupported = refused(refused(absent, 0, 'mute', 0), 2, 'unsupported', 0)
     expect(plan(opened(unsupported, 0), 0)).toEqual([0, 1, 3])
@@ -48,23 +48,23 @@ describe('what was said not to be offered', () => {
 
 describe('the plan of a round', () => {
   it.each<[string, Ranking, number, number[]]>([
-    ['everything in order when nothing is known', fresh, 0, [0, 1, 2, 3]],
-    ['what was proven makes no difference', proven(fresh, 1, 0), 0, [0, 1, 2, 3]],
-    ['what rests comes last', rest(fresh, [0, 1], 0), second, [2, 3, 0, 1]],
-    ['until it has rested', rest(fresh, [0, 1], 0), 30 * second, [0, 1, 2, 3]],
-    ['one short life is nothing', shortLives(fresh, 0, 1), 0, [0, 1, 2, 3]],
-    ['what broke twice soon after opening comes last', shortLives(fresh, 0, 2), 0, [1, 2, 3, 0]],
-    ['what the server does not offer is left out', refused(fresh, 1, 'absent', 0), 0, [0, 2, 3]],
-    ['for ten minutes', refused(fresh, 1, 'absent', 0), 10 * minute, [0, 1, 2, 3]],
-    ['what this browser cannot do is left out for ever', refused(fresh, 0, 'unsupported', 0), 9e12, [1, 2, 3]],
+    ['has all transports in order when nothing is known', fresh, 0, [0, 1, 2, 3]],
+    ['is not changed by a proven transport', proven(fresh, 1, 0), 0, [0, 1, 2, 3]],
+    ['has resting transports last', rest(fresh, [0, 1], 0), second, [2, 3, 0, 1]],
+    ['has them in order again after their rest', rest(fresh, [0, 1], 0), 30 * second, [0, 1, 2, 3]],
+    ['is not changed by one short life', shortLives(fresh, 0, 1), 0, [0, 1, 2, 3]],
+    ['has a transport last that broke twice soon after opening', shortLives(fresh, 0, 2), 0, [1, 2, 3, 0]],
+    ['leaves out a transport that the server does not offer', refused(fresh, 1, 'absent', 0), 0, [0, 2, 3]],
+    ['has it again after ten minutes', refused(fresh, 1, 'absent', 0), 10 * minute, [0, 1, 2, 3]],
+    ['leaves out a transport that the browser lacks for ever', refused(fresh, 0, 'unsupported', 0), 9e12, [1, 2, 3]],
     [
-      'what nobody offers is tried all the same',
+      'has all transports if none of them is offered',
       [0, 1, 2, 3].reduce((l, r) => refused(l, r, 'absent', 0), fresh),
       0,
       [0, 1, 2, 3],
     ],
-    ['a remembered transport lets better ones rest', rankingOf(4, { rank: 2, until: minute }), 0, [2, 3, 0, 1]],
-    ['until the memory ends', rankingOf(4, { rank: 2, until: minute }), minute, [0, 1, 2, 3]],
+    ['has a remembered transport first, while better ones rest', rankingOf(4, { rank: 2, until: minute }), 0, [2, 3, 0, 1]],
+    ['has all in order again when the memory ends', rankingOf(4, { rank: 2, until: minute }), minute, [0, 1, 2, 3]],
   ])('%s', (_, ranking, now, order) => {
     expect(plan(ranking, now)).toEqual(order)
   })
@@ -106,7 +106,7 @@ describe('demotion', () => {
     expect(restUntil(proven(suspect, 1, 0), 0)).toBe(5 * minute)
   })
 
-  it('doubles from 5 minutes to an hour, and always heals', () => {
+  it('doubles from 5 minutes to an hour, and always ends', () => {
     let ranking = fresh
     let now = 0
     const lengths = Array.from({ length: 6 }, () => {
@@ -128,8 +128,8 @@ describe('demotion', () => {
 
   it.each<[string, Life, number]>([
     ['an end soon after opening is a short life', 'short', 2],
-    ['an end that tells nothing of the transport is none', 'neutral', 1],
-    ['a long life forgives', 'long', 0],
+    ['an end that says nothing about the transport does not count', 'neutral', 1],
+    ['a long life resets the count', 'long', 0],
   ])('%s', (_, life, count) => {
     expect(at(ended(shortLives(fresh, 0, 1), 0, life).records, 0).shortLives).toBe(count)
   })
@@ -167,10 +167,10 @@ describe('giving up', () => {
     ['two refusals are not enough', refusals(absent, 0, 'mute', 2), 3, 0, false],
     ['refusals count in a row', refused(mute, 0, 'spoken', 0), 3, 0, false],
     ['a server that says nothing may only be down', silentEverywhere, 99, 0, false],
-    ['so may one that a browser without anything would ask', notInBrowser, 99, 0, false],
+    ['a browser without any of the transports does not give up', notInBrowser, 99, 0, false],
     ['never when it has ever opened', refusals(opened(mute, 0), 0, 'mute', 9), 99, 0, false],
     ['never when any other transport has ever opened', refused(opened(mute, 1), 1, 'absent', 0), 99, 0, false],
-    ['what was said ten minutes ago is forgotten', mute, 99, 10 * minute, false],
+    ['what the server said ten minutes ago is forgotten', mute, 99, 10 * minute, false],
     ['all not offered: hopeless', refused(absent, 0, 'absent', 0), 3, 0, true],
     ['a browser without WebSocket, and nothing offered: hopeless', refused(absent, 0, 'unsupported', 0), 3, 0, true],
   ])('%s', (_, ranking, rounds, now, expected) => {
@@ -179,13 +179,13 @@ describe('giving up', () => {
   })
 })
 
-it('a transport that opened is there, whatever was said of it', () => {
+it('a transport that has opened counts as offered, whatever was said of it', () => {
   const ranking = opened(refusals(refused(fresh, 0, 'absent', 0), 0, 'mute', 3), 0)
   expect(at(ranking.records, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
 })
 
 describe('when all transports fail', () => {
-  it('what was learned about single ones is dropped, but not what the server said or that it once worked', () => {
+  it('demotions and rests are dropped, but not what the server does not offer, or that a transport once opened', () => {
     const learned = refused(shortLives(rest(proven(fresh, 1, 0), [0], 0), 2, 2), 3, 'absent', 0)
     const after = allFailed(opened(learned, 1))
     expect(after.preferred).toBeNull()
@@ -195,15 +195,15 @@ describe('when all transports fail', () => {
 
   const denied = refused(refused(refused(fresh, 0, 'unsupported', 0), 1, 'absent', 0), 2, 'absent', 0)
   it.each<[string, Ranking, number, number[]]>([
-    ['is believed after the first round', denied, 1, [3]],
-    ['is reconsidered after the second: a portal may have said it', denied, 2, [1, 2, 3]],
-    ['is believed where another has ever opened', opened(denied, 3), 2, [3]],
-  ])('that something is not offered %s', (_, ranking, failedRounds, order) => {
+    ['are left out after the first round', denied, 1, [3]],
+    ['are tried again after the second: a captive portal may have answered', denied, 2, [1, 2, 3]],
+    ['are left out if another one has ever opened', opened(denied, 3), 2, [3]],
+  ])('transports that are not offered %s', (_, ranking, failedRounds, order) => {
     expect(plan(reconsidered(ranking, failedRounds), 0)).toEqual(order)
   })
 })
 
-it('a transport that has opened is left out no more, whatever a server says while it is deployed', () => {
+it('a transport that has opened is never left out, whatever a server answers during a deployment', () => {
   expect(plan(refused(opened(fresh, 1), 1, 'absent', 0), 0)).toEqual([0, 1, 2, 3])
 })
 
@@ -225,6 +225,6 @@ describe('the lesson for the next visit', () => {
   })
 })
 
-it('a transport that does not exist is a mistake of ours', () => {
+it('at() throws a RangeError for a transport that does not exist', () => {
   expect(() => at([], 0)).toThrow(RangeError)
 })

@@ -51,7 +51,7 @@ function dial(WebSocket: Constructor | undefined, more: Partial<Call> = {}) {
   return { said, link, hangUp: () => controller.abort() }
 }
 
-/** A socket that the test plays by hand. */
+/** A socket whose events the test raises. */
 class HandSocket implements WebSocketLike {
   static made: HandSocket[] = []
   binaryType: BinaryType = 'blob'
@@ -88,7 +88,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('against a server', () => {
+describe('the transport against a server', () => {
   let server: Server
   beforeEach(() => {
     server = new Server('wss://ws.example/realtime?a=1')
@@ -98,7 +98,7 @@ describe('against a server', () => {
     vi.runAllTimers()
   })
 
-  it('it opens, writes and reads text and bytes', () => {
+  it('opens, writes and reads text and bytes', () => {
     const got: unknown[] = []
     server.on('connection', (socket) => {
       socket.on('message', (data) => {
@@ -119,17 +119,17 @@ describe('against a server', () => {
     vi.runAllTimers()
   })
 
-  it("a server's close is reported with its code and its reason, once", () => {
+  it("reports a server's close once, with its code and its reason", () => {
     server.on('connection', (socket) => socket.close({ code: 4001, reason: 'go', wasClean: true }))
     const { said } = dial(mocked)
     vi.advanceTimersByTime(100)
     expect(said.filter((each) => typeof each === 'object' && !Array.isArray(each))).toEqual([
-      // It says of every close by its server that it was not clean.
+      // mock-socket reports every close by its server as not clean.
       { kind: 'closed', code: 4001, reason: 'go', wasClean: false, hasErred: false },
     ])
   })
 
-  it('hung up, it hears nothing more and the server sees it go', () => {
+  it('receives nothing more once it is hung up, and the server sees the close', () => {
     const closes: unknown[] = []
     server.on('close', () => closes.push('closed'))
     const { said, hangUp } = dial(mocked)
@@ -152,7 +152,7 @@ describe('against a server', () => {
 })
 
 describe('the socket', () => {
-  it('is of the ws form of the URL, offers no subprotocol unasked, and wants bytes', () => {
+  it('has the ws form of the URL, offers no subprotocol by default, and has binaryType arraybuffer', () => {
     const { socket, hangUp } = byHand()
     expect([socket.url, socket.protocols, socket.binaryType]).toEqual(['wss://ws.example/realtime?a=1', [], 'arraybuffer'])
     hangUp()
@@ -163,7 +163,7 @@ describe('the socket', () => {
   it.each([
     ['https://ws.example/', 100],
     ['http://ws.example/', 150],
-  ])('%s tells the round trip: %i ms of 300', (url, expected) => {
+  ])('to %s reports a round trip of %i ms if it opens after 300 ms', (url, expected) => {
     const { socket, said, hangUp } = byHand({ url: new URL(url) })
     vi.advanceTimersByTime(300)
     socket.onopen?.({} as Event)
@@ -171,7 +171,7 @@ describe('the socket', () => {
     hangUp()
   })
 
-  it('is asked what is still in it, and ended in order', () => {
+  it('reports its buffered bytes, and is closed with a code and a reason', () => {
     const { socket, link, hangUp } = byHand()
     socket.bufferedAmount = 5
     expect(link.bufferedBytes()).toBe(5)
@@ -180,7 +180,7 @@ describe('the socket', () => {
     hangUp()
   })
 
-  it('is let go of when it is hung up: no handler that speaks, but one for the error that closing may raise', () => {
+  it('loses its handlers when it is hung up, except one for the error that closing may raise', () => {
     const { socket, said, hangUp } = byHand()
     hangUp()
     expect([socket.onopen, socket.onmessage, socket.onclose, socket.closes]).toEqual([null, null, null, [[undefined, undefined]]])
@@ -191,7 +191,7 @@ describe('the socket', () => {
 })
 
 describe('failures', () => {
-  it('an error and its close are one', () => {
+  it('an error and its close are one report', () => {
     const { socket, said } = byHand()
     socket.onerror?.({} as Event)
     socket.onclose?.({ code: 1006, reason: '', wasClean: false } as CloseEvent)
@@ -199,7 +199,7 @@ describe('failures', () => {
     expect(said).toEqual([{ kind: 'closed', code: 1006, reason: '', wasClean: false, hasErred: true }])
   })
 
-  it('an error that no close follows is one after 50 ms', () => {
+  it('an error without a close is reported after 50 ms', () => {
     const { socket, said } = byHand()
     socket.onerror?.({} as Event)
     vi.advanceTimersByTime(49)
@@ -226,14 +226,14 @@ describe('failures', () => {
     expect(link.bufferedBytes()).toBe(0)
   })
 
-  it('no WebSocket at all is reported, never thrown', () => {
+  it('a missing WebSocket constructor is reported, never thrown', () => {
     const { said } = dial(undefined)
     expect(said).toEqual([])
     vi.runAllTimers()
     expect(said).toEqual([{ kind: 'unsupported', detail: 'WebSocket' }])
   })
 
-  it('hung up before that, nothing is said', () => {
+  it('a transport that is hung up before that reports nothing', () => {
     const { said, hangUp } = dial(undefined)
     hangUp()
     vi.runAllTimers()

@@ -4,7 +4,7 @@ const element = (id) => document.getElementById(id)
 const client = new RealtimeClient('/realtime', {
   protocol: session(),
   codec: json(),
-  // Called before every attempt. The cookie goes along by itself; this finds out whether it is still worth something.
+  // Called before every attempt. The browser sends the cookie by itself; this checks whether it is still valid.
   async prepare({ signal }) {
     const response = await fetch('/me', { signal })
     if (response.status === 401) throw new StopConnecting('log in again')

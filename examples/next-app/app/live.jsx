@@ -24,7 +24,7 @@ function Status() {
   )
 }
 
-/** On the server, and in the page at first: what it came with. Then what follows that. */
+/** On the server, and at first in the page, shows the initial messages; afterwards also those that follow. */
 function Messages({ initial }) {
   const messages = useMessages('board', { initial, since: 'start' })
   return (

@@ -1,7 +1,7 @@
 import { post } from './actions.js'
 import { Live } from './live.jsx'
 
-/** Rendered for each request, and not once by `next build`. */
+/** Rendered for each request, not once by `next build`. */
 export const dynamic = 'force-dynamic'
 
 export default function Page() {

@@ -4,7 +4,7 @@ import { SockJS } from 'steadfast/sockjs'
 
 const element = (id) => document.getElementById(id)
 
-/** Sockets for the STOMP client: one that is a session with the gateway, and one of SockJS. */
+/** Sockets for the STOMP client: a session with the gateway, or a SockJS socket. */
 const Socket = webSocketOver()
 const ways = {
   gateway: () => new Socket(new URL('/realtime', location.href), ['v12.stomp']),

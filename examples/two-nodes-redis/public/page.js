@@ -12,7 +12,7 @@ const client = new RealtimeClient('/realtime', {
 })
 
 const counts = { received: 0, lost: 0, repeated: 0 }
-/** What came last from whom. */
+/** The last number of each sender. */
 const last = new Map()
 const numbers = client.subscribe('numbers')
 numbers.on('message', ({ data: { from, n, node } }) => {

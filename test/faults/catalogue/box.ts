@@ -11,12 +11,12 @@ const portal = '<!doctype html><title>Welcome</title><h1>Welcome to our Wi-Fi</h
 const notFound = '<!doctype html><title>404 Not Found</title><h1>Not Found</h1>'
 const badGateway = '<!doctype html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>'
 
-/** For so long a portal answers that was there before the page. */
+/** For how long a portal that was there before the page keeps answering, in milliseconds. */
 const portalForMs = 3000
 
-/** Boxes that only some deployments meet, or that show themselves in another way there. */
+/** Middleboxes that occur in some deployments only, or show different symptoms there. */
 export const boxFaults: readonly Fault[] = [
-  // Whoever refuses the upgrade, a GET for the same URL is served. A session's server refuses with a close code, never a status.
+  // Only the upgrade is refused; a GET of the same URL works. A session's server refuses by a close code, never by a status.
   upgradeRefused('upgrade_401', 401, { plain: 'http.401', session: 'ws.upgrade_blocked' }),
   upgradeRefused('upgrade_origin_403', 403, 'http.403'),
   upgradeRefused('upgrade_502', 502, 'ws.upgrade_blocked'),
@@ -66,7 +66,7 @@ function upgradeRefused(name: string, status: number, expected: Fault['expected'
   return { ...common, name, expected, start: (site) => strikeAttaching(site, 'websocket', (to) => to.answer(answer)) }
 }
 
-/** It answers every request with this page. */
+/** A box that answers every request with this page. */
 function always(name: string, transport: FaultTransport, expected: Fault['expected'], status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html; charset=utf-8')
   return {
@@ -75,13 +75,13 @@ function always(name: string, transport: FaultTransport, expected: Fault['expect
   }
 }
 
-/** A connection was open when it was cut, and from then on this page answers. */
+/** A box that cuts an open connection, and answers with this page from then on. */
 function onceOpen(name: string, expected: string, status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html')
   return {
-    // After the loss of a connection that worked, nothing is asked for up to 30 s: its server may be restarting.
+    // After the loss of a working connection no follow-up question is asked for up to 30 s: the server may be restarting.
     ...{ ...common, name, expected, seen: seenOf(status), questionsMs: 40_000, patienceMs: 45_000 },
-    // Chromium delays a WebSocket, by up to 5 s, where many of its process have failed: that is no hanging upgrade.
+    // Chromium delays a WebSocket by up to 5 s when many in its process have failed; that must not pass for a hanging upgrade.
     isAlone: true,
     inPlain: { options: { connectTimeoutMs: 10_000 } },
     notIn: { firefox: 'it puts off a WebSocket to where others have failed, beyond the time for an attempt' },
@@ -104,7 +104,7 @@ function onceOpen(name: string, expected: string, status: number, page: string):
   }
 }
 
-/** A portal that lets everything pass once somebody has logged in. */
+/** A portal that passes everything after a login. */
 function portalGoes(name: string, transport: FaultTransport): Fault {
   const answer = answerOf(200, '', portal, 'text/html')
   return {
@@ -120,7 +120,7 @@ function portalGoes(name: string, transport: FaultTransport): Fault {
   }
 }
 
-/** The server is gone, and a service worker shows its offline page for whatever a page may fetch. */
+/** The server is down, and a service worker answers every fetch with its offline page. */
 function workerAnswers(name: string, transport: FaultTransport, status: number): Fault {
   return {
     ...{ ...common, name, expected: 'path.intermediary', transport, seen: seenOf(status) },
@@ -137,7 +137,7 @@ function workerAnswers(name: string, transport: FaultTransport, status: number):
   }
 }
 
-/** A client in one mode at a server that speaks the other. */
+/** A client in one mode with a server of the other mode. */
 function otherMode(name: string, transport: FaultTransport, mode: Mode): Fault {
   return {
     ...{ ...common, name, transport, modes: [mode], expected: 'protocol-mismatch' },

@@ -4,12 +4,12 @@ import type { Rule } from '../passage.ts'
 import { type ProxyManner, proxiedDomain } from '../proxy.ts'
 import { startSilentListener } from '../silent-listener.ts'
 
-/** No name may be so long: no resolver of any system asks a server for it. */
+/** A name that is too long for DNS, so that no resolver queries a server for it. */
 const impossibleName = `${'nothing-'.repeat(8)}.invalid`
 
 const common = { group: 'connection', transport: 'websocket' } as const
 
-/** What a proxy makes of a CONNECT, by the beginning of the name that is asked for, and what that is. */
+/** The ways in which a proxy refuses a CONNECT, by the first label of the host name, with the true cause. */
 const proxyManners: Readonly<Record<ProxyManner, string>> = {
   '403': 'path.proxy_refused',
   '502': 'path.proxy_refused',
@@ -21,7 +21,7 @@ const proxyManners: Readonly<Record<ProxyManner, string>> = {
 const noProxyInWebKit = "WebKitGTK's driver does not come up with a proxy"
 const promptInFirefox = 'its prompt for a login makes the clocks of the page stand still, and nobody answers it'
 
-/** What goes wrong before a request could be made. */
+/** Faults before a request can be sent. */
 export const connectionFaults: readonly Fault[] = [
   { ...common, name: 'tcp_refused', expected: 'net.refused', start: (site) => refused(site, 'websocket') },
   { ...common, name: 'dns_nxdomain', expected: 'net.dns', start: unresolvable },
@@ -50,7 +50,7 @@ function at(site: Site, listening: Listening): Served {
   return servedAt(site, 'websocket', listening)
 }
 
-/** The port was free a moment ago, and nobody else uses this address; or the page's own server has gone since. */
+/** A port on which nothing listens any more, on an address that nothing else uses, or the stopped server of the page itself. */
 async function refused(site: Site, transport: FaultTransport): Promise<Served> {
   const { arm: _, ...listening } = await startFront(site, { catches: () => false, strike() {} })
   const close = async () => listening[Symbol.asyncDispose]()
@@ -66,7 +66,7 @@ async function unresolvable({ backend }: Site): Promise<Served> {
   }
 }
 
-/** Only the browser's proxy knows the name. */
+/** A host name that only the browser's proxy knows. */
 async function beyondProxy({ mode, backend }: Site, manner: string): Promise<Served> {
   return {
     url: `https://${manner}.${mode}.${proxiedDomain}${backend.pathOf('websocket')}`,
@@ -74,7 +74,7 @@ async function beyondProxy({ mode, backend }: Site, manner: string): Promise<Ser
   }
 }
 
-/** The kernel has accepted, and this is what becomes of it. */
+/** Handles each accepted connection in this way. */
 function accepting(take: (...parameters: Parameters<NonNullable<Rule['accept']>>) => void): Fault['start'] {
   const accept: Rule['accept'] = (client) => {
     take(client)
@@ -83,7 +83,7 @@ function accepting(take: (...parameters: Parameters<NonNullable<Rule['accept']>>
   return async (site) => at(site, await startFront(site, { accept, catches: () => true, strike() {} }))
 }
 
-/** Every request is read, and none answered. */
+/** Reads every request, and answers none. */
 function answeringNever(site: Site, transport: FaultTransport): Promise<Served> {
   return strikeAll(site, transport, (passage) => passage.sever())
 }

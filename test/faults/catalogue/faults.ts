@@ -12,7 +12,7 @@ import { pollFaults } from './poll.ts'
 import { sseFaults } from './sse.ts'
 import { tlsFaults } from './tls.ts'
 
-/** Everything that the lab does to a connection to a server of another origin with CORS. */
+/** All faults of connections to a server of another origin with CORS. */
 export const faults: readonly Fault[] = [
   ...connectionFaults,
   ...tlsFaults,

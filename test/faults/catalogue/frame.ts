@@ -7,7 +7,7 @@ const ping = 9
 const notUtf8 = Buffer.from([0x68, 0xc3, 0x28, 0xff])
 const threeGiB = 3n * 2n ** 30n
 
-/** Frames that RFC 6455 forbids, as a damaging middlebox or a broken server sends them. */
+/** Frames that RFC 6455 forbids, as from a middlebox that damages data or a broken server. */
 export const frameFaults: readonly Fault[] = [
   wrong('rsv1', frame({ reserved: 0x40 })),
   wrong('rsv3', frame({ reserved: 0x10 })),
@@ -24,7 +24,7 @@ export const frameFaults: readonly Fault[] = [
   { ...wrong('huge_3gib', frameHead(threeGiB)), tolerated: ['webkit'] },
 ]
 
-/** The server goes on, and hears what the browser has to say of it. */
+/** The server keeps its connection, and receives the browser's Close frame. */
 function wrong(name: string, bytes: Buffer): Fault {
   return {
     ...{ name, group: 'frame', transport: 'websocket', expected: 'conn.protocol_error', isAfterOpen: true },

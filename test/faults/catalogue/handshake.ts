@@ -7,7 +7,7 @@ import { withField } from '../request.ts'
 const common = { group: 'handshake', transport: 'websocket' } as const
 const hugeFieldBytes = 2_000_000
 
-/** The server has said 101, and what comes of it to the browser is wrong. */
+/** The server answers with 101, and the answer is damaged on its way to the browser. */
 export const handshakeFaults: readonly Fault[] = [
   damaged('bad_accept', (head) => withField(head, 'Sec-WebSocket-Accept', 'dGhpcyBpcyBub3QgdGhlIGtleQ==')),
   damaged('no_accept', (head) => withField(head, 'Sec-WebSocket-Accept', null)),
@@ -28,7 +28,7 @@ export const handshakeFaults: readonly Fault[] = [
   subprotocol('proto_wrong', (head) => withField(head, 'Sec-WebSocket-Protocol', 'another.v2')),
   {
     ...subprotocol('proto_missing', (head) => withField(head, 'Sec-WebSocket-Protocol', null)),
-    // Nobody misses it there; in a session the client does.
+    // These engines accept that; in a session the client itself misses the subprotocol.
     tolerated: { plain: ['firefox', 'webkit'] },
   },
   {

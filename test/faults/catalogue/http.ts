@@ -9,7 +9,7 @@ const pollStatuses = [401, 429, 500]
 
 type Answer = (request: Request, site: Site) => string
 
-/** The server, or what speaks for it, answers every request alike, and the page may read it. */
+/** The server, or a box in its place, gives every request the same answer, which the page may read. */
 export const httpFaults: readonly Fault[] = [
   ...websocketStatuses.map((status) => answered(`h_${status}`, 'websocket', status)),
   ...sseStatuses.map((status) => answered(`sse_${status}`, 'sse', status)),
@@ -34,7 +34,7 @@ function page(name: string, transport: FaultTransport): Fault {
   )
 }
 
-/** Where it leads there is a page of somebody who knows nothing of CORS, unless it is the same server at another path. */
+/** The target of the redirect is a page without CORS headers, unless it is another path of the same server. */
 function redirected(name: string, transport: FaultTransport, status: number, to: string): Fault {
   return answering(name, transport, 'http.redirect', (request, site) => {
     const isThere = request.path.startsWith(to)

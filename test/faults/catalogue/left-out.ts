@@ -1,4 +1,4 @@
-/** What the lab does not make of what was measured by hand, and why. */
+/** Faults that were measured by hand and are left out of the lab, with the reason. */
 export interface LeftOut {
   readonly name: string
   readonly cause: string

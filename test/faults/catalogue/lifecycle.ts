@@ -5,13 +5,13 @@ import { servedAt, startFront, strikeAttaching } from '../front.ts'
 import { openForMs } from '../passage.ts'
 import type { Request } from '../request.ts'
 
-/** As many as a browser holds to one host over HTTP/1.1. */
+/** How many HTTP/1.1 connections a browser opens to one host. */
 const poolSize = 6
 
 const common = { group: 'lifecycle', transport: 'websocket', isAlone: true } as const
 const noWay = 'its driver cannot take the network away'
 
-/** What happens to the page and to the device. */
+/** Faults of the page and the device. */
 export const lifecycleFaults: readonly Fault[] = [
   {
     ...{ ...common, name: 'offline', expected: 'net.offline', notIn: { webkit: noWay } },
@@ -25,7 +25,7 @@ export const lifecycleFaults: readonly Fault[] = [
     },
   },
   {
-    // The client hangs up when it is told that the page is put away. Some engines do not tell, and kill the connection.
+    // The client closes its connection on `pagehide`. Some engines do not fire it, and kill the connection.
     ...{ ...common, name: 'bfcache', expected: 'conn.restored', isAfterOpen: true },
     async start(site) {
       const served = await strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => passage.sever()))
@@ -48,7 +48,7 @@ export const lifecycleFaults: readonly Fault[] = [
   },
 ]
 
-/** The beginning of a stream that does not end. */
+/** The beginning of a response that does not end. */
 function endless(site: Site, request: Request): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n${corsFor(site, request)}\r\n1\r\nx\r\n`
 }

@@ -6,13 +6,13 @@ import { isAttaching } from '../request.ts'
 
 /** In plain mode nothing but a heartbeat notices silence. */
 const beating = { options: { heartbeat: { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 1000 } } }
-/** In a session seven seconds of silence, and five for the questions. */
+/** A session detects silence after seven seconds; the follow-up questions take up to five. */
 const silencePatienceMs = 18_000
 
 const common = { group: 'loss', transport: 'websocket', isAfterOpen: true } as const
 const silence = { inPlain: beating, patienceMs: silencePatienceMs }
 
-/** A connection that was open is gone, noticed or not. */
+/** Losses of an open connection, with or without notice. */
 export const lossFaults: readonly Fault[] = [
   lost('open_rst', (passage) => passage.reset()),
   lost('open_fin', (passage) => passage.finish()),
@@ -20,7 +20,7 @@ export const lossFaults: readonly Fault[] = [
     passage.toClient(frame({ payload: 'x'.repeat(100) }).subarray(0, 40))
     passage.finish()
   }),
-  // A session moves to another connection beside the dead one, and nothing is lost that could be told.
+  // A session moves to another connection without losing the old one, so it has nothing to report.
   {
     ...common,
     ...silence,
@@ -47,12 +47,12 @@ function lost(name: string, strike: (passage: Passage) => void): Fault {
   }
 }
 
-/** The connection stays and nothing answers on it; others are served. */
+/** The connection stays open without answers; new connections work. */
 function stalled(site: Site, transport: FaultTransport): Promise<Served> {
   return strikeAttaching(site, transport, (passage) => passage.passThen(() => passage.sever()))
 }
 
-/** From then on nothing at this address answers anybody. */
+/** From then on nothing at this address answers. */
 async function gone(site: Site, transport: FaultTransport): Promise<Served> {
   const passages = new Set<Passage>()
   let isGone = false

@@ -7,7 +7,7 @@ import { withField } from '../request.ts'
 
 const common = { group: 'middlebox', transport: 'websocket' } as const
 
-/** Something on the way that means well. */
+/** Faults of middleboxes that are not malicious. */
 export const middleboxFaults: readonly Fault[] = [
   atUpgrade('strip_upgrade', 'ws.upgrade_stripped', (passage) =>
     passage.pass(withField(withField(passage.request.head, 'Upgrade', null), 'Connection', 'keep-alive')),
@@ -30,7 +30,7 @@ export const middleboxFaults: readonly Fault[] = [
     expected: 'path.captive',
     seen: 'http.redirect',
     async start(site) {
-      // A port that was free a moment ago: the portal cannot be reached from where the page is.
+      // A port that was free a moment ago: the page cannot reach the portal.
       const portal = await listen(createServer(), site.ip)
       await portal[Symbol.asyncDispose]()
       const answer = answerOf(302, `Location: ${portal.origin}/\r\n`)
@@ -39,12 +39,12 @@ export const middleboxFaults: readonly Fault[] = [
   },
 ]
 
-/** It looks for WebSockets and lets everything else pass. */
+/** A middlebox that affects WebSocket upgrades only. */
 function atUpgrade(name: string, expected: string, strike: (passage: Passage) => void): Fault {
   return { ...common, name, expected, start: (site) => strikeAttaching(site, 'websocket', strike) }
 }
 
-/** It answers whatever is asked, and knows nothing of CORS. */
+/** A middlebox that answers every request itself, without CORS headers. */
 function answering(name: string, expected: string, status: number, fields = '', transport: FaultTransport = 'websocket'): Fault {
   const answer = answerOf(status, fields, html, 'text/html')
   return {

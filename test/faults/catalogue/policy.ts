@@ -1,13 +1,13 @@
 import type { Fault, FaultTransport, Served, Site } from '../fault.ts'
 import { servedAt, startFront } from '../front.ts'
 
-/** Which no browser connects to: it was X11's. */
+/** A port that browsers block, since X11 used it. */
 const blockedPort = 6000
 
 const common = { group: 'policy', transport: 'websocket' } as const
 const sse = { ...common, transport: 'sse' } as const
 
-/** What the browser forbids by itself, so that nothing leaves it. */
+/** Connections that the browser itself blocks, so that nothing is sent. */
 export const policyFaults: readonly Fault[] = [
   { ...common, name: 'csp_block', expected: 'policy.csp', page: 'csp', start: (site) => working(site, 'websocket') },
   { ...sse, name: 'csp_block_sse', expected: 'policy.csp', page: 'csp', start: (site) => working(site, 'sse') },
@@ -29,12 +29,12 @@ export const policyFaults: readonly Fault[] = [
   },
 ]
 
-/** Nothing is wrong with it but that the page may not go there. */
+/** A working server that the page may not connect to. */
 async function working(site: Site, transport: FaultTransport): Promise<Served> {
   return servedAt(site, transport, await startFront(site, { catches: () => false, strike() {} }))
 }
 
-/** Nobody has to be there. */
+/** A URL with this host, where nothing needs to listen. */
 async function named(host: string, { backend }: Site, transport: FaultTransport, port = backend.port): Promise<Served> {
   return { url: `http://${host}:${port}${backend.pathOf(transport)}`, async [Symbol.asyncDispose]() {} }
 }

@@ -5,12 +5,12 @@ import { fieldOf, withField } from '../request.ts'
 
 const common = { group: 'poll', transport: 'long-poll' } as const
 
-/** WebKit shows an answer that was cut off as one that ended, and only a session has a word for its end. */
+/** WebKit reports a truncated answer as complete, and only a session can tell the difference, by its end marker. */
 const half: Partial<Fault> = { tolerated: { plain: ['webkit'] } }
 
-/** What becomes of a long-poll on its way back. */
+/** Faults in the answer to a long-poll. */
 export const pollFaults: readonly Fault[] = [
-  // To an ordinary server a long-poll that is held is one that has nothing to say.
+  // Of an ordinary server, a held long-poll means that there are no messages.
   struck('lp_hang', 'sse.buffered', (passage) => passage.passAnswer(nothing, nothing), { modes: ['session'] }),
   struck('lp_nocors', 'http.cors', (passage) =>
     passage.passChanged((head) => withField(head, 'Access-Control-Allow-Origin', null)),
@@ -21,7 +21,7 @@ export const pollFaults: readonly Fault[] = [
 
 function nothing(): void {}
 
-/** The head promises a whole answer, of which half comes. */
+/** The head announces a complete answer, of which half arrives. */
 function cut(passage: Passage, end: () => void): void {
   let length = 0
   passage.passUnframed(

@@ -4,7 +4,7 @@ import { faults } from './faults.ts'
 
 const everything = [...faults, ...boxFaults]
 
-/** Faults by name. */
+/** The faults with these names. */
 function of(names: string): readonly Fault[] {
   return names
     .trim()
@@ -47,7 +47,7 @@ const boxes = of(`
   sse_buffered sse_buffered_hdrs sse_buffered_later lp_hang sse_trunc_chunked open_rst close_4001 bad_utf8
 `)
 
-/** Everything that the lab does, by deployment. */
+/** All faults of the lab, by deployment. */
 export const sets: readonly FaultSet[] = [
   { deployment: 'cors', faults },
   { deployment: 'same-origin', faults: sameOrigin },

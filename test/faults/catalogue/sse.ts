@@ -8,11 +8,11 @@ const common = { group: 'sse', transport: 'sse' } as const
 const halfAnEvent = 'data: the beginning of an ev'
 const corsField = 'Access-Control-Allow-Origin'
 
-/** What becomes of an event stream on its way back. */
+/** Faults in the answer to an event stream. */
 export const sseFaults: readonly Fault[] = [
   {
     ...{ ...common, name: 'sse_buffered', expected: 'sse.buffered' },
-    // Nothing but its headers comes, so silence has to be noticed.
+    // Only the headers arrive, so the client has to detect the silence.
     inPlain: { options: { heartbeat: { intervalMs: 1000, timeoutMs: 1000 } } },
     start: (site) =>
       strikeAttaching(site, 'sse', (passage) =>
@@ -23,14 +23,14 @@ export const sseFaults: readonly Fault[] = [
       ),
   },
   {
-    // A server with a ledger says that it has answered.
+    // The ledger of a session's server shows that it has answered.
     ...{ ...common, name: 'sse_buffered_hdrs', expected: { plain: 'net.timeout', session: 'sse.buffered' } },
-    // A plain stream without any other transport opens as soon as its host answers: a quiet server may look like that.
+    // In plain mode, with no other transport, the stream opens as soon as its host answers, as that of a quiet server would.
     tolerated: { plain: ['chromium', 'firefox', 'webkit'] },
     start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passAnswer(nothing, nothing)),
   },
   {
-    // The opening of the stream fills the proxy's buffer, and no message does: two connections in a row fall silent before that is told.
+    // The start of the stream fills the proxy's buffer, but messages do not. The client reports it after two such streams.
     ...{
       ...common,
       name: 'sse_buffered_later',
@@ -98,7 +98,7 @@ function same(bytes: Buffer): Buffer {
 
 function nothing(): void {}
 
-/** The stream begins as it should, and comes to this end. */
+/** The stream begins normally, and ends in this way. */
 function ended(
   name: string,
   expected: string,

@@ -12,7 +12,7 @@ const alert = Buffer.from([21, 3, 3, 0, 2, 2, 40])
 
 const untrustedInWebKit = "the lab's authority cannot be made known to WebKitGTK, which would complain of that first"
 
-/** What goes wrong before the first byte of HTTP. */
+/** Faults before the first byte of HTTP. */
 export const tlsFaults: readonly Fault[] = [
   certified('tls_untrusted', ({ ip, certificates }) => certificates.issue(ip, { by: 'nobody' })),
   certified('tls_expired', ({ ip, certificates }) => certificates.issue(ip, { days: -1 })),
@@ -42,17 +42,17 @@ export const tlsFaults: readonly Fault[] = [
     ...common,
     name: 'tls_plainhttp',
     expected: 'tls.handshake',
-    // What a plain server makes of a ClientHello.
+    // A plain HTTP server's answer to a ClientHello.
     start: atHello((client) => client.end(answerOf(400, '', 'Bad Request'))),
   },
 ]
 
-/** Its certificate is the only thing that is wrong. */
+/** The working server with a faulty certificate. */
 function certified(name: string, issue: (site: Site) => Promise<KeyPair>): Fault {
   return { ...common, name, expected: 'tls.certificate', start: async (site) => overTls(site, await issue(site)) }
 }
 
-/** The server that works, behind TLS. */
+/** The working server behind TLS. */
 async function overTls(site: Site, options: TlsOptions): Promise<Served> {
   const server = createSecureServer(options, (client) => {
     const upstream = connect(site.backend.port, '127.0.0.1')
@@ -64,7 +64,7 @@ async function overTls(site: Site, options: TlsOptions): Promise<Served> {
   return servedAt(site, 'websocket', await listen(server, site.ip, 'https'))
 }
 
-/** What becomes of a connection when its ClientHello is there. */
+/** Handles each connection once its ClientHello has arrived. */
 function atHello(take: (client: Socket) => void): Fault['start'] {
   return async (site) => {
     const server = createServer((client) => client.once('data', () => take(client)))

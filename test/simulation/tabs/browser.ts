@@ -5,7 +5,7 @@ import type { Random } from '../random.ts'
 interface Ear {
   readonly being: Being
   readonly heard: (message: unknown) => void
-  /** When the last message arrived there: what arrives arrives in order. */
+  /** When the last message arrived there; later ones arrive after it. */
   arrivedAt: number
   readonly waiting: unknown[]
 }
@@ -15,12 +15,12 @@ interface Asking {
   readonly events: LockEvents
 }
 
-/** What tabs share in one browser: locks, and channels that bring every message to all in one order, to each after a while. */
+/** What tabs share in one browser: locks, and channels that deliver messages to all tabs in one order, each with a delay. */
 export class Browser {
-  /** The most that a message in the channel takes, in milliseconds. */
+  /** The longest delay of a message in a channel, in milliseconds. */
   channelMs = 20
   readonly storage = new Map<string, string>()
-  /** Told of each message when it is posted. */
+  /** Called with each message when it is posted. */
   onPosted: (message: unknown, being: Being) => void = () => {}
   readonly #clock: Clock
   readonly #random: Random
@@ -53,7 +53,7 @@ export class Browser {
     }
   }
 
-  /** The browser gives back what a tab held that has died. */
+  /** The browser releases the locks and channels of a dead tab. */
   died(being: Being): void {
     for (const ears of this.#ears.values()) for (const ear of ears) if (ear.being === being) ears.delete(ear)
     for (const [name, queue] of this.#queues)

@@ -1,7 +1,7 @@
 import { tabScheduleOf } from './schedule.ts'
 import { simulateTabs, type TabsOutcome } from './world.ts'
 
-/** Runs so many seeds; resolves with how many failed. */
+/** Runs `count` seeds; resolves with how many failed. */
 export async function simulateSeeds(first: number, count: number, maxFailures: number): Promise<number> {
   const sums = { events: 0, handled: 0, received: 0, takeovers: 0 }
   const started = performance.now()
@@ -27,14 +27,14 @@ export async function simulateSeeds(first: number, count: number, maxFailures: n
   return failed
 }
 
-/** Runs one seed and tells all that happens. */
+/** Runs one seed and prints all its events. */
 export async function tell(seed: number): Promise<boolean> {
   const outcome = await simulateTabs(tabScheduleOf(seed), true)
   console.log([...outcome.trace, outcome.violation ? textOf(outcome) : 'all is well'].join('\n'))
   return !outcome.violation
 }
 
-/** Runs seeds until one fails; resolves with what broke, or with `null`. For mutations, whose failure is wanted. */
+/** Runs seeds until one fails; resolves with its violation, or with `null`. For mutations, which should fail. */
 export async function firstFailure(
   first: number,
   count: number,

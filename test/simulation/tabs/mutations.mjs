@@ -1,4 +1,4 @@
-// Rules of shared connections broken on purpose, one at a time. `from` must be in the file exactly once.
+// Mutations, each of which breaks a rule of shared connections. `from` must be in the file exactly once.
 export const mutations = [
   {
     name: 'any-leader-holds',

@@ -1,7 +1,7 @@
 import type { Notice } from '../network.ts'
 import { Random } from '../random.ts'
 
-/** Something that happens at a time; `pick` in [0, 1) chooses among the tabs that live. */
+/** An event at a given time; `pick` in [0, 1) selects one of the open tabs. */
 export type TabOperation = { readonly at: number } & (
   | { readonly type: 'open' }
   | { readonly type: 'push'; readonly count: number }
@@ -17,7 +17,7 @@ export interface TabSchedule {
   readonly seed: number
   /** The first transport that the tabs may use. */
   readonly transport: number
-  /** The most that a message between tabs takes, in milliseconds. */
+  /** The longest delay of a message between tabs, in milliseconds. */
   readonly channelMs: number
   readonly operations: readonly TabOperation[]
   readonly endMs: number
@@ -55,12 +55,12 @@ function drawn(random: Random, at: number): TabOperation {
   return { at, type: 'open' }
 }
 
-/** All that happens under a seed. */
+/** The schedule of a seed. */
 export function tabScheduleOf(seed: number): TabSchedule {
   const random = new Random(seed, 31)
   const endMs = random.magnitude(2000, 30_000)
   const count = random.integer(5, 40)
-  // Most of it close together: what matters happens while something else does.
+  // Most events are close together, since bugs appear when events overlap.
   const focus = Array.from({ length: 4 }, () => random.next() * endMs)
   const operations = Array.from({ length: count }, () => {
     const at = random.chance(0.6) ? Math.min(endMs, random.pick(focus) + random.magnitude(1, 400)) : random.next() * endMs

@@ -23,16 +23,16 @@ export interface TabSurroundings {
   trace(line: () => string): void
 }
 
-/** A tab with a client that shares its connection, and what its application sees. */
+/** A tab with a client that shares its connection, and the events that its application gets. */
 export class Tab {
   readonly name: string
   readonly being: Being
   readonly network: Network
   readonly client: RealtimeClient
   readonly timers: Timers
-  /** What it was sent, in order, by number. */
+  /** The numbers of the messages received, in order. */
   readonly received: number[] = []
-  /** What may be missing behind so many messages: the application was told. */
+  /** The counts of received messages after which a gap was reported. */
   readonly gapsAfter = new Set<number>()
   readonly sent: string[] = []
   readonly reported = new Set<string>()
@@ -40,7 +40,7 @@ export class Tab {
   opens = 0
   isClosed = false
   isAway = false
-  /** When it last froze, left or was closed. */
+  /** When it was last frozen, hidden or closed. */
   stoppedAt = -1
   readonly #listeners = new Set<(signal: PageSignal) => void>()
   readonly #around: TabSurroundings

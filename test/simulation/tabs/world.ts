@@ -15,7 +15,7 @@ import { Tab } from './tab.ts'
 
 /** After the last fault everything has to arrive within this time. */
 const recoveryMs = 60_000
-/** Where another tab is awake, it leads so soon after the leader has died or frozen. */
+/** How soon another tab that is awake must become leader after the leader has died or frozen, in milliseconds. */
 const takeoverMs = 2000
 
 export interface TabsOutcome {
@@ -27,7 +27,7 @@ export interface TabsOutcome {
   readonly takeovers: number
 }
 
-/** Runs one schedule: tabs over one browser, and a real node of the server at the other end of their networks. */
+/** Runs one schedule: tabs over one browser, and a real server node at the other end of their networks. */
 export function simulateTabs(schedule: TabSchedule, isTraced = false): Promise<TabsOutcome> {
   return new TabsWorld(schedule, isTraced).run()
 }
@@ -42,9 +42,9 @@ class TabsWorld {
   readonly #nodeBeing = new Being('node')
   readonly #node: ServerNode
   readonly #tabs: Tab[] = []
-  /** Every message that a handler has had, with its number. */
+  /** Every message that a handler has received, with its number. */
   readonly #handled = new Map<string, number>()
-  /** The session that each message of the server went to. */
+  /** The session to which the server's messages go. */
   #sessionId = ''
   #sessions = 0
   #pushed = 0
@@ -177,7 +177,7 @@ class TabsWorld {
       case 'close':
         if (tab.being.state !== 'awake' || tab.isAway) return
         tab.close().catch((error) => this.#court.must(false, 'close-throws', () => String(error)))
-        // It leads on until what it has sent is settled.
+        // A closed leader keeps leading until its messages have settled.
         tab.stoppedAt = this.#clock.now
         this.#isLonely()
         return
@@ -200,7 +200,7 @@ class TabsWorld {
     }
   }
 
-  /** A tab stops: where it led, and another one is there that has not stopped meanwhile, that one has to lead soon. */
+  /** A tab stops: if it led, another tab that has not stopped meanwhile must soon become leader. */
   #stopped(tab: Tab): void {
     this.#isLonely()
     tab.stoppedAt = this.#clock.now
@@ -209,7 +209,7 @@ class TabsWorld {
     const others = this.#tabs.filter((each) => each !== tab && each.isHere && each.opens > 0)
     const term = this.#lastTerm
     this.#clock.after(this.#nodeBeing, takeoverMs + 2 * this.#schedule.channelMs, () => {
-      // It woke meanwhile, and froze again: that counts from then.
+      // The tab woke up and froze again meanwhile: the time limit counts from then.
       if (tab.stoppedAt > now) return
       const isThere = others.some((each) => each.isHere && each.stoppedAt < now)
       this.#court.must(
@@ -220,7 +220,7 @@ class TabsWorld {
     })
   }
 
-  /** Where no tab is awake that knows the session, it may be lost. */
+  /** If no tab that knows the session is awake, the session may be lost. */
   #isLonely(): void {
     const isAwake = this.#tabs.some(({ isHere, opens }) => isHere && opens > 0)
     if (!isAwake) this.#mayLoseSession = true
@@ -272,7 +272,7 @@ class TabsWorld {
     }
   }
 
-  /** A tab claims the leadership: the same term is never claimed by two that both are heard. */
+  /** A tab posts a message: the first claim of a term makes its tab the leader. */
   #posted(message: TabMessage, being: Being): void {
     this.#note(() => `  * ${JSON.stringify(message).slice(0, 400)}`)
     if (message.type === 'sync' && message.to === null) this.#sessionId = message.shared.session.id
