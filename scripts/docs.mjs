@@ -10,4 +10,7 @@ const table = await loadTypeScript('src/diagnosis/causes.ts')
 const { remedies } = await loadTypeScript('src/diagnosis/remedies.ts')
 const { leftOut } = await loadTypeScript('test/faults/catalogue/left-out.ts')
 const { equalEvidence, recordedCounts } = await loadTypeScript('test/faults/recorded.ts')
-writeFileSync(`${root}/docs/DIAGNOSES.md`, diagnosesPage(table, remedies, { leftOut, counts: recordedCounts(), equal: equalEvidence() }))
+writeFileSync(
+  `${root}/docs/DIAGNOSES.md`,
+  diagnosesPage(table, remedies, { leftOut, counts: recordedCounts(), equal: equalEvidence() }),
+)

@@ -10,7 +10,7 @@ const nobody: readonly TopicMember[] = Object.freeze([])
 /** The members of a topic: a list that the server sends once, updated by each join and leave. */
 export class TopicMembers implements TopicPresence<never> {
   readonly #topic: string
-  readonly #session: Pick<TopicsSession, 'tell'>
+  readonly #session: Pick<TopicsSession, 'notify'>
   readonly #events: Emitter<'change', undefined>
   #members: readonly TopicMember[] = nobody
   #isKnown = false
@@ -19,7 +19,7 @@ export class TopicMembers implements TopicPresence<never> {
   #isSubscribed = false
   #isOver = false
 
-  constructor(topic: string, host: Host, session: Pick<TopicsSession, 'tell'>) {
+  constructor(topic: string, host: Host, session: Pick<TopicsSession, 'notify'>) {
     this.#topic = topic
     this.#session = session
     this.#events = new Emitter((error) => host.report(error))

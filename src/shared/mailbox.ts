@@ -128,7 +128,7 @@ export class Mailbox<Out> {
   /** Numbers the oldest message posted; `n` is `undefined` if it is acknowledged already. */
   placed(n: number | undefined): void {
     const posted = this.#posted.shift()
-    this.#postedToLeader = Math.max(0, this.#known - 1)
+    this.#postedToLeader = Math.max(0, this.#postedToLeader - 1)
     if (posted) this.#numbered.push({ n: n ?? 0, entry: posted.entry, isReported: false })
   }
 

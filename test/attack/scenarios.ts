@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import { gateway } from '../../src/gateway/index.ts'
 import type { Message } from '../../src/server/handlers.ts'
-import { RealtimeServer } from '../../src/server/index.ts'
+import { RealtimeServer, RequestError } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import type { Meters } from './meters.ts'
@@ -57,6 +57,14 @@ function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
     onEnd() {
       meters.over += 1
     },
+    ...(topic !== undefined && {
+      onRequest(_: Session, { data }: Message) {
+        if (data === 'throw') throw new RequestError('refused', 'thrown by the handler')
+        return data
+      },
+      onSubscribe: () => true,
+      onPublish: () => true,
+    }),
     ...(isAuthenticating && {
       async authenticate(_request: unknown, auth: unknown) {
         if (authenticateMs > 0) await sleep(authenticateMs)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as kafka from '@platformatic/kafka'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type KafkaBridge, type KafkaBridgeOptions, kafkaBridge, platformaticConsumer } from '../../src/kafka/index.ts'
@@ -54,16 +55,21 @@ describe('kafkaBridge', () => {
     const source = await nodes.newTopic()
     await produce(source, texts)
     const published: string[] = []
-    let open = () => {}
+    const finishing: (() => void)[] = []
     const first = bridge(source, {
       publish: async (_, data) => {
-        if (data === 'record 6') await new Promise<void>((resolve) => (open = resolve))
+        if (data === 'record 6') await new Promise<void>((resolve) => finishing.push(resolve))
         published.push(String(data))
       },
     })
-    await until(() => published.length === 5, 'nothing was published')
-    const stopped = first.stop()
-    open()
+    await until(() => finishing.length === 1, 'the sixth record was not published')
+    let isStopped = false
+    const stopped = first.stop().then(() => {
+      isStopped = true
+    })
+    await sleep(100)
+    expect(isStopped).toBe(false)
+    finishing[0]?.()
     await stopped
     await first.ended
     expect(published).toEqual(texts.slice(0, 6))

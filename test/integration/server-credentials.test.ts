@@ -70,8 +70,8 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     await vi.waitFor(() => expect(watched.of('close').at(-1)).toMatchObject({ code: 4401, final: true }), 20_000)
     expect(close.code).toBe(4401)
     expect(Date.now()).toBeGreaterThanOrEqual(expiry)
-    expect(refreshes[0]).toBe(false)
-    expect(refreshes.slice(1).every((isRefresh) => isRefresh)).toBe(true)
+    expect(refreshes.length).toBeGreaterThan(1)
+    expect(refreshes).toEqual(refreshes.map((_, index) => index > 0))
   })
 })
 

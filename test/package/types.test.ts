@@ -30,7 +30,7 @@ const files = {
     const typed = new RealtimeClient('/realtime', { codec: json<News, Command>(), debug: (line) => line.length })
     typed.send({ say: 'hello' })
     typed.on('message', ({ data, target }) => data.id && target.send({ say: 'thanks' }))
-    // @ts-expect-error a command needs `say`
+    // @ts-expect-error a command needs a say member
     typed.send({})
     export async function read(): Promise<number | undefined> {
       for await (const { data } of typed) return data.id
@@ -84,6 +84,7 @@ const files = {
     export const unnamed: NamedCause = 'net.tiemout'
   `,
   'frameworks.ts': `
+
     import { RealtimeClient } from 'steadfast'
     import { createRealtimeHooks, RealtimeProvider, useConnection, useMessages, useRealtimeEvent, useRequest, useTopic } from 'steadfast/react'
     import { createRealtimeComposables, provideRealtime, useMessages as useVueMessages } from 'steadfast/vue'

@@ -234,6 +234,8 @@ class Maker {
       () => `M[${n},"echo","b","c"]`,
       () => `M[${n},${this.#pick(['null', '[]', '{}', '""', '"\\ud800"'])}]`,
       () => `b${n}:${this.#pick(['AAAA', 'AQ==', '@', ''])}`,
+      () => `C${n}:${this.#call()}`,
+      () => `C${n}:${this.#call()}`,
       () => `w${n}`,
       () => `t${n}`,
       () => `a0.${n}~e`,
@@ -241,6 +243,35 @@ class Maker {
       () => this.#pick(['p', 'q', 'z', '', '7', 'o{}', 'r1', 'h{', 'g{}', 's{"at":1}', 'u{}', 'B0.1', 'B', ' ']),
     ]
     return this.#pick(kinds)()
+  }
+
+  /** A call, often with a member of a wrong type, or more members than its type has. */
+  #call(): string {
+    const wrong: readonly unknown[] = [null, -1, 1.5, '', 'x', [], {}, { toString: 1 }, true, 2 ** 60, 'x'.repeat(2000)]
+    const known = {
+      type: ['request', 'publish', 'subscribe', 'unsubscribe', 'members', 'abort', 'reply', 'error', 'toString'],
+      topic: ['news', 'presence:news', 'node x', '\u0000'],
+      data: ['echo', 'throw'],
+      utf8: ['ZWNobw==', '@'],
+      base64: ['AAEC', 'A'],
+      of: [1, 2, 3, 7],
+      to: ['s1', '1', '../x'],
+      code: ['closed', 'internal', 'no code'],
+      message: ['text'],
+      since: [0, 5, 'start', { last: 2 }, { last: -1 }],
+      after: [
+        { epoch: 'e', offset: 1 },
+        { epoch: '~', offset: 1 },
+      ],
+      params: [null, { room: 1 }],
+    }
+    const members = Object.entries(known).filter(([name]) => name === 'type' || this.#odds(0.35))
+    const call = members.map(([name, values]) => [
+      name,
+      this.#odds(0.85) ? this.#pick<unknown>(values) : this.#pick<unknown>(wrong),
+    ])
+    const text = JSON.stringify(Object.fromEntries(call))
+    return this.#odds(0.95) ? text : text.slice(0, this.#below(text.length))
   }
 
   #headers(): Readonly<Record<string, string>> {

@@ -201,7 +201,7 @@ describe('acks', () => {
     expect(atClose).toEqual(['m1:b', 'a0.1~e1'])
   })
 
-  it("[SP1] are the cursor in a POST for an event stream, together with queued messages", async () => {
+  it('[SP1] are the cursor in a POST for an event stream, together with queued messages', async () => {
     const { link, bodies, read, send, take, wait } = await posted()
     read('m0.1:a')
     await wait(999)
@@ -218,7 +218,7 @@ describe('acks', () => {
     expect(link.posts.at(-1)?.data).toBe('M[1,"x"]')
   })
 
-  it("[SP1] are posted for an event stream at least every 2.5 × heartbeatMs, even for an unchanged cursor", async () => {
+  it('[SP1] are posted for an event stream at least every 2.5 × heartbeatMs, even for an unchanged cursor', async () => {
     const { bodies, take, wait } = await posted()
     await wait(37_499)
     expect(bodies()).toEqual([])

@@ -86,6 +86,7 @@ async function expectSane(bench: SessionClientBench): Promise<void> {
   expect(['connecting', 'open', 'waiting', 'closed']).toContain(status)
   // No timer is overdue.
   expect(bench.clock.nextAt).toBeGreaterThanOrEqual(bench.clock.now())
+  if (status !== 'closed') expect(bench.clock.nextAt).toBeLessThan(Infinity)
   for (const event of bench.events) expectTyped(event)
   const closed = bench.client.close()
   await bench.pass(5000)

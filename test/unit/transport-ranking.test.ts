@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   allFailed,
-  at,
+  atRank,
   ended,
   hasAlternative,
   isHopeless,
@@ -29,7 +29,7 @@ const shortLives = (ranking: Ranking, rank: number, times: number): Ranking =>
   times ? shortLives(ended(ranking, rank, 'short'), rank, times - 1) : ranking
 const refusals = (ranking: Ranking, rank: number, how: Refusal, times: number): Ranking =>
   times ? refusals(refused(ranking, rank, how, 0), rank, how, times - 1) : ranking
-const restUntil = (ranking: Ranking, rank: number) => at(ranking.records, rank).restUntil
+const restUntil = (ranking: Ranking, rank: number) => atRank(ranking.records, rank).restUntil
 
 describe('a transport that the server does not offer', () => {
   const absent = [1, 2, 3].reduce((ranking, rank) => refused(ranking, rank, 'absent', 0), fresh)
@@ -123,7 +123,7 @@ describe('demotion', () => {
   it('is for better transports only, and only for those that broke', () => {
     const ranking = proven(shortLives(shortLives(fresh, 0, 2), 3, 2), 2, 0)
     expect(ranking.records.map(({ restUntil }) => restUntil > 0)).toEqual([true, false, false, false])
-    expect(at(ranking.records, 3).shortLives).toBe(2)
+    expect(atRank(ranking.records, 3).shortLives).toBe(2)
   })
 
   it.each<[string, Life, number]>([
@@ -131,7 +131,7 @@ describe('demotion', () => {
     ['an end that says nothing about the transport does not count', 'neutral', 1],
     ['a long life resets the count', 'long', 0],
   ])('%s', (_, life, count) => {
-    expect(at(ended(shortLives(fresh, 0, 1), 0, life).records, 0).shortLives).toBe(count)
+    expect(atRank(ended(shortLives(fresh, 0, 1), 0, life).records, 0).shortLives).toBe(count)
   })
 
   it('takes two short lives', () => {
@@ -181,7 +181,7 @@ describe('giving up', () => {
 
 it('a transport that has opened counts as offered, whatever was said of it', () => {
   const ranking = opened(refusals(refused(fresh, 0, 'absent', 0), 0, 'mute', 3), 0)
-  expect(at(ranking.records, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
+  expect(atRank(ranking.records, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
 })
 
 describe('when all transports fail', () => {
@@ -190,7 +190,7 @@ describe('when all transports fail', () => {
     const after = allFailed(opened(learned, 1))
     expect(after.preferred).toBeNull()
     expect(plan(after, 0)).toEqual([0, 1, 2])
-    expect(at(after.records, 1).hasOpened).toBe(true)
+    expect(atRank(after.records, 1).hasOpened).toBe(true)
   })
 
   const denied = refused(refused(refused(fresh, 0, 'unsupported', 0), 1, 'absent', 0), 2, 'absent', 0)
@@ -225,6 +225,6 @@ describe('the lesson for the next visit', () => {
   })
 })
 
-it('at() throws a RangeError for a transport that does not exist', () => {
-  expect(() => at([], 0)).toThrow(RangeError)
+it('atRank() throws a RangeError for a transport that does not exist', () => {
+  expect(() => atRank([], 0)).toThrow(RangeError)
 })
