@@ -1,5 +1,7 @@
 import type { Carrier, Medium } from '../../src/server/delivery/carrier.ts'
 import { BinaryPlaces } from '../../src/server/delivery/frame-batch.ts'
+import type { Receipt } from '../../src/server/session/post-request.ts'
+import { ackOf } from '../../src/server/session/record.ts'
 import type { CloseFrame } from '../../src/wire/steadfast-v1.ts'
 import type { Clock } from './clock.ts'
 import type { Connection, Network } from './network.ts'
@@ -175,7 +177,8 @@ export class AnswerCarrier implements Carrier {
   json(status: number, body: object): void {
     if (this.#state !== 'asked') return
     this.#head(status, status === 200 ? 'application/json' : 'application/problem+json')
-    const frames = 'ack' in body ? [`a${body.ack}`] : []
+    const { ack, answeredAt } = body as Partial<Exclude<Receipt, CloseFrame>>
+    const frames = ack === undefined ? [] : [ackOf({ done: ack, ...(answeredAt !== undefined && { answeredAt }) })]
     this.#send(new TextEncoder().encode(JSON.stringify({ steadfast: 'v1', ...body })), frames)
     this.#finish()
   }

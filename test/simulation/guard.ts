@@ -23,9 +23,9 @@ export class Guard {
     const isAwake = page.being.state === 'awake'
     court.must(page.timers.count <= maxTimers, 'client-timers', () => `the client waits for ${page.timers.count} timers`)
     court.must(
-      page.openedEpoch === page.announcedEpoch || !isAwake || page.final !== null,
+      page.opens.epoch === page.announcedEpoch || !isAwake || page.final !== null,
       'silent-session-loss',
-      () => `the session is another (${page.announcedEpoch} -> ${page.openedEpoch}), and the application was not told`,
+      () => `the session is another (${page.announcedEpoch} -> ${page.opens.epoch}), and the application was not told`,
     )
     let held = 0
     let carriers = 0

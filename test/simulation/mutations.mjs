@@ -82,8 +82,8 @@ export const mutations = [
     name: 'session-epoch-ignored',
     breaks: 'rule 4: a lost session is told, and the cursor cleared',
     file: 'src/session/session-state.ts',
-    from: 'this.isResumed = this.streams.get(0)?.epoch === epoch',
-    to: 'this.isResumed = this.streams.has(0)',
+    from: 'const isResumed = this.streams.get(0)?.epoch === epoch',
+    to: 'const isResumed = this.streams.get(0) !== undefined',
   },
   {
     name: 'lost-session-not-redelivered',

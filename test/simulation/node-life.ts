@@ -4,6 +4,7 @@ import type { ServerHost } from '../../src/server/node/host.ts'
 import { ServerNode } from '../../src/server/node/node.ts'
 import { tickOf } from '../../src/server/node/node-context.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
+import type { OpenFrame } from '../../src/wire/steadfast-v1.ts'
 import { Being, type Clock } from './clock.ts'
 import { IdleClients } from './idle-clients.ts'
 import type { Connection, Network } from './network.ts'
@@ -23,7 +24,8 @@ export interface Surroundings {
   readonly network: Network
   trace(line: () => string): void
   greeted(session: string, k: number): void
-  opened(k: number, epoch: string, toldAt: number): void
+  /** A frame reached the page. */
+  arrived(frame: string): void
   nextTag(): string
 }
 
@@ -219,13 +221,13 @@ export class NodeLife {
   /** A frame reaches the page. */
   #overheard(frame: string, { isHeld, id, toldAt }: Connection): void {
     if (!isHeld) return
-    const { ledgers, opened, trace } = this.#around
+    const { ledgers, store, arrived, trace } = this.#around
     trace(() => `  #${id} brings ${frame.length > 100 ? `${frame.slice(0, 100)}…` : frame}`)
-    if (frame[0] === 'a') ledgers.up.acked(Number.parseInt(frame.slice(1), 10))
-    if (frame[0] !== 'o') return
-    const { k, epoch, ack } = JSON.parse(frame.slice(1))
+    const open: OpenFrame | null = frame[0] === 'o' ? JSON.parse(frame.slice(1)) : null
+    const ack = open?.ack ?? (frame[0] === 'a' ? Number.parseInt(frame.slice(1), 10) : 0)
     ledgers.up.acked(ack)
-    opened(k, epoch, toldAt)
+    if (open) store.touched(toldAt)
+    arrived(frame)
   }
 
   #reported(error: unknown): void {

@@ -4,6 +4,7 @@ import { settingsOf } from '../../src/client/settings.ts'
 import { endpointOf } from '../../src/connection/transport-memory.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { type RequestError, session } from '../../src/session/index.ts'
+import { AcceptedOpens } from './accepted-opens.ts'
 import type { Being, Clock } from './clock.ts'
 import type { Network } from './network.ts'
 import type { Setting, Signal } from './operations.ts'
@@ -30,10 +31,8 @@ export class Page {
   isOnline = true
   isHidden = false
   isPutAway = false
-  /** The session's epoch in the last `open` frame that reached the client (`announcedEpoch`: as reported to the page). */
-  openedEpoch = ''
-  /** The number of the dial whose `open` was received last. */
-  #openedK = 0
+  readonly opens = new AcceptedOpens()
+  /** The session's epoch as reported to the page. */
   announcedEpoch = ''
   flushes = 0
   final: { readonly code: number } | null = null
@@ -132,13 +131,6 @@ export class Page {
     if (!this.isOnline) this.signal('online')
   }
 
-  /** An `open` frame reached the client. It ignores a late one of an older dial with another epoch (rule 4). */
-  opened(k: number, epoch: string): void {
-    if (k < this.#openedK && epoch !== this.openedEpoch) return
-    this.#openedK = k
-    this.openedEpoch = epoch
-  }
-
   #flush(): void {
     const { up } = this.#ledgers
     const { count } = up
@@ -159,21 +151,23 @@ export class Page {
     const { client } = this
     client.on('message', ({ data, id, topic }) => {
       this.#trace(() => `  client took ${id} ${tagOf(inOf(data))}`)
-      down.message(inOf(data), id, topic, this.openedEpoch)
+      down.message(inOf(data), id, topic, this.opens.epoch)
+      if (id.startsWith('0.')) this.opens.read(Number(id.slice(2)))
     })
     client.on('gap', ({ topic, after, resumesAt }) => {
       this.#trace(() => `  client is told of a gap in '${topic}' from ${after} to ${resumesAt}`)
       down.gap(topic, after, resumesAt ?? 0)
+      if (topic === '') this.opens.read((resumesAt ?? 1) - 1)
     })
     client.on('open', ({ transport, resumed }) => {
-      this.#trace(() => `  client open over ${transport}${resumed ? ', resumed' : ''} (epoch ${this.openedEpoch})`)
+      this.#trace(() => `  client open over ${transport}${resumed ? ', resumed' : ''} (epoch ${this.opens.epoch})`)
       court.must(
-        !resumed || this.announcedEpoch === this.openedEpoch,
+        !resumed || this.announcedEpoch === this.opens.epoch,
         'session-resumed',
         () => 'open says resumed, and it is another epoch',
       )
       if (!resumed) down.began()
-      this.announcedEpoch = this.openedEpoch
+      this.announcedEpoch = this.opens.epoch
     })
     client.on('error', ({ diagnosis, undelivered }) => {
       this.#trace(() => `  client error ${diagnosis.cause} ${diagnosis.evidence.transport} ${diagnosis.verdict}`)

@@ -87,10 +87,7 @@ export class Stage {
         this.#lastK = k
         this.sessionId = session
       },
-      opened: (k, epoch, toldAt) => {
-        store.touched(toldAt)
-        this.page.opened(k, epoch)
-      },
+      arrived: (frame) => this.page.opens.arrived(frame),
       nextTag: () => this.nextTag('e'),
     })
     this.lives[index] = life

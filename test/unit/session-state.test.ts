@@ -64,6 +64,16 @@ describe('taking messages', () => {
     expect([session.cursor, heard.length]).toEqual(['0.0~e3', 3])
   })
 
+  it('[SP4] an `open` of another epoch that knows less than was acknowledged closes its attachment', () => {
+    const { session, read } = opened()
+    session.sent = { first: 5, last: 6, bytesUnderWay: 0 }
+    // The hello of that dial was sent when message 4 was not acknowledged yet.
+    expect(() => read(openFrame({ k: 2, epoch: 'e2', taken: 3, ack: 3 }))).toThrow('closed')
+    expect([session.cursor, session.isResumed]).toEqual(['0.0~e1', false])
+    read(openFrame({ k: 3, epoch: 'e2', taken: 4, ack: 4 }))
+    expect(session.cursor).toBe('0.0~e2')
+  })
+
   it('[SP1] the cursor moves after the message was handed over', () => {
     const cursors: string[] = []
     const bench = opened(() => void cursors.push(bench.session.cursor))
@@ -255,7 +265,7 @@ describe('the hello', () => {
     const { session, read } = opened()
     session.sent = { first: 3, last: 5, bytesUnderWay: 0 }
     expect(session.hello(2, {})).not.toHaveProperty('before')
-    read(openFrame({ epoch: 'e2' }))
+    read(openFrame({ epoch: 'e2', taken: 2, ack: 2 }))
     session.sent = { first: 5, last: 9, bytesUnderWay: 0 }
     expect(session.hello(2, {})).toMatchObject({ last: 9, before: 5, cursor: '0.0~e2' })
     session.sent = { first: 6, last: 9, bytesUnderWay: 0 }
@@ -365,7 +375,7 @@ describe('the lifecycle of a session', () => {
     session.begin('another-session-id')
     expect(session.hello(2, {})).toEqual({ v: 1, session: 'another-session-id', k: 2, n: 3, last: 4 })
     expect(heartbeatOf(session.opened)).toBeNull()
-    read(openFrame({ epoch: 'e1' }), 'm0.1:b')
+    read(openFrame({ epoch: 'e1', taken: 2, ack: 2 }), 'm0.1:b')
     expect([session.isResumed, heard]).toEqual([false, ['0.9 : a', 'opened 1', '0.1 : b']])
   })
 

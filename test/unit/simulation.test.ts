@@ -19,8 +19,9 @@ test(`[SP1] [SP2] [SP3] [SP4] [SP5] no message is lost, repeated or reordered, w
   }
 })
 
+// 8403: a session was forgotten while a WebSocket with an older hello was connecting; its `open` knew less than was acknowledged.
 // 57693: a session ended with a request open while a write was under way, and its node settled the record for ever.
-test.each([57_693])('seed %i, which once failed, passes', async (seed) => {
+test.each([8403, 57_693])('seed %i, which once failed, passes', async (seed) => {
   const { violation } = await simulate(scheduleOf(seed))
   expect(violation).toBeNull()
 })

@@ -102,7 +102,7 @@ describe('the cases of a contract', () => {
     let closed = 0
     const cases = topicLogContract(async () => {
       opened += 1
-      const topics = faultyTopics('reads include the position')
+      const topics = faultyTopics('reads include the message at the position')
       return {
         nodes: [topics, topics],
         async close() {

@@ -11,8 +11,8 @@ export const mutations = [
     name: 'written-before-heard',
     breaks: 'a message is written once all tabs know its number',
     file: 'src/shared/room.ts',
-    from: '    if (this.isLeading) this.#post({ ...said, from: this.#me, term: this.#state.term } as LeaderMessage)',
-    to: "    if (this.isLeading) { const message = { ...said, from: this.#me, term: this.#state.term } as LeaderMessage; if (message.type === 'assigned') this.#port.heard(message); this.#post(message) }",
+    from: '    if (this.isLeading) this.#send({ ...message, from: this.#me, term: this.#state.term } as LeaderMessage)',
+    to: "    if (this.isLeading) { const posted = { ...message, from: this.#me, term: this.#state.term } as LeaderMessage; if (posted.type === 'assigned') this.#port.heard(posted); this.#send(posted) }",
   },
   {
     name: 'posts-taken-again',
