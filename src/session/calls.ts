@@ -40,7 +40,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
     this.#topics = new Topics(port, {
       streams: session.streams,
       call: (call, options) => this.call(call, options),
-      notify: (call, pending) => this.#notify(call, pending),
+      send: (call, pending) => this.#notify(call, pending),
       leave: (topic) => this.#leave(topic),
     })
     sender.answers.onCall = (call) => this.#called(call)

@@ -144,7 +144,7 @@ export class LinkWriter<Out> {
 
   #ackFrame(): string {
     const { session } = this.#port
-    session.journal?.beforeReport()
+    session.journal?.beforeSend()
     return `a${session.cursor}`
   }
 

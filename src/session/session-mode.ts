@@ -70,7 +70,7 @@ export function sessionMode(
     activated(link, call) {
       lastCall = call
       session.turn += 1
-      session.journal?.beforeReport()
+      session.journal?.beforeSend()
       link.choose?.(session.turn)
     },
     authenticated(auth) {

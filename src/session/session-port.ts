@@ -58,7 +58,7 @@ export interface SentNumbers {
 /** Is called before something is sent to the server, so that the session can be stored first. */
 export interface SessionJournal {
   /** Called before a hello, a turn or a cursor is sent. */
-  beforeReport(): void
+  beforeSend(): void
   /** Called before messages up to this number are written. */
   beforeNumbers(last: number): void
 }

@@ -72,7 +72,7 @@ export class SessionState {
   hello(dial: number, more: Partial<Hello>): Hello {
     const k = this.dials.before + dial
     this.dials.reached = Math.max(this.dials.reached, k)
-    this.journal?.beforeReport()
+    this.journal?.beforeSend()
     const { id, sent, cursor } = this
     const store = this.stores.text
     const before = this.before >= sent.first && { before: this.before }
@@ -129,7 +129,7 @@ export class SessionState {
    * @throws for an invalid one
    */
   readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
-    this.shared.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
+    this.shared.copies?.read(`a${ack}.${answeredAt}`, '')
     const n = countOf(taken)
     this.#acked(countOf(ack), countOf(answeredAt))
     this.port?.onRewind(n)
@@ -142,15 +142,12 @@ export class SessionState {
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, place: string): string {
     this.shared.copies?.read(frame, place)
-    if (place) {
-      const [stream, offset] = cut(place, '.')
-      this.#takeAt(place, frame, listener)
-      return `${stream}.${+offset + 1}`
-    }
-    const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
-    const [ownPlace] = cut(head, '\n')
-    this.#takeAt(ownPlace, frame.slice(ownPlace.length + 1), listener)
-    return ''
+    const [ownPlace] = place
+      ? [place]
+      : cut(String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40))), '\n')
+    const [stream, offset] = cut(ownPlace, '.')
+    this.#take(countIn(stream), countIn(offset), place ? frame : frame.slice(ownPlace.length + 1), listener)
+    return place && `${stream}.${+offset + 1}`
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
@@ -165,7 +162,8 @@ export class SessionState {
     this.isResumed = isResumed
     if (!this.isResumed) {
       this.before = this.sent.last
-      this.streams.restart(epoch)
+      this.streams.clear()
+      this.streams.begin(0, epoch, '', 0)
     }
     if (store) this.stores.opened(store)
     this.opened = frame
@@ -173,11 +171,6 @@ export class SessionState {
     this.#acked(ack, answeredAt)
     this.#grace.opened()
     listener.opened(frame)
-  }
-
-  #takeAt(place: string, data: string | ArrayBuffer, listener: FrameListener): void {
-    const [stream, offset] = cut(place, '.')
-    this.#take(countIn(stream), countIn(offset), data, listener)
   }
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {

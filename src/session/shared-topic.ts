@@ -120,7 +120,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   #subscribeAgain(): void {
-    if (this.#isOver || this.#asking || this.state !== 'subscribed' || this.#session.streams.has(this.name)) return
+    if (this.#isOver || this.#asking || this.state !== 'subscribed' || this.#session.streams.placeOf(this.name)) return
     const now = this.#port.host.now()
     if (now - this.#askedAgainAt < soonMs) this.#refused(new RequestError('forbidden', 'The server has ended the subscription.'))
     else {
@@ -154,7 +154,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       params,
     } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.
-    this.#session.notify(call, {
+    this.#session.send(call, {
       answered: (answer) => {
         this.#asking -= 1
         if (answer.type === 'error') this.#refused(new RequestError(answer.code, answer.message))

@@ -86,26 +86,15 @@ export class StreamCursors {
     return { topic, after, resumesAt }
   }
 
-  /** How far the newest stream of a topic was read. */
+  /** How far the newest stream of a topic was read; `undefined` if there is none. */
   placeOf(topic: string): TopicPlace | undefined {
     const stream = [...this.#streams.values()].reverse().find((each) => each.topic === topic)
     return stream && { epoch: stream.epoch, offset: stream.offset }
   }
 
-  /** Whether there is a stream of this topic. */
-  has(topic: string): boolean {
-    return this.placeOf(topic) !== undefined
-  }
-
   move(number: number, offset: number): void {
     const stream = this.#streams.get(number)
     if (stream) stream.offset = offset
-  }
-
-  /** Begins a new life of the session: only its private stream is left, unread. */
-  restart(epoch: string): void {
-    this.clear()
-    this.begin(0, epoch, '', 0)
   }
 
   clear(): void {

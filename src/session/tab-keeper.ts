@@ -98,7 +98,7 @@ export class TabKeeper implements SessionJournal {
     return answer
   }
 
-  beforeReport(): void {
+  beforeSend(): void {
     this.#saveAsItGoes(false)
   }
 

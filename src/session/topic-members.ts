@@ -10,7 +10,7 @@ const nobody: readonly TopicMember[] = Object.freeze([])
 /** The members of a topic: a list that the server sends once, updated by each join and leave. */
 export class TopicMembers implements TopicPresence<never> {
   readonly #topic: string
-  readonly #session: Pick<TopicsSession, 'notify'>
+  readonly #session: Pick<TopicsSession, 'send'>
   readonly #events: Emitter<'change', undefined>
   #members: readonly TopicMember[] = nobody
   #isKnown = false
@@ -19,7 +19,7 @@ export class TopicMembers implements TopicPresence<never> {
   #isSubscribed = false
   #isOver = false
 
-  constructor(topic: string, host: Host, session: Pick<TopicsSession, 'notify'>) {
+  constructor(topic: string, host: Host, session: Pick<TopicsSession, 'send'>) {
     this.#topic = topic
     this.#session = session
     this.#events = new Emitter((error) => host.report(error))
@@ -77,7 +77,7 @@ export class TopicMembers implements TopicPresence<never> {
   }
 
   #ask(): void {
-    this.#session.notify(
+    this.#session.send(
       { type: 'members', topic: this.#topic },
       {
         answered: (answer) => {

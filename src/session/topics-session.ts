@@ -9,7 +9,7 @@ export interface TopicsSession {
   readonly streams: StreamCursors
   call(call: ClientCall, options?: RequestOptions): Promise<Extract<CallAnswer, { type: 'reply' }>>
   /** Sends a call whose answer, if any, is handled in the task in which it arrives. */
-  notify(call: ClientCall, pending?: PendingCall): void
+  send(call: ClientCall, pending?: PendingCall): void
   /** This page no longer uses the topic. */
   leave(topic: string): void
 }
