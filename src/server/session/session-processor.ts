@@ -153,8 +153,12 @@ export class SessionProcessor implements HandledSession, RecordPort {
 
   claim(record: SessionRecord): Claimant {
     const { sessions, settings, handlers } = this.node
+    // V8 copies a spread slowly here: it took a tenth of the time for a message.
+    const { leaseWork, pending, wantedEnd } = this.#queue?.claim() ?? noWork
     return {
-      ...(this.#queue?.claim() ?? noWork),
+      leaseWork,
+      pending,
+      wantedEnd,
       node: this.node.nameFor(record),
       heldUntil: this.node.heldUntil(record),
       now: sessions.now(),

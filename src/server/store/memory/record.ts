@@ -3,11 +3,17 @@ import type { SessionRecord } from '../ports.ts'
 
 /**
  * A record as the store keeps it. Records are immutable: a writer creates a new one. Only the application could mutate its own
- * values, the principal and the data: if they differ from those before, the store keeps a frozen copy of them.
+ * values, the principal and the data, so the store keeps a frozen copy of them, until the writer replaces them.
+ * @param before the record that the writer replaces, and `kept`: the store's copy of it
  */
-export function keptRecord(record: SessionRecord, before: SessionRecord | undefined): SessionRecord {
-  const isKnown = before && record.principal === before.principal && record.data === before.data
-  return isKnown ? record : Object.assign(copyOf(record), { principal: keptJson(record.principal), data: keptJson(record.data) })
+export function keptRecord(
+  record: SessionRecord,
+  before: SessionRecord | undefined,
+  kept: SessionRecord | undefined,
+): SessionRecord {
+  const principal = kept && record.principal === before?.principal ? kept.principal : keptJson(record.principal)
+  const data = kept && record.data === before?.data ? kept.data : keptJson(record.data)
+  return principal === record.principal && data === record.data ? record : Object.assign(copyOf(record), { principal, data })
 }
 
 /** A value after a round trip through JSON, as a store in another process would return it. */

@@ -67,7 +67,7 @@ export class MemorySessions implements SessionStore {
     const known = this.#sessions.get(id)
     if (known?.current.version !== before?.version) return null
     const version = this.#version + 1
-    const current = { record: keptRecord(record, known?.current.record), version }
+    const current = { record: keptRecord(record, before?.record, known?.current.record), version }
     this.#version = version
     this.#tally(id, known?.current.record, record)
     if (known) {
