@@ -138,4 +138,4 @@ it(`[SP21] ${requests} requests of shared tabs are answered once each, while tab
     `${total} replies to ${opened} tabs, of which ${kills} were killed and ${closes} closed, ${chaos.deeds.length} faults`,
     `in ${seconds(performance.now() - startedAt)} (SEED=${seed})`,
   ])
-}, 300_000)
+}, 120_000)
