@@ -109,12 +109,14 @@ of the attempt. Nothing else is ever asked, no retry waits for it, and it happen
 
 ## How to read a report
 
-\`client.report()\` gives the last 100 attempts, each with
+\`client.report()\` gives \`version\`, \`at\` (the time of the report), \`userAgent\`, \`options\` without secrets, \`status\`, and the last 100
+\`attempts\`, each with
 
 | member | what |
 |---|---|
 | \`id\`, \`transport\`, \`url\` | Which attempt, over what, where to: without user, query, and parts of the path that may be tokens (\`…\`). |
-| \`dialledAt\`, \`openedAt\`, \`endedAt\` | Wall-clock milliseconds; without \`openedAt\` it never opened. |
+| \`dialledAt\`, \`openedAt\`, \`endedAt\` | Times of day (ISO 8601); without \`openedAt\` it never opened. |
+| \`isGivenUp\`, \`isSilent\` | The client gave the attempt up, or replaced it; \`isSilent\`: because nothing was received over it. |
 | \`cause\`, \`certainty\`, \`candidates\`, \`verdict\` | The diagnosis, refined where more became known. |
 | \`evidence.kind\` | \`closed\`, \`answered\`, \`broken\`, \`blocked\`, \`ended\`, \`timeout\`, \`silent\` … : what the transport saw. |
 | \`evidence.phase\`, \`elapsedMs\` | How far it had come, and how long that took: since the dial, or since it opened. |

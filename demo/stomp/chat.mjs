@@ -22,17 +22,17 @@ export async function startChat({ target, port }) {
   const realtime = new RealtimeServer(gateway({ target }))
   const sockets = new Set()
   let isWebSocketAllowed = true
-  const server = createServer(async (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://localhost')
-    if (url.pathname === '/realtime') realtime.handleRequest(request, response)
-    else if (request.method === 'POST' && url.pathname === '/cut') {
+  const server = createServer((request, response) => {
+    const [pathname = '', query] = (request.url ?? '/').split('?')
+    if (pathname === '/realtime') realtime.handleRequest(request, response)
+    else if (request.method === 'POST' && pathname === '/cut') {
       response.end()
       cut(request.socket)
-    } else if (request.method === 'POST' && url.pathname === '/websocket') {
-      isWebSocketAllowed = url.searchParams.get('allowed') !== 'false'
+    } else if (request.method === 'POST' && pathname === '/websocket') {
+      isWebSocketAllowed = new URLSearchParams(query).get('allowed') !== 'false'
       response.end()
       if (!isWebSocketAllowed) cut(request.socket)
-    } else await serve(url.pathname, response)
+    } else serve(pathname, response).catch(() => response.destroy())
   })
   server.on('connection', (socket) => {
     sockets.add(socket)

@@ -63,6 +63,8 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
 }
 
 const none: readonly string[] = []
+/** So many retries in a row keep to the time that a server has sent with its close code; later ones add the backoff. */
+const reservedPlaces = 3
 
 /** Validates the options. @throws TypeError that names the option, its value, and the allowed values */
 export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
@@ -197,11 +199,13 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): Retry
   // The server knows how many clients would reconnect at once; but a `minDelayMs` of the application takes precedence.
   const spreadMs = () => (given?.minDelayMs === undefined ? mode.spreadMs() : null)
   const windows = backoff(times, () => host.random(), spreadMs)
-  // A server that sends a time with its close code reserves a place for this client at that time (rule 18), so no delay is added.
+  // A server that sends a time with its close code reserves a place for this client at that time (rule 18), so no delay is added;
+  // but no server can make the client spin.
   const schedule: RetryPolicy = (context) => {
     const delayMs = windows(context)
     const { evidence } = context.diagnosis
-    return delayMs !== null && evidence.kind === 'closed' && evidence.retryAfterMs ? 0 : delayMs
+    const hasPlace = evidence.kind === 'closed' && evidence.retryAfterMs && context.attempt <= reservedPlaces
+    return delayMs !== null && hasPlace ? 0 : delayMs
   }
   if (typeof retry !== 'function') return schedule
   return (context) => {

@@ -35,8 +35,8 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
       const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
       // An attempt without a link is still waiting for `prepare()`.
       const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
-      const cause: Report = isUnprepared ? unsettled(elapsedMs) : report
-      return classifier.classify(cause, {
+      const actual: Report = isUnprepared ? unsettled(elapsedMs) : report
+      return classifier.classify(actual, {
         endpoint: atRank(endpoints, rank),
         phase: isUnprepared ? 'prepare' : phase,
         elapsedMs,

@@ -55,7 +55,8 @@ export class FailureProber implements Prober {
 
   /** The page's Content-Security-Policy blocked this URL. */
   forbade(blockedUrl: string, directive: string): void {
-    const target = targetOf(blockedUrl)
+    // Another directive (`img-src`) may have blocked a request to the same host.
+    const target = directive === 'connect-src' && targetOf(blockedUrl)
     if (target && !this.#forbidden.some((each) => each.target === target))
       this.#forbidden = [...this.#forbidden, { target, directive }]
   }

@@ -2,6 +2,7 @@ import type { FollowUp, Ledger, Outcome } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import { textOfBody } from '../transports/body.ts'
 import { withoutUser, withQuery } from '../transports/request-url.ts'
+import { essenceOf } from '../util/http-fields.ts'
 import { within } from '../util/within.ts'
 import { countOf, textOf } from '../wire/readers.ts'
 import { spaceOf } from './local-network.ts'
@@ -95,7 +96,7 @@ async function contentOf(
   const { status, headers } = response
   const contentType = headers.get('content-type') ?? ''
   // A `steadfast/server` answers a plain-mode client with a problem document.
-  if (!hasLedger && !contentType.startsWith('application/problem+json')) {
+  if (!hasLedger && essenceOf(contentType) !== 'application/problem+json') {
     // Cancelled, since Node's `fetch` may miss the abort (see `feed`), and an event stream would go on for ever.
     response.body?.cancel().catch(() => {})
     return { status, contentType }

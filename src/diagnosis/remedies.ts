@@ -84,6 +84,9 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'conn.protocol_error': 'Turn off compression (permessage-deflate) and look for a box on the way that alters what it passes on.',
   'close.1008': "The server's policy forbids it: its reason says why.",
   'close.1009': 'Send smaller messages, or raise the limit of the server.',
+  'close.1011': "Look into the server's log: the connection failed there.",
+  'close.4413': 'Send smaller messages, or raise the limit of the server.',
+  'close.4500': "Look into the server's log: the connection failed there.",
   'close.4400': 'Bring client and server to the same version.',
   'close.4401': 'Let prepare() return fresh credentials.',
   'close.4403':

@@ -22,7 +22,8 @@ export const browserTab: TabStorage = {
     const locks: LockManager | undefined = globalThis.navigator?.locks
     if (!locks) return undefined
     const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), withinMs)
+    // If the page's thread was busy meanwhile, the grant is already queued, behind this timer.
+    const timer = setTimeout(() => setTimeout(() => limit.abort()), withinMs)
     return new Promise((resolve) => {
       locks
         // The lock is held while the returned promise is pending.

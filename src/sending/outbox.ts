@@ -13,7 +13,7 @@ export interface Entry<Out> {
   readonly n: number
   readonly expiresAt: number
   /** The pending call, if the message is one. */
-  readonly call?: PendingCall
+  readonly call?: PendingCall | undefined
 }
 
 /** A queue bounded in messages and in bytes. It never drops anything silently: whatever has to go is returned. */

@@ -40,7 +40,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
     this.#topics = new Topics(port, {
       streams: session.streams,
       call: (call, options) => this.call(call, options),
-      send: (call, pending) => this.#notify(call, pending),
+      send: (call, pending) => this.#trySend(call, pending),
       leave: (topic) => this.#leave(topic),
     })
     sender.answers.onCall = (call) => this.#called(call)
@@ -86,7 +86,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       const giveUp = (reason: unknown) => {
         settle()
         const of = this.#sender.withdrawCall(entry)
-        if (of !== undefined && call.type === 'request' && !isClosed()) this.#notify({ type: 'abort', of })
+        if (of !== undefined && call.type === 'request' && !isClosed()) this.#trySend({ type: 'abort', of })
         reject(reason)
       }
       const onAbort = () => giveUp(signal?.reason)
@@ -112,26 +112,26 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       const reply = await handler({ data: this.#port.decode(payload), signal: controller.signal })
       if (controller.signal.aborted) return
       const value = reply === undefined ? {} : callValueOf(this.#port.encode(reply as Out))
-      this.#notify(
+      this.#trySend(
         { type: 'reply', to: id, ...value },
         {
           answered() {},
           lost: (why) => {
             // Without this error the server would wait for a reply that never comes.
-            if (why === 'undelivered') this.#notify({ type: 'error', to: id, ...unsent })
+            if (why === 'undelivered') this.#trySend({ type: 'error', to: id, ...unsent })
           },
         },
       )
     } catch (error) {
       if (!(error instanceof RequestError)) this.#port.host.report(error)
-      this.#notify({ type: 'error', to: id, ...faultOf(error) })
+      this.#trySend({ type: 'error', to: id, ...faultOf(error) })
     } finally {
       this.#answering.delete(id)
     }
   }
 
   #leave(topic: string): void {
-    const unsubscribe = () => this.#notify({ type: 'unsubscribe', topic })
+    const unsubscribe = () => this.#trySend({ type: 'unsubscribe', topic })
     const asked = this.#sender.isUsedElsewhere?.(topic)
     if (!asked) unsubscribe()
     else
@@ -139,7 +139,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
   }
 
   /** Sends a call whose answer is handled in the task in which it arrives. */
-  #notify(call: ClientCall, pending: PendingCall = nobodyWaits): void {
+  #trySend(call: ClientCall, pending: PendingCall = nobodyWaits): void {
     try {
       if (this.#port.isClosed()) pending.lost('closed')
       else this.#send(call, pending)

@@ -74,10 +74,10 @@ export class SendBuffer<Out> {
 
   #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
     const { host, ttlMs } = this.#port
-    const entry = { value, data, bytes, n: this.#count + 1, expiresAt: host.now() + ttlMs, ...(call && { call }) }
+    const entry = { value, data, bytes, n: this.#count + 1, expiresAt: host.now() + ttlMs, call }
     const dropped = this.outbox.push(entry)
     this.#count += 1
-    this.lose(dropped, { kind: 'overflow' })
+    if (dropped.length) this.lose(dropped, { kind: 'overflow' })
     return entry
   }
 }

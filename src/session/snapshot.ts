@@ -1,3 +1,4 @@
+import { isBuffer } from '../util/type-tags.ts'
 import { base64 } from '../wire/base64.ts'
 import { countOf, must, textOf } from '../wire/readers.ts'
 import { bytesOfBase64 } from './frames.ts'
@@ -75,7 +76,7 @@ export function snapshotText(snapshot: SessionSnapshot): string {
   )
   const stored = messages.map(([n, data, expiresAt]) => ({
     ...{ n, expiresAt },
-    ...(data instanceof ArrayBuffer ? { bytes: base64(new Uint8Array(data)) } : { data }),
+    ...(isBuffer(data) ? { bytes: base64(new Uint8Array(data)) } : { data }),
   }))
   return JSON.stringify({ ...snapshot, messages: stored })
 }

@@ -1,11 +1,14 @@
 import type { Host } from '../api/host.ts'
 import type { TabChannel, TabHost } from '../api/tab-host.ts'
 import { DeadlineTimer } from '../connection/deadline-timer.ts'
+import { within } from '../util/within.ts'
 import { base64url } from '../wire/base64.ts'
 import { type LeadershipCommand, type LeadershipInput, leadershipAfter, leadershipDueAt, outside } from './leadership.ts'
 import { isOfLeader, type LeaderMessage, type TabMessage } from './messages.ts'
 
 /** A term starts at the seconds since 2020, so that a tab that knows no former term exceeds them all. */
+/** How long the browser may take to list its locks, in milliseconds; then no other tab is known. */
+const heldMs = 1000
 const termsSinceMs = 1_577_836_800_000
 
 type Without<Message, Name extends PropertyKey> = Message extends unknown ? Omit<Message, Name> : never
@@ -100,8 +103,9 @@ export class Room {
 
   /** Whether no other tab shares the connection now. */
   async isAlone(): Promise<boolean> {
-    const held = await this.#port.tabs.held()
-    return !held.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
+    const { host, tabs } = this.#port
+    const held = await within(tabs.held(), heldMs, host, () => []).catch(() => undefined)
+    return !held?.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
   }
 
   post(message: TabPayload): void {
@@ -150,7 +154,8 @@ export class Room {
         this.#unlock = null
         break
       case 'begin':
-        if (!this.#isLast()) port.beginAnew()
+        // If no other tab has led since this one left, its copy of the session is current.
+        if (!this.#leftTerm || port.host.recall(this.#name) !== String(this.#leftTerm)) port.beginAnew()
         break
       case 'claim': {
         const known = Math.max(this.#state.term, Number(port.host.recall(this.#name)) || 0)
@@ -175,11 +180,6 @@ export class Room {
       default:
         command satisfies never
     }
-  }
-
-  /** Whether no other tab has led since this one left, so that its copy of the session is current. */
-  #isLast(): boolean {
-    return this.#leftTerm > 0 && this.#port.host.recall(this.#name) === String(this.#leftTerm)
   }
 
   #lock(isStealing: boolean): void {

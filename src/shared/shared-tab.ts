@@ -131,7 +131,8 @@ export class SharedTab<Out> implements ClientConnection {
     const { status } = this.state
     if (status === 'idle' || status === 'closed') this.#shown.show({ status: 'connecting', attempt: 0, transports: [] })
     if (isNew) this.#part.renew()
-    this.#room.join(isNew)
+    // A prerendered page connects when it is shown.
+    if (!this.#client.host.isPrerendering()) this.#room.join(isNew)
   }
 
   #connectOwn(what: 'connect' | 'reconnect'): void {
@@ -158,7 +159,7 @@ export class SharedTab<Out> implements ClientConnection {
     this.#isPageLeaving = type === 'leaving' || type === 'pagehide' || (this.#isPageLeaving && type === 'hidden')
     // A page in the back/forward cache must hold no lock, and receives no messages.
     if (type === 'pagehide') this.#room.leave()
-    else if (type === 'pageshow' && !this.#shown.isClosedHere) this.#room.join(false)
+    else if ((type === 'pageshow' || type === 'activated') && !this.#shown.isClosedHere) this.#room.join(false)
     else if (type === 'freeze') this.#room.step({ type: 'froze' })
     else if (type === 'resume') this.#room.step({ type: 'thawed' })
   }

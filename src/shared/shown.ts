@@ -58,7 +58,7 @@ export class Shown {
   show(state: ClientState): void {
     const previous = this.#shared
     if (JSON.stringify(state) === JSON.stringify(previous)) return
-    this.#shared = state
+    this.#shared = Object.freeze(state)
     if (!this.#closed) this.#events.raise('state', { state, previous })
   }
 

@@ -68,3 +68,48 @@ it('unread messages of one principal do not displace those of another', async ()
   await again.opened()
   expect(again.news).toEqual(['0.1:for bob', '0.2:for bob', '0.3:for bob'])
 })
+
+/** All but the end of a frame of 8 MB. */
+const incomplete = webSocketFrame(opcodes.text, Buffer.alloc(8_000_000, 'x'), { claimedLength: 8_000_001 })
+
+it('refused clients that send a frame without an end are disconnected', async () => {
+  await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true })
+  const before = await server.account()
+  const raws = await Promise.all(
+    Array.from({ length: 30 }, async () => {
+      const raw = await RawTcp.open(server.port)
+      await raw.write(upgradeText({ session: randomSession(), turn: 1, auth: '' }))
+      await Promise.race([raw.write(incomplete), sleep(2000)])
+      return raw
+    }),
+  )
+  try {
+    expect(grown(await server.account(), before)).toBeLessThan(30 * mib)
+    await server.stillServes('bob')
+  } finally {
+    for (const raw of raws) raw.reset()
+  }
+})
+
+it('frames without an end take no more memory than the bodies of one client may', async () => {
+  await using server = await AttackedServer.start('plain', {
+    ...{ limits, isAuthenticating: true, resumeWindowMs: 1000, heartbeatMs: 1000, leaseMs: 1000 },
+  })
+  const before = await server.account()
+  const raws = await Promise.all(
+    Array.from({ length: 24 }, async () => {
+      const raw = await RawTcp.open(server.port)
+      await raw.write(upgradeText({ session: randomSession(), turn: 1, auth: 'ann' }))
+      await raw.answered(1)
+      await Promise.race([raw.write(incomplete), sleep(2000)])
+      return raw
+    }),
+  )
+  try {
+    expect(grown(await server.account(), before)).toBeLessThan(40 * mib)
+    await server.stillServes('bob')
+  } finally {
+    for (const raw of raws) raw.reset()
+  }
+  await server.returnsTo(before, { mayGrowBytes: 20_000_000 })
+})

@@ -332,6 +332,19 @@ describe('a server over HTTP/2', () => {
     expect(await served.ask({ session: randomSession(), wait: 0 })).toMatchObject({ status: 200 })
     expect(served.errors).toEqual([])
   })
+
+  it('frees the place of a stream that is reset while its client is authenticated', async () => {
+    await using served = await open({ authenticate: () => sleep(40).then(() => ({ id: 'ann' })) })
+    const session = randomSession()
+    for (let n = 0; n < 12; n += 1) {
+      const stream = served.post(bodyOf({ session, wait: 0 }))
+      await sleep(10)
+      stream.close(8)
+    }
+    await sleep(150)
+    expect(await served.ask({ session, wait: 0 })).toMatchObject({ status: 200 })
+    expect(served.errors).toEqual([])
+  })
 })
 
 describe('[SP13] protection of other clients', () => {

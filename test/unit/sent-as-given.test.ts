@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
 import { betterSse, nchan } from '../../src/protocols/index.ts'
 import { session } from '../../src/session/index.ts'
+import { openFrame } from '../support/hand-network.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 const protocolOf = (mode: 'plain' | 'session') => (mode === 'session' ? session() : mode)
@@ -274,10 +275,15 @@ describe('content types', () => {
         'https://api.example/',
         { protocol: protocolOf(protocol), transports: ['sse'] },
         () =>
-          new Response(protocol === 'plain' ? 'data: x\n\n' : 'data: x{"code":4500}\n\n', { headers: { 'Content-Type': type } }),
+          new Response(protocol === 'plain' ? 'data: x\n\n' : `data: ${openFrame()}\n\ndata: x{"code":4500}\n\n`, {
+            headers: { 'Content-Type': type },
+          }),
         50,
       )
-      expect(causes[0]).toMatch(isStream ? /stream.ended|protocol-mismatch/ : /not_realtime|protocol-mismatch/)
+      const [read, refused] = { plain: ['stream.ended', 'http.not_realtime'], session: ['close.4500', 'protocol-mismatch'] }[
+        protocol
+      ]
+      expect(causes[0]).toBe(isStream ? read : refused)
       void client.close()
     }
   })

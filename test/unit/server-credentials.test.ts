@@ -38,10 +38,10 @@ describe('[SP13] a credential check', () => {
 
   it('ends at the earlier of the expiry and reauthenticateMs', () => {
     const record = recordOf({ principal: { id: 'ann', expiresAt: 5000 }, authenticatedAt: 1000 })
-    expect([authenticatedUntil(record), authenticatedUntil(record, 9000), authenticatedUntil(record, 3000)]).toEqual([
-      5000, 5000, 4000,
-    ])
-    expect(authenticatedUntil(recordOf({ principal: { id: 'ann' } }))).toBe(Infinity)
+    expect([Infinity, 9000, 3000].map((ms) => authenticatedUntil(record, 0, ms))).toEqual([5000, 5000, 4000])
+    // The wall clock is set forward by 600 ms: the interval stays.
+    expect([Infinity, 3000].map((ms) => authenticatedUntil(record, -600, ms))).toEqual([4400, 4000])
+    expect(authenticatedUntil(recordOf({ principal: { id: 'ann' } }), 0)).toBe(Infinity)
   })
 
   it('asks a polling client in the second half of a short lifetime, or in the last minute of a long one', () => {

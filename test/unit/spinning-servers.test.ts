@@ -46,6 +46,7 @@ const sessionServers: Readonly<Record<string, Answer>> = {
   'a hint of coming bytes': () => frames(openFrame(), 'h{"comingBytes":10}'),
   'an event stream that ends at once': () => new Response('', events),
   'a close with 4503 and no `retryAfterMs`': () => frames(openFrame(), 'x{"code":4503}'),
+  'a close with 4503 and a short `retryAfterMs`': () => frames(openFrame(), 'x{"code":4503,"retryAfterMs":1}'),
   '204': () => new Response(null, { status: 204 }),
   '503 with Retry-After: 0': () => new Response(null, { status: 503, headers: { 'Retry-After': '0' } }),
   'a redirection': () => new TypeError('fetch failed'),

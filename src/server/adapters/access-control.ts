@@ -10,6 +10,7 @@ import type { Settings } from '../settings.ts'
 import { isThenable } from '../util/thenable.ts'
 import { within } from '../util/within.ts'
 import type { AttemptLedger } from './attempt-ledger.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { CarrierCount } from './carrier-count.ts'
 import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'
 import { AddressLimit, checkOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
@@ -27,6 +28,8 @@ export class AccessControl {
   readonly settings: Settings
   readonly ledger: AttemptLedger
   readonly carriers: CarrierCount
+  /** Bodies and frames that have not arrived completely. */
+  readonly bodies: ByteBudget
   readonly #addresses: AddressLimit
   readonly #refusals: RefusalReporter
   #mayWarn: boolean
@@ -35,8 +38,10 @@ export class AccessControl {
     this.node = node
     this.settings = settings
     this.ledger = ledger
-    this.carriers = new CarrierCount(settings.node.limits.attachmentsPerSession)
-    this.#addresses = new AddressLimit(settings.node.limits.attachmentsPerSecondPerAddress)
+    const { attachmentsPerSession, attachmentsPerSecondPerAddress, maxBodyBytes, bodyBytesPerClient } = settings.node.limits
+    this.carriers = new CarrierCount(attachmentsPerSession)
+    this.bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
+    this.#addresses = new AddressLimit(attachmentsPerSecondPerAddress)
     this.#refusals = new RefusalReporter((error) => settings.host.report(error))
     this.#mayWarn = settings.isProxyUnset
   }

@@ -43,8 +43,11 @@ export function sendJson(
 }
 
 /** Whether an answer can no longer reach the client: the connection may be lost before Node reports it on the response. */
-export function isGone({ destroyed, socket }: ServerResponse): boolean {
-  return destroyed || socket?.destroyed === true
+export function isGone(response: ServerResponse): boolean {
+  const { destroyed, socket } = response
+  // A response over HTTP/2 has no `destroyed`: its stream has.
+  const stream: Pick<ServerResponse, 'destroyed'> | undefined = Reflect.get(response, 'stream')
+  return destroyed || stream?.destroyed === true || socket?.destroyed === true
 }
 
 /** Ends an answer, and destroys it if its socket does not accept the rest in time. */

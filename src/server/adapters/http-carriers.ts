@@ -5,7 +5,7 @@ import type { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { Share } from './byte-budget.ts'
-import { finish, finishInPieces, sendProblem } from './finish-response.ts'
+import { finish, finishInPieces, isGone, sendProblem } from './finish-response.ts'
 
 /** The length at which a buffered answer is full, in characters; the rest follows in the next answer. */
 const fullLength = 1_048_576
@@ -130,7 +130,7 @@ export class WholeCarrier implements AnswerCarrier {
     }
     this.#verdict('accepted')
     if (close) this.write(`x${JSON.stringify(close)}`)
-    if (response.destroyed || response.headersSent) return
+    if (isGone(response) || response.headersSent) return
     // For a string, Node would first allocate the longest encoding that it could need.
     const body = Buffer.from(this.#body)
     this.#body = ''

@@ -9,7 +9,7 @@ import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { anybody, corsOf, preflight } from './cors.ts'
-import { finishEarly, sendJson, sendProblem } from './finish-response.ts'
+import { finishEarly, isGone, sendJson, sendProblem } from './finish-response.ts'
 import { GivenBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './http-carriers.ts'
@@ -31,7 +31,6 @@ export class HttpHandler {
   readonly #pipelined: PipelinedRequests
   readonly #sockets = new HeldSockets()
   readonly #unfinished = new UnfinishedHellos(maxUnfinishedBytes)
-  readonly #bodies: ByteBudget
   readonly #answers: ByteBudget
   readonly #diagnoses: TokenBucket
   readonly #diagnosesOf = new AddressLimit(diagnosesPerSecond / 5)
@@ -39,10 +38,9 @@ export class HttpHandler {
 
   constructor(access: AccessControl) {
     const { host, node } = access.settings
-    const { maxBodyBytes, bodyBytesPerClient, maxAnswerBytes, answerBytesPerClient } = node.limits
+    const { maxAnswerBytes, answerBytesPerClient } = node.limits
     this.#access = access
     this.#pipelined = new PipelinedRequests(host.after)
-    this.#bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
     this.#answers = new ByteBudget(maxAnswerBytes, answerBytesPerClient)
     this.#diagnoses = new TokenBucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
   }
@@ -138,7 +136,7 @@ export class HttpHandler {
       return
     }
     const names = access.namesOf(client, entry.principal)
-    const body = await source.whole(this.#bodies.share(names))
+    const body = await source.whole(access.bodies.share(names))
     if (body.type === 'too-large' || body.type === 'too-many') {
       refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
       return
@@ -167,7 +165,7 @@ export class HttpHandler {
     const { node, ledger, settings, carriers } = this.#access
     const { after } = settings.host
     const { hello } = client
-    if (response.destroyed) return
+    if (isGone(response)) return
     const share = this.#answers.share(names)
     if (hello.wait !== undefined && !share.hasRoom) {
       refuse(this.#tooMany('too many unread responses'))

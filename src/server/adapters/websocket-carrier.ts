@@ -7,6 +7,7 @@ import type { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { BinaryPlaces } from '../delivery/frame-batch.ts'
 import type { Verdict } from './http-carriers.ts'
+import type { IncompleteFrame } from './incomplete-frame.ts'
 
 /** RFC 6455: a control frame has at most 125 bytes, and the code takes two. */
 const maxReasonBytes = 123
@@ -21,11 +22,26 @@ export class WebSocketCarrier implements Carrier {
   #verdict: Verdict | null
   #isWaiting = false
   readonly #places = new BinaryPlaces()
+  readonly #incomplete: IncompleteFrame
 
-  constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
+  constructor(webSocket: WebSocket, socket: Duplex, incomplete: IncompleteFrame, verdict: Verdict) {
     this.#webSocket = webSocket
     this.#socket = socket
+    this.#incomplete = incomplete
     this.#verdict = verdict
+  }
+
+  /** Bytes arrived over the socket. */
+  arrived(bytes: number): void {
+    const refusal = this.#incomplete.arrived(bytes)
+    // A client whose WebSocket is closing has nothing more to say.
+    if (refusal && this.#webSocket.readyState !== 1) this.#socket.destroy()
+    else if (refusal) this.attachment?.end(refusal)
+  }
+
+  /** A frame has arrived completely, or the WebSocket has closed. */
+  completed(): void {
+    this.#incomplete.release()
   }
 
   write(frame: string | Uint8Array): void {

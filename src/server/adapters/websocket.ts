@@ -8,6 +8,7 @@ import { isThenable } from '../util/thenable.ts'
 import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
+import { expectNoMore, IncompleteFrame } from './incomplete-frame.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
 import { close, WebSocketCarrier } from './websocket-carrier.ts'
 
@@ -102,6 +103,7 @@ export class WebSocketHandler {
       ledger.answered(attempt, frame.code, frame.reason)
       // The client's Close frame has to be received.
       webSocket.resume()
+      expectNoMore(socket)
       close(webSocket, frame)
     }
     const judged = this.#access.checkOrigin(request)
@@ -144,9 +146,12 @@ export class WebSocketHandler {
       return
     }
     webSocket.on('close', leave)
-    const carrier = new WebSocketCarrier(webSocket, socket, (...said) => ledger.answered(attempt, ...said))
+    const incomplete = new IncompleteFrame(this.#access, client, principal)
+    const carrier = new WebSocketCarrier(webSocket, socket, incomplete, (...said) => ledger.answered(attempt, ...said))
     carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
+    Reflect.set(socket, carrierOf, carrier)
+    socket.on('data', arrived)
     webSocket.on('message', received)
     webSocket.on('close', closed)
     for (const frame of said.rest()) received.call(webSocket, ...frame)
@@ -217,14 +222,24 @@ interface Carrying extends WebSocket {
   [carrierOf]?: WebSocketCarrier
 }
 
+interface CarryingSocket extends Duplex {
+  [carrierOf]?: WebSocketCarrier
+}
+
 function ignore(): void {}
 
+function arrived(this: CarryingSocket, chunk: Uint8Array): void {
+  this[carrierOf]?.arrived(chunk.length)
+}
+
 function received(this: Carrying, ...[data, isBinary]: Frame): void {
+  this[carrierOf]?.completed()
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
   attachment?.receive(isBinary ? data : data.toString())
 }
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
+  this[carrierOf]?.completed()
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
 }

@@ -29,7 +29,7 @@ export class HeldAnswer {
     const wallClockNow = this.#node.host.now()
     if (isNearExpiry(record, wallClockNow)) attachment.write('c{}')
     const now = this.#node.elapsedMs()
-    this.#until = Math.min(this.#until, now + authenticatedUntil(record) - wallClockNow)
+    this.#until = Math.min(this.#until, now + authenticatedUntil(record, 0) - wallClockNow)
     this.#hasNews = false
     if (this.#until <= now) return
     this.#cancel = this.#node.host.after(this.#until - now, () => {

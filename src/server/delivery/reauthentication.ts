@@ -25,7 +25,7 @@ export interface ReauthenticatedAttachment {
 /** When to ask a client for fresh credentials, by the node's monotonic time; `Infinity` for never. */
 export function askAt(session: ReauthenticatedAttachment['session']): number {
   const { node } = session
-  return node.elapsedMs() + untilOf(session) - node.host.now() - maxLeadMs
+  return node.elapsedMs() + untilOf(session) - node.sessions.now() - maxLeadMs
 }
 
 /** Checks an open attachment's credentials; `current` is the last result, `null` at first and if they never expire. */
@@ -41,7 +41,8 @@ export function checkCredentials(
 }
 
 function untilOf({ node, processor }: ReauthenticatedAttachment['session']): number {
-  return authenticatedUntil(processor.record, node.settings.reauthenticateMs)
+  const { host, sessions, settings } = node
+  return authenticatedUntil(processor.record, sessions.now() - host.now(), settings.reauthenticateMs)
 }
 
 /** Asks the client of one open attachment for fresh credentials in time, and ends the attachment if the client sends none. */
@@ -53,10 +54,10 @@ export class Reauthentication {
     this.#attachment = attachment
   }
 
-  /** Called every tick; the credentials are valid until `until`, in wall-clock milliseconds. */
+  /** Called every tick; the credentials are valid until `until`, by the store's clock. */
   tick(until: number): void {
     const attachment = this.#attachment
-    const due = this.#check.tick(until, attachment.session.node.host.now())
+    const due = this.#check.tick(until, attachment.session.node.sessions.now())
     if (due === 'ask') attachment.write('c{}')
     else if (due === 'end') attachment.end({ code: codes.unauthenticated, reason: 'the credentials have expired' })
   }

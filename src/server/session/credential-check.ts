@@ -4,13 +4,19 @@ import type { Principal } from './session-handle.ts'
 /** How long before its credentials expire a client is asked for new ones, in ms; a quarter of their lifetime if that is less. */
 export const maxLeadMs = 10_000
 const maxPollLeadMs = 60_000
+/** Expiries that differ by less are the same, in milliseconds. */
+const sameMs = 500
 /** The shortest time that a client has to answer, in milliseconds, however late it was asked. */
 const minAnswerMs = 1000
 
-/** When the last result of `authenticate` expires, in wall-clock milliseconds; `Infinity` if it does not. */
-export function authenticatedUntil(record: SessionRecord, reauthenticateMs = Infinity): number {
+/**
+ * When the last result of `authenticate` expires, by the store's clock; `Infinity` if it does not. A jump of the wall clock moves
+ * `expiresAt`, which is a time of day, but not the interval.
+ * @param aheadMs how far the store's clock is ahead of the wall clock
+ */
+export function authenticatedUntil(record: SessionRecord, aheadMs: number, reauthenticateMs = Infinity): number {
   const { authenticatedAt } = record
-  return Math.min(expiryOf(record.principal as Principal), (authenticatedAt ?? 0) + reauthenticateMs)
+  return Math.min(expiryOf(record.principal as Principal) + aheadMs, (authenticatedAt ?? 0) + reauthenticateMs)
 }
 
 /** When the principal's credentials expire, according to `authenticate`. */
@@ -43,7 +49,8 @@ export class CredentialCheck {
 
   /** Returns the action that is due at this time. */
   tick(until: number, now: number): 'ask' | 'end' | 'nothing' {
-    if (until !== this.#until) {
+    // Two clocks are read one after the other, so the difference varies a little.
+    if (Math.abs(until - this.#until) > sameMs) {
       this.#until = until
       this.#since = now
       this.#askedAt = null

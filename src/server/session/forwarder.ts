@@ -88,8 +88,8 @@ const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
 /** A forwarded message as its home queues it. */
 export function incomingOf([n, given, isCall]: Forwarded['messages'][number]): Incoming {
   const data = typeof given === 'object' && given ? new Uint8Array(Buffer.from(given.base64, 'base64')) : given
-  const call = isCall && typeof data === 'string' ? readClientCall(data) : null
-  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false, ...(call && { call }) }
+  const call = (isCall && typeof data === 'string' && readClientCall(data)) || undefined
+  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false, call }
 }
 
 function batchOf(messages: readonly Incoming[]): readonly Incoming[] {

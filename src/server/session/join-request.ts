@@ -59,7 +59,7 @@ export function newRecord(
   }
 }
 
-/** When a client was authenticated, in milliseconds since 1970, and for how many milliseconds that is trusted. */
+/** When a client was authenticated, by the store's clock, which all nodes share, and for how many milliseconds that is trusted. */
 export interface Authentication {
   readonly now: number
   readonly reauthenticateMs: number
@@ -68,8 +68,8 @@ export interface Authentication {
 const unlimited: Authentication = { now: 0, reauthenticateMs: Infinity }
 
 /** For a principal that `authenticate` has just returned. */
-export function authenticationNow({ host, settings }: Pick<NodeContext, 'host' | 'settings'>): Authentication {
-  return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+export function authenticationNow({ sessions, settings }: Pick<NodeContext, 'sessions' | 'settings'>): Authentication {
+  return { now: sessions.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
 }
 
 /** The record after a client has joined, with the data of its hello and the principal that `authenticate` returned. */

@@ -127,7 +127,7 @@ export class PostRequest implements Source, JoinRequest {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
     const bytes = data === null ? 0 : bytesOf(data)
-    this.#session.inbox.enqueue({ n, data, bytes, source: this, redelivered: false, ...(call && { call }) })
+    this.#session.inbox.enqueue({ n, data, bytes, source: this, redelivered: false, call })
   }
 
   #looked(): void {

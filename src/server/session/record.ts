@@ -11,7 +11,7 @@ export interface Incoming {
   /** Whether a handler may have seen it before; known once it is taken. */
   redelivered: boolean
   /** The call, if it is one; its JSON is the data (rule 21). */
-  readonly call?: ClientCall
+  readonly call?: ClientCall | undefined
   /** An answer to the server was already forwarded when it arrived. */
   isDispatched?: boolean
 }
