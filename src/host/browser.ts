@@ -124,18 +124,22 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   // A worker has no document; its own global object gets the policy violations.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
   const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
-  // Captured, so that it runs before other `pagehide` listeners, which may still send and close over the connection. `run`, which
-  // ends that, is moved behind them.
+  let isLeaving = false
+  // Captured, so that it runs before other `pagehide` listeners, which may still send and close over the connection. That is
+  // ended with the next `visibilitychange`, of which there is none if the page is hidden already or dispatched the event itself.
   const lead = ({ isTrusted, persisted }: Event & { readonly persisted?: boolean }) => {
     if (!isTrusted) return
-    globalThis.removeEventListener('pagehide', run)
-    globalThis.addEventListener('pagehide', run)
+    isLeaving = !isHidden()
     listener({ type: 'leaving', persisted: persisted === true })
   }
   const run = (event: Event) => {
+    if (event.type === 'pagehide' && isLeaving) return
     // A report-only policy blocks nothing.
     if ('disposition' in event && event.disposition === 'report') return
     listener(signalOf(event))
+    if (event.type !== 'visibilitychange' || !isLeaving) return
+    isLeaving = false
+    listener({ type: 'pagehide' })
   }
   globalThis.addEventListener?.('pagehide', lead, true)
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)

@@ -163,8 +163,8 @@ it('malformed frames end no connection but their own', async () => {
 
 const { code } = snippetNamed('server')
 
-it('the server of the documentation survives request targets that are no path', async () => {
-  await using server = await AttackedServer.start('script', { code })
+it.each(['server', 'own-server'])('the %s of the documentation survives request targets that are no path', async (name) => {
+  await using server = await AttackedServer.start('script', { code: snippetNamed(name).code })
   for (const target of ['//', 'http://[', '///x', 'http://', '*', '/%', '/?last_event_id=%', '?']) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       using raw = await RawTcp.open(server.port).catch(() => null)
@@ -178,7 +178,7 @@ it('the server of the documentation survives request targets that are no path', 
   }
   using raw = await RawTcp.open(server.port)
   await raw.write(requestText('GET', '/'))
-  expect((await raw.answered(1))[0]?.status).toBe(200)
+  expect(await raw.saw((received) => received.toString().startsWith('HTTP/1.1 200'))).toBe(true)
 })
 
 it('the server of the documentation bounds a body without an end, and refuses a page of another origin', async () => {

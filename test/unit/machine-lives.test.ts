@@ -182,21 +182,23 @@ describe('short-lived connections', () => {
     expect(driver.opened('websocket').received().pass(minute).status).toBe('open')
   })
 
-  it.each([429, 502, 503])(
-    'closed by the server do not count against its WebSocket if the other transports are answered with %i',
-    (status) => {
-      const driver = new Driver().connect()
-      for (const _ of [1, 2, 3]) {
-        for (const _ of [1, 2]) driver.opened('websocket').pass(150).failed('websocket', closed(1013)).wait()
-        expect(driver.live).toEqual(['sse'])
-        driver.failed('sse', answered(status)).wait()
-        expect(driver.live).toEqual(['websocket'])
-      }
-      expect(driver.opened('websocket').received().pass(minute).failed('websocket', closed(1006)).wait().live).toEqual([
-        'websocket',
-      ])
-    },
-  )
+  it.each([
+    ['answered with 429', answered(429)],
+    ['answered with 502', answered(502)],
+    ['answered with 503', answered(503)],
+    ['closed with 4503 in a session', { ...closed(4503), isSession: true }],
+  ])('closed by the server do not count against its WebSocket if the other transports are %s', (_, report) => {
+    const driver = new Driver().connect()
+    for (const _ of [1, 2, 3]) {
+      for (const _ of [1, 2]) driver.opened('websocket').pass(150).failed('websocket', closed(1013)).wait()
+      expect(driver.live).toEqual(['sse'])
+      driver.failed('sse', report).wait()
+      expect(driver.live).toEqual(['websocket'])
+    }
+    expect(driver.opened('websocket').received().pass(minute).failed('websocket', closed(1006)).wait().live).toEqual([
+      'websocket',
+    ])
+  })
 
   it('include event streams that end soon after opening, completely or within an event', () => {
     for (const isCutOff of [false, true]) {

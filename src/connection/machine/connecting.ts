@@ -132,7 +132,8 @@ export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boole
 function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const failures = state.failures + 1
   const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
-  const isOfServer = diagnosis.verdict === 'retry' && /^(answered|closed)$/.test(diagnosis.evidence.kind)
+  // A `retry` verdict is about the whole server.
+  const isOfServer = diagnosis.verdict === 'retry'
   const reconsideredRanking = reconsidered(isOfServer ? excused(state.ranking) : state.ranking, failures)
   const ranking = wasWhole ? allFailed(reconsideredRanking) : reconsideredRanking
   const waiting = wait({ ...state, failures, wideRound: nextWideRound(state), ranking }, diagnosis, now, policy)
