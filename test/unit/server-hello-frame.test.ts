@@ -14,14 +14,14 @@ class FakeSocket extends EventEmitter {
 
 function waitingRoom() {
   const { host, clock } = manualPage()
-  const frames = new HelloFrames({ ...host, report() {} } as never, 10_000)
+  const frames = new HelloFrames({ ...host, report() {} } as never, 10_000, () => 1500)
   const come = () => {
     const webSocket = new FakeSocket()
     const socket = new EventEmitter()
     const said = frames.of(webSocket as unknown as WebSocket, socket as unknown as Duplex)
     return { webSocket, socket, said, listeners: () => webSocket.eventNames().length + socket.eventNames().length }
   }
-  return { frames, clock, come }
+  return { clock, come }
 }
 
 describe('the first frame of a WebSocket', () => {
@@ -60,14 +60,16 @@ describe('the first frame of a WebSocket', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is awaited for ten seconds, on at most 1,000 sockets', async () => {
-    const { frames, clock, come } = waitingRoom()
-    const all = Array.from({ length: 1000 }, come)
-    expect(frames.isFull).toBe(true)
-    all[0]?.webSocket.emit('message', Buffer.from('{}'), false)
-    expect(frames.isFull).toBe(false)
+  it('is awaited for ten seconds, on at most 1,000 sockets: one more takes the place of the oldest', async () => {
+    const { clock, come } = waitingRoom()
+    const all = Array.from({ length: 1001 }, come)
+    const [oldest, second] = all
+    expect(await oldest?.said).toMatchObject({ code: 4429, retryAfterMs: 1500 })
+    expect([oldest?.listeners(), clock.pending]).toEqual([0, 1000])
+    second?.webSocket.emit('message', Buffer.from('{}'), false)
+    expect(await second?.said).toMatchObject({ hello: '{}' })
     clock.advance(10_000)
-    expect(await all[999]?.said).toMatchObject({ code: 4408 })
-    expect([all[999]?.listeners(), clock.pending, frames.isFull]).toEqual([0, 0, false])
+    expect(await all[1000]?.said).toMatchObject({ code: 4408 })
+    expect([all[1000]?.listeners(), clock.pending]).toEqual([0, 0])
   })
 })

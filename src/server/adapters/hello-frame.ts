@@ -20,25 +20,29 @@ export interface FirstFrame {
   rest(): readonly Frame[]
 }
 
-/** Waits for the hello of each WebSocket whose handshake carried none, with limits of time, bytes and number of WebSockets. */
+/**
+ * Waits for the hello of each WebSocket whose handshake carried none, with limits of time, bytes and number of WebSockets. Their
+ * clients are unknown, so one number applies to all of them together; beyond it the oldest is refused. A steadfast client sends its
+ * hello at once, so it is hardly ever the oldest.
+ */
 export class HelloFrames {
   readonly #host: ServerHost
   readonly #timeoutMs: number
-  #waiting = 0
+  readonly #pauseMs: () => number
+  readonly #waiting = new Set<(said: CloseFrame) => void>()
 
-  constructor(host: ServerHost, timeoutMs: number) {
+  /** @param pauseMs after how long a client that was refused may retry */
+  constructor(host: ServerHost, timeoutMs: number, pauseMs: () => number) {
     this.#host = host
     this.#timeoutMs = timeoutMs
-  }
-
-  /** Whether no further WebSocket may wait. */
-  get isFull(): boolean {
-    return this.#waiting >= maxWaiting
+    this.#pauseMs = pauseMs
   }
 
   /** The WebSocket's first frame, the reason why it is refused, or `null` if the client disconnected. Never rejects. */
   of(webSocket: WebSocket, socket: Duplex): Promise<FirstFrame | CloseFrame | null> {
-    this.#waiting += 1
+    const [oldest] = this.#waiting
+    const reason = 'too many connections have not sent their hello yet'
+    if (this.#waiting.size >= maxWaiting) oldest?.({ code: codes.tooMany, reason, retryAfterMs: this.#pauseMs() })
     return new Promise((resolve) => {
       const early: Frame[] = []
       let bytes = 0
@@ -46,7 +50,7 @@ export class HelloFrames {
         settle({ code: codes.silent, reason: 'the hello came too slowly' })
       })
       const settle = (said: FirstFrame | CloseFrame | null) => {
-        this.#waiting -= 1
+        this.#waiting.delete(settle)
         cancelLimit()
         webSocket.off('message', first)
         webSocket.off('close', gone)
@@ -70,6 +74,7 @@ export class HelloFrames {
         bytes += chunk.length
         if (bytes > maxHelloBytes + framingBytes) settle(helloTooLarge)
       }
+      this.#waiting.add(settle)
       webSocket.on('message', first)
       webSocket.on('close', gone)
       socket.on('data', count)

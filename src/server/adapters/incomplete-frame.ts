@@ -6,6 +6,8 @@ import type { Share } from './byte-budget.ts'
 
 /** So many bytes of a frame are not counted, in bytes: any socket buffers as much. */
 const uncountedBytes = 131_072
+/** The header of a client's control frame, with its mask (RFC 6455, section 5.2). */
+const controlHeaderBytes = 6
 /** A frame may take one second for this many bytes, beyond `bodyTimeoutMs`. */
 const bytesPerSecond = 5000
 
@@ -43,6 +45,11 @@ export class IncompleteFrame {
     this.#latestAt = now
     if (share.take(bytes)) return null
     return { code: codes.tooMany, reason: 'too many long frames at once', retryAfterMs: node.pauseMs() }
+  }
+
+  /** A control frame has arrived, between the fragments of a message or alone; it is not part of one. */
+  controlled(payloadBytes: number): void {
+    this.#bytes = Math.max(0, this.#bytes - payloadBytes - controlHeaderBytes)
   }
 
   /** The frame is complete, or the WebSocket has closed. */

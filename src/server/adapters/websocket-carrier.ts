@@ -39,6 +39,11 @@ export class WebSocketCarrier implements Carrier {
     else if (refusal) this.attachment?.end(refusal)
   }
 
+  /** A ping or pong has arrived. */
+  controlled(payloadBytes: number): void {
+    this.#incomplete.controlled(payloadBytes)
+  }
+
   /** A frame has arrived completely, or the WebSocket has closed. */
   completed(): void {
     this.#incomplete.release()

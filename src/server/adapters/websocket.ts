@@ -27,7 +27,7 @@ export class WebSocketHandler {
   constructor(access: AccessControl) {
     const { host, node } = access.settings
     this.#access = access
-    this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs)
+    this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs, () => access.node.pauseMs())
   }
 
   /** Loads `ws`, so that the first client need not wait for it. */
@@ -152,6 +152,8 @@ export class WebSocketHandler {
     Reflect.set(webSocket, carrierOf, carrier)
     Reflect.set(socket, carrierOf, carrier)
     socket.on('data', arrived)
+    webSocket.on('ping', controlled)
+    webSocket.on('pong', controlled)
     webSocket.on('message', received)
     webSocket.on('close', closed)
     for (const frame of said.rest()) received.call(webSocket, ...frame)
@@ -165,12 +167,7 @@ export class WebSocketHandler {
       webSocket.pause()
       return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
     }
-    if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
-    return {
-      code: codes.tooMany,
-      reason: 'too many connections have not sent their hello yet',
-      retryAfterMs: this.#access.node.pauseMs(),
-    }
+    return this.#hellos.of(webSocket, socket)
   }
 
   #load(): Promise<WebSocketServer> {
@@ -230,6 +227,10 @@ function ignore(): void {}
 
 function arrived(this: CarryingSocket, chunk: Uint8Array): void {
   this[carrierOf]?.arrived(chunk.length)
+}
+
+function controlled(this: Carrying, data: Buffer): void {
+  this[carrierOf]?.controlled(data.length)
 }
 
 function received(this: Carrying, ...[data, isBinary]: Frame): void {
