@@ -5,7 +5,7 @@ import type { Principal } from './session-handle.ts'
 export const maxLeadMs = 10_000
 const maxPollLeadMs = 60_000
 /** Expiries that differ by less are the same, in milliseconds. */
-const sameMs = 500
+const sameMs = 100
 /** The shortest time that a client has to answer, in milliseconds, however late it was asked. */
 const minAnswerMs = 1000
 
