@@ -1,22 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { RequestError } from '../../src/session/index.ts'
+import { HandledRequests } from '../support/handled-requests.ts'
 import { sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 
 const perClient = 2500
 
 it('[SP21] 10,000 requests over four transports are answered once each, while connections are cut and a node dies', async () => {
-  const handled = new Map<string, number>()
-  const unmarked: string[] = []
+  const handled = new HandledRequests()
   await using rig = await startRig({
     count: 3,
     options: {
       leaseMs: 1500,
       async onRequest(_, { data, redelivered }) {
         const text = String(data)
-        const times = (handled.get(text) ?? 0) + 1
-        handled.set(text, times)
-        if (times > 1 && !redelivered) unmarked.push(text)
+        const times = handled.handle(text, redelivered)
         await sleep(times + (text.length % 3))
         return `${text}!`
       },
@@ -59,6 +57,6 @@ it('[SP21] 10,000 requests over four transports are answered once each, while co
   expect(wrong).toEqual([])
   expect(settled).toBe(4 * perClient)
   expect(handled.size).toBe(4 * perClient)
-  expect(unmarked).toEqual([])
+  expect(handled.unmarked).toEqual([])
   for (const { watched } of clients) await watched.client.close()
 }, 120_000)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { startChaos } from '../support/chaos.ts'
 import { seconds, tell } from '../support/chaos-run.ts'
 import type { Engine, EnginePage } from '../support/engines.ts'
+import { HandledRequests } from '../support/handled-requests.ts'
 import { processOf } from '../support/page-process.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 import { startRig } from '../support/session-rig.ts'
@@ -13,6 +14,8 @@ const seed = seedOf(process.env)
 /** How many replies the tabs receive before the last tab is closed. */
 const requests = Number(process.env['CHAOS_REQUESTS'] ?? 10_000)
 const tabsAtOnce = 4
+/** How many tabs are killed or closed at least. */
+const minGone = 6
 
 interface Progress {
   readonly asked: number
@@ -58,8 +61,7 @@ afterAll(() => script?.remove())
 
 it(`[SP21] ${requests} requests of shared tabs are answered once each, while tabs are killed and connections are cut (SEED=${seed})`, async () => {
   const random = seeded(seed)
-  const handled = new Map<string, number>()
-  const unmarked: string[] = []
+  const handled = new HandledRequests()
   await using rig = await startRig({
     count: 2,
     page: { script: script.path },
@@ -67,9 +69,7 @@ it(`[SP21] ${requests} requests of shared tabs are answered once each, while tab
       leaseMs: 1500,
       async onRequest(_, { data, redelivered }) {
         const text = String(data)
-        const times = (handled.get(text) ?? 0) + 1
-        handled.set(text, times)
-        if (times > 1 && !redelivered) unmarked.push(text)
+        handled.handle(text, redelivered)
         await sleep(2)
         return `re: ${text}`
       },
@@ -100,7 +100,8 @@ it(`[SP21] ${requests} requests of shared tabs are answered once each, while tab
   const startedAt = performance.now()
   let kills = 0
   let closes = 0
-  while ((await answered()) < requests) {
+  // While pages are slow to load, the requests may all be answered before enough tabs are gone.
+  while ((await answered()) < requests || kills + closes < minGone) {
     await sleep(500 + 1000 * random())
     // Half of the time it is the leader: the tab that was opened first, or has waited longest to lead.
     const [gone] = tabs.splice(random() < 0.5 ? 0 : Math.floor(random() * tabs.length), 1)
@@ -130,10 +131,10 @@ it(`[SP21] ${requests} requests of shared tabs are answered once each, while tab
       expect(answered, `SEED=${seed}\n${JSON.stringify(await logOf(page))}`).toBe(asked)
     }, patient)
   const total = await answered()
-  expect(unmarked, `SEED=${seed}`).toEqual([])
+  expect(handled.unmarked, `SEED=${seed}`).toEqual([])
   expect(handled.size).toBeGreaterThanOrEqual(total)
   expect(rig.servers.errors).toEqual([])
-  expect(kills + closes).toBeGreaterThan(5)
+  expect(kills + closes).toBeGreaterThanOrEqual(minGone)
   tell([
     `${total} replies to ${opened} tabs, of which ${kills} were killed and ${closes} closed, ${chaos.deeds.length} faults`,
     `in ${seconds(performance.now() - startedAt)} (SEED=${seed})`,
