@@ -142,8 +142,7 @@ export class SessionState {
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, place: string): string {
     this.shared.copies?.read(frame, place)
-    const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
-    const ownPlace = place || cut(head, '\n')[0]
+    const ownPlace = place || cut(String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40))), '\n')[0]
     const [stream, offset] = cut(ownPlace, '.')
     this.#take(countIn(stream), countIn(offset), place ? frame : frame.slice(ownPlace.length + 1), listener)
     return place && `${stream}.${+offset + 1}`

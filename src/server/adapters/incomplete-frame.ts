@@ -3,13 +3,12 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { AccessControl } from './access-control.ts'
 import type { Share } from './byte-budget.ts'
+import { minBytesPerMs } from './request-body.ts'
 
 /** So many bytes of a frame are not counted, in bytes: any socket buffers as much. */
 const uncountedBytes = 131_072
 /** The header of a client's control frame, with its mask (RFC 6455, section 5.2). */
 const controlHeaderBytes = 6
-/** A frame may take one second for this many bytes, beyond `bodyTimeoutMs`. */
-const bytesPerSecond = 5000
 
 /**
  * The frame of a WebSocket that has not arrived completely, whose bytes `ws` keeps. It is bounded like the body of a request: by the
@@ -40,7 +39,7 @@ export class IncompleteFrame {
     const share = this.#share ?? bodies.share(this.#access.namesOf(this.#client, this.#principal))
     this.#share = share
     const { bodyTimeoutMs } = settings.node.limits
-    const isSlow = now - this.#beganAt > bodyTimeoutMs + (this.#bytes / bytesPerSecond) * 1000
+    const isSlow = now - this.#beganAt > bodyTimeoutMs + this.#bytes / minBytesPerMs
     if (isSlow || now - this.#latestAt > bodyTimeoutMs) return { code: codes.silent, reason: 'the frame came too slowly' }
     this.#latestAt = now
     if (share.take(bytes)) return null

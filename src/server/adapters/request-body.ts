@@ -36,7 +36,7 @@ export interface BodyLimits {
 }
 
 /** The slowest permitted transfer, in bytes per millisecond: a slower client is not on a slow link but stalls on purpose. */
-const minBytesPerMs = 5
+export const minBytesPerMs = 5
 /** The first bytes of each body are not counted, so that senders of long bodies cannot starve senders of short ones. */
 const freeBytes = 65_536
 export const maxFirstBytes = maxPartHeadBytes + maxHelloBytes

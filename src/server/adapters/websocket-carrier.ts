@@ -15,6 +15,8 @@ const maxReasonBytes = 123
 /** A carrier over a WebSocket of `ws`. */
 export class WebSocketCarrier implements Carrier {
   readonly medium = 'websocket'
+  /** The frame that is arriving. */
+  readonly incomplete: IncompleteFrame
   attachment: Attachment | null = null
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
@@ -22,31 +24,20 @@ export class WebSocketCarrier implements Carrier {
   #verdict: Verdict | null
   #isWaiting = false
   readonly #places = new BinaryPlaces()
-  readonly #incomplete: IncompleteFrame
 
   constructor(webSocket: WebSocket, socket: Duplex, incomplete: IncompleteFrame, verdict: Verdict) {
     this.#webSocket = webSocket
     this.#socket = socket
-    this.#incomplete = incomplete
+    this.incomplete = incomplete
     this.#verdict = verdict
   }
 
   /** Bytes arrived over the socket. */
   arrived(bytes: number): void {
-    const refusal = this.#incomplete.arrived(bytes)
+    const refusal = this.incomplete.arrived(bytes)
     // A client whose WebSocket is closing has nothing more to say.
     if (refusal && this.#webSocket.readyState !== 1) this.#socket.destroy()
     else if (refusal) this.attachment?.end(refusal)
-  }
-
-  /** A ping or pong has arrived. */
-  controlled(payloadBytes: number): void {
-    this.#incomplete.controlled(payloadBytes)
-  }
-
-  /** A frame has arrived completely, or the WebSocket has closed. */
-  completed(): void {
-    this.#incomplete.release()
   }
 
   write(frame: string | Uint8Array): void {

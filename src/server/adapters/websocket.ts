@@ -230,17 +230,17 @@ function arrived(this: CarryingSocket, chunk: Uint8Array): void {
 }
 
 function controlled(this: Carrying, data: Buffer): void {
-  this[carrierOf]?.controlled(data.length)
+  this[carrierOf]?.incomplete.controlled(data.length)
 }
 
 function received(this: Carrying, ...[data, isBinary]: Frame): void {
-  this[carrierOf]?.completed()
+  this[carrierOf]?.incomplete.release()
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
   attachment?.receive(isBinary ? data : data.toString())
 }
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
-  this[carrierOf]?.completed()
+  this[carrierOf]?.incomplete.release()
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
 }

@@ -1,5 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
-import { authenticatedUntil, isNearExpiry } from '../session/credential-check.ts'
+import { expiryOf, isNearExpiry } from '../session/credential-check.ts'
+import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
 /** Decides when the answer to a poll is complete: as soon as it contains news, or when its time is up. */
@@ -29,7 +30,7 @@ export class HeldAnswer {
     const wallClockNow = this.#node.host.now()
     if (isNearExpiry(record, wallClockNow)) attachment.write('c{}')
     const now = this.#node.elapsedMs()
-    this.#until = Math.min(this.#until, now + authenticatedUntil(record, 0) - wallClockNow)
+    this.#until = Math.min(this.#until, now + expiryOf(record.principal as Principal) - wallClockNow)
     this.#hasNews = false
     if (this.#until <= now) return
     this.#cancel = this.#node.host.after(this.#until - now, () => {
