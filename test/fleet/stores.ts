@@ -117,7 +117,7 @@ function faultsOfBroker(broker: KafkaBroker): Fault[] {
       weight: 2,
       name: 'the broker stands still',
       async happen(random) {
-        broker.freeze()
+        await broker.freeze()
         await sleep(500 + random() * 4000)
         broker.thaw()
       },

@@ -4,7 +4,10 @@ import { all, endOf, follow, KafkaNodes, until } from '../support/kafka-nodes.ts
 
 /** What `kafkaTopics()` does while its broker is gone, silent or has another topic of the same name. */
 const nodes = new KafkaNodes()
-afterEach(() => nodes.closeAll())
+afterEach(() => {
+  nodes.broker?.thaw()
+  return nodes.closeAll()
+})
 
 describe('kafkaTopics, when', () => {
   useKafka((broker) => {
@@ -66,7 +69,7 @@ describe('kafkaTopics, when', () => {
     const follower = await follow(other, 'a')
     const writer = appending((text) => one.append('a', text))
     await until(() => writer.acknowledged.length > 5, 'nothing was appended')
-    nodes.broker?.freeze()
+    await nodes.broker?.freeze()
     const began = performance.now()
     await expect(other.readAfter('a', 0, all)).rejects.toThrow('Kafka did not answer within 1000 ms.')
     await expect(other.tails(['a'])).rejects.toThrow('Kafka did not answer within 1000 ms.')

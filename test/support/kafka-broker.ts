@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,8 +25,8 @@ export interface KafkaBroker extends AsyncDisposable {
   kill(): Promise<void>
   /** Starts it again on the same ports and in the same folder; resolves when it accepts connections. */
   start(): Promise<void>
-  /** Stops the process (SIGSTOP); `thaw()` continues it. */
-  freeze(): void
+  /** Suspends the process (SIGSTOP), resolves once all its threads are suspended; `thaw()` continues it. */
+  freeze(): Promise<void>
   thaw(): void
 }
 
@@ -95,7 +96,10 @@ export async function startKafka(): Promise<KafkaBroker> {
         else reject(new Error('Kafka has no broker.'))
       })
     },
-    freeze: () => void broker?.kill('SIGSTOP'),
+    freeze: async () => {
+      broker?.kill('SIGSTOP')
+      await allThreadsStopped(broker?.pid)
+    },
     thaw: () => void broker?.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
       process.off('exit', killWithUs)
@@ -141,6 +145,22 @@ appender.file.layout.pattern=%d %p %c: %m%n
 rootLogger.level=WARN
 rootLogger.appenderRef.file.ref=file
 `
+
+/** One thread takes the signal and stops the others: on a busy machine the broker answers requests until that thread runs. */
+async function allThreadsStopped(pid: number | undefined): Promise<void> {
+  const isStopped = async (thread: string) => {
+    const status = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => null)
+    return status === null || /^\d+ \(.*\) [Tt] /s.test(status)
+  }
+  for (;;) {
+    const threads = await readdir(`/proc/${pid}/task`).catch(() => null)
+    // Only Linux has this folder.
+    if (threads === null) return void (await sleep(100))
+    const areStopped = await Promise.all(threads.map(isStopped))
+    if (!areStopped.includes(false)) return
+    await sleep(1)
+  }
+}
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
