@@ -406,6 +406,25 @@ describe('[SP4] a lost session', () => {
     expect(seen).toEqual(['8 again', '9'])
   })
 
+  it('created by an outdated hello learns which messages are redelivered from the turn of a WebSocket', async () => {
+    const seen: string[] = []
+    const bench = new ServerBench({
+      handlers: {
+        onMessage: (_: Session, { id, redelivered }: Message) => void seen.push(`${id.n}${redelivered ? ' again' : ''}`),
+      },
+    })
+    const { attachment } = await bench.attach({ n: 8, last: 7, cursor: '0.12~old' })
+    attachment.receive('t1.9')
+    attachment.receive('M[8,"a","b","c"]')
+    await bench.pass(100)
+    expect(seen).toEqual(['8 again', '9 again', '10'])
+    // A turn that is no news still tells what was written before.
+    attachment.receive('t1.12')
+    attachment.receive('M[11,"d"]')
+    await bench.pass(100)
+    expect(seen.at(-1)).toBe('11 again')
+  })
+
   it('is not resumed for a client whose cursor has another epoch', async () => {
     const bench = new ServerBench()
     await bench.confirmed()

@@ -320,7 +320,7 @@ describe('reconnecting', () => {
     expect(second).toEqual({ v: 1, session: second.session, k: 2, n: 1, last: 1 })
     bench.network.socket.open({ epoch: 'e2' })
     await bench.pass(0)
-    expect([bench.network.socket.texts, bench.of('open').at(-1)?.resumed]).toEqual([['t2', 'm1:a'], false])
+    expect([bench.network.socket.texts, bench.of('open').at(-1)?.resumed]).toEqual([['t2.1', 'm1:a'], false])
     bench.network.socket.end(4400)
     await bench.pass(60_000)
     expect([bench.client.state.status, bench.network.sockets.length]).toEqual(['closed', 2])

@@ -7,7 +7,7 @@ import type { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { BinaryPlaces } from '../delivery/frame-batch.ts'
 import type { Verdict } from './http-carriers.ts'
-import type { IncompleteFrame } from './incomplete-frame.ts'
+import { type FrameSender, IncompleteFrame, unwatchedBytes } from './incomplete-frame.ts'
 
 /** RFC 6455: a control frame has at most 125 bytes, and the code takes two. */
 const maxReasonBytes = 123
@@ -15,29 +15,42 @@ const maxReasonBytes = 123
 /** A carrier over a WebSocket of `ws`. */
 export class WebSocketCarrier implements Carrier {
   readonly medium = 'websocket'
-  /** The frame that is arriving. */
-  readonly incomplete: IncompleteFrame
   attachment: Attachment | null = null
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
+  readonly #sender: FrameSender
+  /** The bytes that have arrived since the last message. */
+  #bytes = 0
+  /** The frame that is arriving, once it is long: few sockets ever have one, and an idle one shall cost little. */
+  #incomplete: IncompleteFrame | null = null
   /** Called with the first frame or the refusal, then released. */
   #verdict: Verdict | null
   #isWaiting = false
   readonly #places = new BinaryPlaces()
 
-  constructor(webSocket: WebSocket, socket: Duplex, incomplete: IncompleteFrame, verdict: Verdict) {
+  constructor(webSocket: WebSocket, socket: Duplex, sender: FrameSender, verdict: Verdict) {
     this.#webSocket = webSocket
     this.#socket = socket
-    this.incomplete = incomplete
+    this.#sender = sender
     this.#verdict = verdict
   }
 
   /** Bytes arrived over the socket. */
   arrived(bytes: number): void {
-    const refusal = this.incomplete.arrived(bytes)
+    this.#bytes += bytes
+    if (this.#bytes <= unwatchedBytes) return
+    this.#incomplete ??= new IncompleteFrame(this.#webSocket, this.#sender)
+    const refusal = this.#incomplete.arrived(bytes)
     // A client whose WebSocket is closing has nothing more to say.
     if (refusal && this.#webSocket.readyState !== 1) this.#socket.destroy()
     else if (refusal) this.attachment?.end(refusal)
+  }
+
+  /** A message is complete, or the WebSocket has closed. */
+  completed(): void {
+    this.#bytes = 0
+    this.#incomplete?.release()
+    this.#incomplete = null
   }
 
   write(frame: string | Uint8Array): void {

@@ -8,7 +8,7 @@ import { isThenable } from '../util/thenable.ts'
 import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
-import { expectNoMore, IncompleteFrame } from './incomplete-frame.ts'
+import { expectNoMore } from './incomplete-frame.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
 import { close, WebSocketCarrier } from './websocket-carrier.ts'
 
@@ -146,14 +146,12 @@ export class WebSocketHandler {
       return
     }
     webSocket.on('close', leave)
-    const incomplete = new IncompleteFrame(this.#access, client, principal)
-    const carrier = new WebSocketCarrier(webSocket, socket, incomplete, (...said) => ledger.answered(attempt, ...said))
+    const sender = { access: this.#access, client, principal }
+    const carrier = new WebSocketCarrier(webSocket, socket, sender, (...said) => ledger.answered(attempt, ...said))
     carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     Reflect.set(socket, carrierOf, carrier)
     socket.on('data', arrived)
-    webSocket.on('ping', controlled)
-    webSocket.on('pong', controlled)
     webSocket.on('message', received)
     webSocket.on('close', closed)
     for (const frame of said.rest()) received.call(webSocket, ...frame)
@@ -229,18 +227,14 @@ function arrived(this: CarryingSocket, chunk: Uint8Array): void {
   this[carrierOf]?.arrived(chunk.length)
 }
 
-function controlled(this: Carrying, data: Buffer): void {
-  this[carrierOf]?.incomplete.controlled(data.length)
-}
-
 function received(this: Carrying, ...[data, isBinary]: Frame): void {
-  this[carrierOf]?.incomplete.release()
+  this[carrierOf]?.completed()
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
   attachment?.receive(isBinary ? data : data.toString())
 }
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
-  this[carrierOf]?.incomplete.release()
+  this[carrierOf]?.completed()
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
 }

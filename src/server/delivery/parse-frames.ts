@@ -29,7 +29,7 @@ export type ClientFrame =
   | { readonly type: 'messages'; readonly first: number; readonly payloads: readonly Payload[] }
   | { readonly type: 'call'; readonly n: number; readonly call: ClientCall; readonly json: string }
   | { readonly type: 'withdrawn'; readonly n: number }
-  | { readonly type: 'turn'; readonly turn: number }
+  | { readonly type: 'turn'; readonly turn: number; readonly before: number }
   | { readonly type: 'ack'; readonly cursor: Cursor }
   | { readonly type: 'close'; readonly close: CloseFrame }
   | { readonly type: 'credentials'; readonly auth: unknown }
@@ -115,8 +115,8 @@ export function readFrame(text: string): ClientFrame | null {
       return n === null ? null : { type: 'withdrawn', n }
     }
     case 't': {
-      const turn = readNumber(text.slice(1))
-      return turn === null ? null : { type: 'turn', turn }
+      const [turn = null, before = 0] = text.slice(1).split('.', 2).map(readNumber)
+      return turn === null || before === null ? null : { type: 'turn', turn, before }
     }
     case 'a': {
       const cursor = readCursor(text.slice(1))

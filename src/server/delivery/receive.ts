@@ -16,7 +16,8 @@ export interface SessionInbox {
   refusalOf(messages: number, bytes: number): CloseFrame | null
   enqueue(message: Incoming): void
   settle(): void
-  confirm(turn: number, k: number): void
+  /** `before`: the highest number that the client wrote in an earlier life of the session (rule 4). */
+  confirm(turn: number, k: number, before?: number): void
   /** The client has received stream 0 up to its cursor. Offsets above `written`, which were never sent to it, are ignored. */
   acknowledged(cursor: Cursor, written: number): void
 }
@@ -81,7 +82,7 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       }
       return
     case 'turn':
-      inbox.confirm(frame.turn, attachment.k)
+      inbox.confirm(frame.turn, attachment.k, frame.before)
       return
     case 'ack':
       inbox.acknowledged(frame.cursor, attachment.writtenThrough)

@@ -222,6 +222,11 @@ export function ackOf({ done, answeredAt }: Pick<SessionRecord, 'done' | 'answer
   return answeredAt === undefined ? `a${done}` : `a${done}.${answeredAt}`
 }
 
+/** Rule 4: the client wrote messages up to this number in an earlier life of the session, which may have handled them. */
+export function knownBefore(record: SessionRecord, before: number): SessionRecord {
+  return before > record.redeliveredThrough ? amended(record, { redeliveredThrough: before }) : record
+}
+
 /** Rule 5: a turn above the record's confirms the attachment k; turns below are ignored. */
 export function confirmed(record: SessionRecord, turn: number, k: number): SessionRecord {
   return turn > record.turn ? amended(record, { turn, k, lastEnd: null }) : record
