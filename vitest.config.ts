@@ -2,10 +2,12 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 /**
  * `npm test` runs the quick part, `.ci/run` after it the rest, `npm run test:all` and vitest by itself both. The quick part has all
- * files of its projects but those that are slower than what they are likely to find, and one browser.
+ * files of its projects but those that are slower than what they are likely to find, one browser, and the fuzz of raw TCP.
  */
 const part = process.env['STEADFAST_TESTS'] ?? 'all'
 const quickProjects = ['unit', 'dom', 'unhurried', 'node', 'browser']
+/** Files of the other projects that belong to the quick part. */
+const quick = ['test/attack/fuzz.test.ts']
 const slow = [
   'unit/report-secrets',
   'unit/simulation',
@@ -34,10 +36,10 @@ const slow = [
 function inPart(name: string, folder: string, include: readonly string[]): { include: string[]; exclude: string[] } {
   if (part === 'all') return { include: [...include], exclude: [] }
   const isQuick = quickProjects.includes(name)
-  if (part === 'quick') return { include: isQuick ? [...include] : [], exclude: slow }
-  if (part !== 'rest') throw new Error(`STEADFAST_TESTS is '${part}'; it can be 'quick', 'rest' or 'all'`)
   const isOwn = (file: string) => file.startsWith(`test/${folder}/`) && !(name === 'unhurried')
-  return { include: isQuick ? slow.filter(isOwn) : [...include], exclude: [] }
+  if (part === 'quick') return isQuick ? { include: [...include], exclude: slow } : { include: quick.filter(isOwn), exclude: [] }
+  if (part !== 'rest') throw new Error(`STEADFAST_TESTS is '${part}'; it can be 'quick', 'rest' or 'all'`)
+  return isQuick ? { include: slow.filter(isOwn), exclude: [] } : { include: [...include], exclude: quick }
 }
 
 /** Projects of one group run side by side, the groups one after another. */

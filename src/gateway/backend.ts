@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { WebSocket } from 'ws'
 import type { Ending } from '../server/store/ports.ts'
+import { endAfterError } from '../server/util/end-after-error.ts'
 import { endOfBackend, endOfSession } from './refusals.ts'
 import type { GatewaySettings } from './settings.ts'
 
@@ -106,13 +107,16 @@ export class Backend {
     this.#heard()
     const bytes = (typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength) + overheadBytes
     this.#unsentBytes += bytes
-    this.#lastSend = session.send(data).then(
-      () => {
-        this.#unsentBytes -= bytes
-      },
-      // The store has failed and reported it; the message is lost. A hole in a stream of bytes ends it.
-      () => this.#broken(session),
-    )
+    this.#lastSend = session
+      .send(data)
+      .then(
+        () => {
+          this.#unsentBytes -= bytes
+        },
+        // The store has failed and reported it; the message is lost. A hole in a stream of bytes ends it.
+        () => this.#broken(session),
+      )
+      .catch((error) => this.#settings.host.report(error))
     if (!this.#isPaused && session.unreadBytes + this.#unsentBytes > this.#settings.maxUnreadBytes) this.#pause(session)
   }
 
@@ -123,8 +127,9 @@ export class Backend {
   #broken(session: CarriedSession): void {
     if (this.#phase !== 'carrying') return
     this.#phase = 'closing'
-    this.terminate()
+    // First, since it must end even if the socket throws.
     this.#endSession(session, 1006, '')
+    this.terminate()
   }
 
   /** Back-pressure: the client reads too slowly. The backend is not read from until the unread bytes are down to half. */
@@ -139,6 +144,7 @@ export class Backend {
         },
         () => this.#broken(session),
       )
+      .catch((error) => endAfterError(error, this.#settings.host, () => this.#broken(session)))
   }
 
   #resume(): void {
@@ -165,7 +171,10 @@ export class Backend {
       }
       this.#lookLater(session)
       // The store may have lost the session's record without an `onEnd`.
-      session.drained(Infinity).then((isThere) => isThere || this.ended(lost), ignore)
+      session
+        .drained(Infinity)
+        .then((isThere) => isThere || this.ended(lost), ignore)
+        .catch((error) => endAfterError(error, host, () => this.terminate()))
     })
   }
 
@@ -186,6 +195,6 @@ export class Backend {
         if (tries < closeTries) host.after(closeAgainMs, () => tryToEnd(tries + 1))
       })
     }
-    this.#lastSend.then(() => tryToEnd(1), ignore)
+    this.#lastSend.then(() => tryToEnd(1)).catch((error) => host.report(error))
   }
 }

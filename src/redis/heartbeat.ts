@@ -30,6 +30,8 @@ interface Beat {
   echo: number
   state: 'none' | 'sent' | 'answered' | 'failed'
   answeredAt: number
+  /** Why it has failed; it is the cause of the restart that follows. */
+  failure: unknown
   /** Whether this node had subscribed to its channel when the beat was sent. */
   isExpected: boolean
 }
@@ -51,7 +53,14 @@ export class Heartbeat {
     this.#settings = settings
     this.#channel = `n:b:${host.randomId()}`
     this.#touchedAt = host.elapsedMs()
-    this.#beats = buckets.all.map(() => ({ number: 0, echo: 0, state: 'none', answeredAt: 0, isExpected: false }))
+    this.#beats = buckets.all.map(() => ({
+      number: 0,
+      echo: 0,
+      state: 'none',
+      answeredAt: 0,
+      failure: undefined,
+      isExpected: false,
+    }))
     this.#stops = this.#beats.map((beat, bucket) => {
       const { stop } = watches.watch(buckets.base(bucket) + this.#channel, (message) => {
         // After missed announcements no echo is awaited.
@@ -71,11 +80,11 @@ export class Heartbeat {
     const { host, link, watches, timeoutMs } = this.#settings
     this.#cancel = host.after(beatMs, () => this.#tick())
     const now = host.elapsedMs()
-    const isSilent = !link.isReady || this.#beats.some(({ state }) => state === 'failed')
-    if (isSilent && now - link.connectedAt > timeoutMs) {
+    const failed = this.#beats.find(({ state }) => state === 'failed')
+    if ((failed || !link.isReady) && now - link.connectedAt > timeoutMs) {
       // From now on the new connection's answers count.
       for (const beat of this.#beats) if (beat.state === 'failed') beat.state = 'none'
-      link.restart(new Error('the connection was silent'))
+      link.restart(new Error('the connection was silent', { cause: failed?.failure }))
     }
     const isDeaf = !watches.isReady || this.#beats.some((beat) => isUnheard(beat) && now - beat.answeredAt > echoMs)
     if (isDeaf && now - watches.connectedAt > timeoutMs) {
@@ -97,16 +106,17 @@ export class Heartbeat {
     beat.state = 'sent'
     beat.isExpected = watches.isInForce(buckets.base(bucket) + this.#channel)
     const sentAt = host.elapsedMs()
-    link.run(script, bucket, [this.#channel, String(beat.number)]).then(
-      ([now]) => {
+    link
+      .run(script, bucket, [this.#channel, String(beat.number)])
+      .then(([now]) => {
         beat.state = 'answered'
         beat.answeredAt = host.elapsedMs()
         if (bucket === 0) clock.sample(Number(now), sentAt)
-      },
-      () => {
+      })
+      .catch((error) => {
         beat.state = 'failed'
-      },
-    )
+        beat.failure = error
+      })
   }
 
   #touch(bucket: number): void {

@@ -169,10 +169,13 @@ export class Link {
     if (call.isOver || !client) return
     const generation = this.#generation
     call.sentAt = this.#settings.host.elapsedMs()
-    client.evalSha(call.script.sha, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
-      (reply) => this.#received(call, reply, generation),
-      (error) => this.#failed(call, error, client, generation),
-    )
+    client
+      .evalSha(call.script.sha, `${this.#settings.buckets.base(call.bucket)}b`, call.args)
+      .then(
+        (reply) => this.#received(call, reply, generation),
+        (error) => this.#failed(call, error, client, generation),
+      )
+      .catch((error) => call.fail(error))
   }
 
   #received(call: Call, reply: unknown, generation: number): void {
@@ -191,10 +194,10 @@ export class Link {
     if (call.isOver) return
     const failure = failureOf(error)
     if (failure === 'unknown-script') {
-      client.evaluate(call.script.text, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
-        (reply) => this.#received(call, reply, generation),
-        (again) => call.fail(again),
-      )
+      client
+        .evaluate(call.script.text, `${this.#settings.buckets.base(call.bucket)}b`, call.args)
+        .then((reply) => this.#received(call, reply, generation))
+        .catch((again) => call.fail(again))
       return
     }
     const isRepeated = failure === 'unsent' || failure === 'elsewhere' || (failure === 'unknown' && call.script.isRepeatable)

@@ -25,15 +25,25 @@ export class StreamOrder {
 
   #run(stream: string, call: Call): void {
     const next = () => this.#next(stream)
-    call.result.then(next, next)
+    call.result.then(next, next).catch((error) => this.#failed(stream, error))
     this.#start(call)
   }
 
   #next(stream: string): void {
     const waiting = this.#streams.get(stream) ?? []
     const at = waiting.findIndex(({ isOver }) => !isOver)
-    const [call] = at < 0 ? [] : waiting.splice(0, at + 1).slice(-1)
-    if (call) this.#run(stream, call)
-    else this.#streams.delete(stream)
+    const call = waiting[at]
+    if (!call) {
+      this.#streams.delete(stream)
+      return
+    }
+    this.#run(stream, call)
+    waiting.splice(0, at + 1)
+  }
+
+  /** The next call could not be started: it fails, and with that the one behind it is started. */
+  #failed(stream: string, error: unknown): void {
+    const call = this.#streams.get(stream)?.find(({ isOver }) => !isOver)
+    call?.fail(error)
   }
 }

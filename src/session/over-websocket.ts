@@ -67,7 +67,7 @@ export function sessionWebsocket(session: SessionState): Transport {
       return {
         ...link,
         taken: () => taken,
-        choose: (turn) => void link.write(`t${turn}${session.writtenBefore ? `.${session.writtenBefore}` : ''}`),
+        choose: (turn) => void link.write(`t${turn}.${session.before}`),
         authenticate: (auth) => void link.write(`c${JSON.stringify({ auth })}`),
       }
     },

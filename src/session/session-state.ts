@@ -69,20 +69,14 @@ export class SessionState {
     return this.shared.cursor ?? this.streams.text
   }
 
-  /** The highest number that was written in a former life of the session, until all up to it are acknowledged; else 0. */
-  get writtenBefore(): number {
-    return this.before < this.sent.first ? 0 : this.before
-  }
-
   hello(dial: number, more: Partial<Hello>): Hello {
     const k = this.dials.before + dial
     this.dials.reached = Math.max(this.dials.reached, k)
     this.journal?.beforeSend()
-    const { id, sent, cursor } = this
+    const { sent, before, cursor } = this
     const store = this.stores.text
-    const before = this.writtenBefore
-    const known = { ...(before && { before }), ...(cursor && { cursor }), ...(store && { store }) }
-    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
+    const known = { ...(before >= sent.first && { before }), ...(cursor && { cursor }), ...(store && { store }) }
+    return { v: 1, session: this.id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
 
   /** How much longer than usual the server may be silent, in milliseconds. */

@@ -156,10 +156,11 @@ export class Unacknowledged<Out> {
   }
 
   /**
-   * The next batch to write: one message, and more up to the limit `most` as counted by `measure` (in bytes by default). A
-   * message gets its number only here, so that queued messages can still be dropped.
+   * The next batch to write: one message, and more up to the limit `most` as counted by `measure` (by default in bytes, with
+   * quotes and a comma, since a server bounds the messages of a frame). A message gets its number only here, so that queued
+   * messages can still be dropped.
    */
-  next(most: number, measure: Measure = (_, bytes) => bytes): Numbered[] {
+  next(most: number, measure: Measure = (_, bytes) => bytes + 3): Numbered[] {
     const batch: Numbered[] = []
     this.lastBytes = 0
     for (;;) {

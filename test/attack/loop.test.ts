@@ -100,6 +100,41 @@ it.each(Object.entries(asked))('%s, all in one POST, do not block the event loop
   await server.stillServes()
 })
 
+/** 4 MB that take up to 1.5 s to parse as JSON, or to split into lines. */
+const hostile: Readonly<Record<string, string>> = {
+  'a batch of arrays': `M[1${',[]'.repeat(1_300_000)}]`,
+  'a batch of objects': `M[1${',{}'.repeat(1_300_000)}]`,
+  'a batch of numbers': `M[1${',2'.repeat(2_000_000)}]`,
+  'a batch of empty texts': `M[1${texts(1_300_000)}]`,
+  'nested arrays for a batch': `M${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}`,
+  'parameters of nested arrays': `C1:{"type":"subscribe","topic":"x","params":${'['.repeat(500_000)}${']'.repeat(500_000)}}`,
+  'credentials of arrays': `c{"auth":[1${',[]'.repeat(1_300_000)}]}`,
+  'a reason of arrays': `x{"code":4000,"reason":[1${',[]'.repeat(1_300_000)}]}`,
+  'a cursor of four million streams': `a${','.repeat(4_000_000)}`,
+}
+
+it.each(Object.entries(hostile))('%s, in one frame or line of 4 MB, does not block the event loop', async (_, line) => {
+  await using server = await AttackedServer.start('plain', { limits })
+  for (const way of [ways['a WebSocket'], ways['a POST that sends']]) {
+    if (!way) continue
+    await way(server.port, ['p'])
+    await server.rests()
+    await server.reset()
+    await way(server.port, [line])
+    expect((await server.account()).standstillCpuMs).toBeLessThan(150)
+  }
+  await server.stillServes()
+})
+
+it('a body of four million empty lines does not block the event loop', async () => {
+  await using server = await AttackedServer.start('plain', { limits })
+  const way = ways['a POST that sends']
+  await way?.(server.port, ['p'])
+  await server.reset()
+  await way?.(server.port, ['\n'.repeat(4_000_000)])
+  expect((await server.account()).standstillCpuMs).toBeLessThan(150)
+})
+
 it('messages cost CPU time in proportion to their number while onSession runs', async () => {
   const inputs = { 'messages, each in a frame': said['messages, each in a frame'] ?? [0, () => []] } as const
   for (const way of [ways['a WebSocket'], ways['an event stream']]) {

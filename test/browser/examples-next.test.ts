@@ -63,24 +63,42 @@ it('next-app, in production: the server renders the history, and the page contin
   expect(ann.console.filter(({ type }) => type === 'error')).toEqual([])
 })
 
-it('next-app, in development: the page keeps one connection through hot updates', options, async () => {
-  await using app = await startExample('next-app', { env, packages: nextModules, script: 'dev' })
-  await using ann = await openPage(browser, { origin: 'about:blank', path: '' })
-  const connections: string[] = []
-  ann.page.on('websocket', (socket) => socket.url().includes('/realtime') && connections.push(socket.url()))
-  // Next compiles the page on this request.
-  await ann.page.goto(app.origin, { timeout: 120_000 })
-  await says(ann.page, '[role=status]', /online/)
-  await ann.page.getByLabel('Your message').fill('one')
-  await ann.page.getByRole('button', { name: 'Post' }).click()
-  await says(ann.page, 'ol', /^one$/)
+// Next listens for upgrades from its first request on.
+const attach = 'globalThis.board.realtime.attach(server)'
+const attachAfterNext = `server.on('newListener', function attach(type) {
+  if (type === 'upgrade') server.off('newListener', attach), setImmediate(() => {
+    console.log('upgrade listeners before attach():', server.listenerCount('upgrade'))
+    ${attach}
+  })
+})`
 
-  app.edit('app/live.jsx', '{status} {retryInMs', 'The board is {status} {retryInMs')
-  await says(ann.page, '[role=status]', /The board is online/)
-  await says(ann.page, 'ol', /^one$/)
-  await ann.page.getByLabel('Your message').fill('two')
-  await ann.page.getByRole('button', { name: 'Post' }).click()
-  await says(ann.page, 'ol', /^two\s+one$/)
-  expect(connections).toHaveLength(1)
-  expect(ann.errors).toEqual([])
-})
+it.each(['first', 'last'])(
+  'next-app, in development, attached %s: one connection survives hot updates',
+  options,
+  async (order) => {
+    await using app = await startExample('next-app', { env, packages: nextModules, script: 'dev' })
+    if (order === 'last') {
+      app.edit('server.mjs', attach, attachAfterNext)
+      await app.restart()
+    }
+    await using ann = await openPage(browser, { origin: 'about:blank', path: '' })
+    const connections: string[] = []
+    ann.page.on('websocket', (socket) => socket.url().includes('/realtime') && connections.push(socket.url()))
+    // Next compiles the page on this request.
+    await ann.page.goto(app.origin, { timeout: 120_000 })
+    await says(ann.page, '[role=status]', /online/)
+    await ann.page.getByLabel('Your message').fill('one')
+    await ann.page.getByRole('button', { name: 'Post' }).click()
+    await says(ann.page, 'ol', /^one$/)
+
+    app.edit('app/live.jsx', '{status} {retryInMs', 'The board is {status} {retryInMs')
+    await says(ann.page, '[role=status]', /The board is online/)
+    await says(ann.page, 'ol', /^one$/)
+    await ann.page.getByLabel('Your message').fill('two')
+    await ann.page.getByRole('button', { name: 'Post' }).click()
+    await says(ann.page, 'ol', /^two\s+one$/)
+    expect(connections).toHaveLength(1)
+    expect(ann.errors).toEqual([])
+    if (order === 'last') expect(app.lines).toContain('upgrade listeners before attach(): 1')
+  },
+)

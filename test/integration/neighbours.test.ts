@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
-import { type Neighbour, neighbours } from '../support/neighbours.ts'
+import type { Neighbour } from '../support/neighbour.ts'
+import { neighbours } from '../support/neighbours.ts'
 import { RawSocket, RawStream, randomSession, rawSend } from '../support/raw-client.ts'
 
 /** An HTTP server that a `RealtimeServer` shares with another library. */

@@ -1,4 +1,4 @@
-import { createServer, get, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
 import fastifyWebSocket from '@fastify/websocket'
@@ -11,17 +11,9 @@ import { Server as SocketIo } from 'socket.io'
 import { WebSocket, WebSocketServer } from 'ws'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { listenOnLoopback } from './loopback.ts'
+import { isAnswered, isEchoed, type Moving } from './neighbour.ts'
+import { nest } from './nest.ts'
 import { randomSession, rawPost } from './raw-client.ts'
-
-/** Another library on the same HTTP server. */
-export interface Neighbour {
-  /** Throws unless it works as it would without steadfast. */
-  check(port: number): Promise<void>
-  end?(): unknown
-}
-
-/** Installs a neighbour on a server. */
-export type Moving = (http: Server) => Neighbour | Promise<Neighbour>
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -43,32 +35,6 @@ interface SockJsConnection {
   on(type: 'data', listener: (data: string) => void): void
   write(data: string): void
 }
-
-const isAnswered = async (port: number, path: string, expected: string) => {
-  // Without keep-alive, so that the server can close.
-  const answered = await new Promise<string>((resolve, reject) => {
-    get({ port, path, host: '127.0.0.1', agent: false }, async (response) => {
-      let body = ''
-      for await (const chunk of response) body += chunk
-      resolve(`${response.statusCode} ${body}`)
-    }).on('error', reject)
-  })
-  if (!answered.startsWith(`200 ${expected}`)) throw new Error(`${path} was answered ${answered}`)
-}
-
-/** Sends a text, and waits for a message that begins with another one. */
-const isEchoed = (port: number, path: string, sent: string, expected: string) =>
-  new Promise<void>((resolve, reject) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
-    socket.on('open', () => socket.send(sent))
-    socket.on('message', (data) => {
-      if (!String(data).startsWith(expected)) return
-      resolve()
-      socket.close()
-    })
-    socket.on('error', reject)
-    socket.on('close', (code) => reject(new Error(`${path} was closed with ${code}`)))
-  })
 
 function upperCase(socket: WebSocket): void {
   socket.on('error', () => {})
@@ -157,6 +123,8 @@ export const neighbours: Readonly<Record<string, Moving>> = {
       },
     }
   },
+
+  "Nest's WsAdapter": nest,
 
   'socket.io'(http) {
     const server = new SocketIo(http)

@@ -118,7 +118,7 @@ function isSound(frame: ClientFrame | null): boolean {
     case 'close':
       return Number.isSafeInteger(frame.close.code) && Buffer.byteLength(frame.close.reason ?? '') <= 123
     default:
-      return ['credentials', 'ping', 'pong', 'unknown'].includes(frame.type)
+      return ['credentials', 'ping', 'pong', 'unknown', 'too-many-messages'].includes(frame.type)
   }
 }
 
@@ -350,6 +350,11 @@ describe('strict parsing', () => {
     'w1x',
     't',
     't0',
+    't.1',
+    't1.',
+    't1.02',
+    't1.x',
+    't1.2.3',
     'a0.1',
     'x',
     'x{',
@@ -361,6 +366,12 @@ describe('strict parsing', () => {
     ' m1:x',
     '\0',
   ])('the frame %j is malformed', (frame) => expect(readFrame(frame)).toBeNull())
+
+  it.each([
+    ['t3', 0],
+    ['t3.0', 0],
+    ['t3.9', 9],
+  ])('the frame %j is a turn', (frame, before) => expect(readFrame(frame)).toEqual({ type: 'turn', turn: 3, before }))
 
   it.each(['z', 'Z9', 'r7', 'o{}', 'h{', 'g'])('the frame %j is unknown, and ignored', (frame) =>
     expect(readFrame(frame)).toEqual({ type: 'unknown' }),

@@ -37,8 +37,15 @@ describe('the lines of a body', () => {
     ['a head that is too long', formOf('{}', { headers: `X: ${'x'.repeat(maxPartHeadBytes)}` })],
     ['lines without CR', formOf('{}').replaceAll('\r', '')],
     ['only dashes', '-'.repeat(5000)],
+    ['more than 262,144 lines', formOf(`{}${'\np'.repeat(262_144)}`)],
   ])('are null for a form with %s', (_, text) => {
     expect(linesOf(text)).toBeNull()
+  })
+
+  it('are null for more than 262,144 lines, since splitting four million of them takes 100 ms', () => {
+    expect(linesOf('\n'.repeat(262_143))).toHaveLength(262_144)
+    expect(linesOf('\n'.repeat(262_144))).toBeNull()
+    expect(linesOf('\n'.repeat(262_144), false)).toBeNull()
   })
 
   it('are read whatever they contain, with any boundary', () => {

@@ -61,6 +61,15 @@ describe('over a WebSocket', () => {
     expect(link.news()).toEqual([`M[1,"${third}","${third}"]`, `m3:${third}`, `m4:${large}`, 'm5:z'])
   })
 
+  it('[SP17] empty messages share a frame up to 21,845, however many are queued', async () => {
+    const bench = sessionBench()
+    bench.send(...Array.from({ length: 30_000 }, () => ''))
+    await promised()
+    const link = bench.attach(new SessionSocketLink())
+    const counts = link.news().map((frame) => JSON.parse(String(frame).slice(1)).length - 1)
+    expect(counts).toEqual([21_845, 30_000 - 21_845])
+  })
+
   it('queued messages are written when a link is attached, numbered from 1', async () => {
     const bench = sessionBench()
     bench.send('a', new Uint8Array([0, 255]).buffer, 'b')

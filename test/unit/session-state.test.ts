@@ -311,7 +311,7 @@ describe('the other frames', () => {
     expect(heard).toEqual(['pinged', 'challenged', ['closed', 4401, '', undefined], ['closed', 4503, 'soon', 70]])
   })
 
-  it.each(['', 'z', 'q', 'Zebra', 't3', 'w9', '1', '\0', 'é'])('%j is unknown, and ignored', (frame) => {
+  it.each(['', 'z', 'q', 'Zebra', 't3.0', 'w9', '1', '\0', 'é'])('%j is unknown, and ignored', (frame) => {
     const { session, heard, told, read } = opened()
     read(frame)
     expect([heard, told, session.cursor]).toEqual([[], [], '0.0~e1'])

@@ -56,7 +56,7 @@ describe('a WebSocket', () => {
     network.socket.open()
     link.choose?.(7)
     link.write('m1:a', new AbortController().signal)
-    expect(network.socket.sent).toEqual(['t7', 'm1:a'])
+    expect(network.socket.sent).toEqual(['t7.0', 'm1:a'])
   })
 
   it.each(['', 'other.v2'])('that selects the subprotocol %j is a mismatch', (protocol) => {

@@ -59,12 +59,12 @@ function connected(client: NodeRedis, events: ClientEvents): NodeRedis {
     if (!client.isReady && hasReadiness) events.lost(error)
   })
   if (hasReadiness) client.on('ready', () => events.ready())
-  client.connect().then(
-    () => {
+  client
+    .connect()
+    .then(() => {
       if (!hasReadiness) events.ready()
-    },
-    (error) => events.lost(error),
-  )
+    })
+    .catch((error) => events.lost(error))
   return client
 }
 

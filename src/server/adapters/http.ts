@@ -137,11 +137,11 @@ export class HttpHandler {
     }
     const names = access.namesOf(client, entry.principal)
     const body = await source.whole(access.bodies.share(names))
-    if (body.type === 'too-large' || body.type === 'too-many') {
-      refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
+    if (!('lines' in body)) {
+      refuse(body.type === 'too-many' ? this.#tooMany('too many long bodies at once') : refusalOf(body.type))
       return
     }
-    const [, ...lines] = body.lines
+    const lines = body.lines.slice(1)
     if (body.type === 'whole' && !hello.send) this.#attach(response, entry, lines, { attempt, refuse, names })
     else await this.#send(response, hello, entry.principal, lines, { body, attempt, refuse })
   }
@@ -230,7 +230,8 @@ interface PostContext {
   refuse(close: CloseFrame): void
 }
 
-function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large'): CloseFrame {
+function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large' | 'malformed'): CloseFrame {
+  if (wrong === 'malformed') return { code: codes.protocolError, reason: 'a malformed body, or too many lines' }
   if (wrong === 'too-large') return { code: codes.tooLarge, reason: 'the batch is too large' }
   if (wrong === 'slow') return { code: codes.silent, reason: 'the body came too slowly' }
   return { code: codes.protocolError, reason: `no hello of ${subprotocol}` }

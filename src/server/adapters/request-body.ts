@@ -9,8 +9,7 @@ import type { UnfinishedHellos } from './unfinished-hellos.ts'
 /** The result of reading a body. Of a truncated body, the complete lines; the first is the hello. */
 export type Body =
   | { readonly type: 'whole' | 'broken' | 'slow'; readonly lines: readonly string[] }
-  | { readonly type: 'too-large' }
-  | { readonly type: 'too-many' }
+  | { readonly type: 'malformed' | 'too-large' | 'too-many' }
 
 /** The first line of a body, or its fault. */
 export type FirstLine =
@@ -109,7 +108,8 @@ export class BodyReader implements BodySource {
     this.#bytes = nothing
     share.release()
     if (state === 'too-large' || state === 'too-many') return { type: state }
-    return { type: state === 'broken' || state === 'slow' ? state : 'whole', lines: lines ?? [] }
+    if (state === 'ended') return lines ? { type: 'whole', lines } : { type: 'malformed' }
+    return { type: state === 'slow' ? 'slow' : 'broken', lines: lines ?? [] }
   }
 
   /** Stops waiting for the rest of the hello. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
 import { readHello } from '../delivery/parse-frames.ts'
+import { endAfterError } from '../util/end-after-error.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
@@ -66,13 +67,16 @@ export class WebSocketHandler {
       this.#shakeHands(this.#server, upgrade)
       return
     }
-    this.#load().then(
-      (server) => this.#shakeHands(server, upgrade),
-      (error) => {
-        settings.host.report(error)
-        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
-      },
-    )
+    this.#load()
+      .then(
+        (server) => this.#shakeHands(server, upgrade),
+        (error) => {
+          settings.host.report(error)
+          answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
+        },
+      )
+      // Even the refusal has failed.
+      .catch((error) => endAfterError(error, settings.host, () => socket.destroy()))
   }
 
   /** Never throws, though `ws` may: for a socket that another listener uses, and for headers that Node has truncated. */

@@ -109,9 +109,11 @@ export class ClientRequests {
         const onAbort = () => giveUp(signal?.reason)
         signal?.addEventListener('abort', onAbort)
         stopListening = () => signal?.removeEventListener('abort', onAbort)
-        this.#append(session, { type: 'request', id, ...value }).then((isThere) => {
-          if (!isThere) reject(closed())
-        }, reject)
+        this.#append(session, { type: 'request', id, ...value })
+          .then((isThere) => {
+            if (!isThere) reject(closed())
+          })
+          .catch(reject)
       })
     } finally {
       cancelLimit()
@@ -162,13 +164,15 @@ export class ClientRequests {
         this.#looked(asked, known)
         return
       }
-      Promise.resolve(sessions.read(session.id)).then(
-        (read) => this.#looked(asked, read?.record ?? null),
-        (error) => {
-          host.report(error)
-          this.#looked(asked, session)
-        },
-      )
+      Promise.resolve(sessions.read(session.id))
+        .then(
+          (read) => this.#looked(asked, read?.record ?? null),
+          (error) => {
+            host.report(error)
+            this.#looked(asked, session)
+          },
+        )
+        .catch((error) => host.report(error))
     })
   }
 
@@ -187,8 +191,9 @@ export class ClientRequests {
   #forget(asked: Asked): void {
     const { id } = asked.session
     asked.cancelLook()
-    asked.log.stop()
+    // Before the store's watch is stopped, which may throw.
     if (this.#asked.get(id) === asked) this.#asked.delete(id)
+    asked.log.stop()
   }
 
   #abort(session: AskedSession, id: string): void {

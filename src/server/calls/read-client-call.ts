@@ -1,10 +1,15 @@
 import { type CallValue, type ClientCall, isSince, isTopicName, type TopicPlace } from '../../wire/calls.ts'
 import { isRequestErrorCode } from '../../wire/request-error.ts'
+import { shapeOf, shortLength } from '../delivery/json-shape.ts'
+
+/** How many arrays and objects the parameters of a subscription may contain, if they are long. */
+const maxContainers = 65_536
 
 type Json = Readonly<Record<string, unknown>>
 
 /** Parses the JSON of a client's call; `null` if it is invalid. */
 export function readClientCall(json: string): ClientCall | null {
+  if (json.length > shortLength && shapeOf(json).containers > maxContainers) return null
   let call: unknown
   try {
     call = JSON.parse(json)

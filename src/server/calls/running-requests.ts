@@ -81,20 +81,23 @@ export class RunningRequests {
 
   #run(running: Running, call: Extract<ClientCall, { type: 'request' }>, retries: HandlerRetries): void {
     const { host } = this.#session.node
-    this.#answer(running, call).then(
-      (offset) => this.#finish(running, offset),
-      (error) => {
-        if (this.#running.get(running.message.n) !== running || this.#session.node.isDown) return
-        const failure = error instanceof StoreUnavailableError ? retries.failed(error) : { error }
-        if (failure) {
-          host.report(failure.error)
-          this.#finish(running, 0)
-          return
-        }
-        running.message.redelivered = true
-        running.cancelRetry = host.after(againAfterMs, () => this.#run(running, call, retries))
-      },
-    )
+    this.#answer(running, call)
+      .then(
+        (offset) => this.#finish(running, offset),
+        (error) => {
+          if (this.#running.get(running.message.n) !== running || this.#session.node.isDown) return
+          const failure = error instanceof StoreUnavailableError ? retries.failed(error) : { error }
+          if (failure) {
+            host.report(failure.error)
+            this.#finish(running, 0)
+            return
+          }
+          running.message.redelivered = true
+          running.cancelRetry = host.after(againAfterMs, () => this.#run(running, call, retries))
+        },
+      )
+      // The request itself has finished: it must neither fail nor run again.
+      .catch((error) => host.report(error))
   }
 
   #finish(running: Running, offset: number): void {

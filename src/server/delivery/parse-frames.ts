@@ -4,9 +4,14 @@ import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
 import { readClientCall } from '../calls/read-client-call.ts'
 import type { Payload } from '../store/ports.ts'
+import { shapeOf, shortLength } from './json-shape.ts'
 
 /** How many streams a cursor may name. */
 const maxPlaces = 1024
+/** How many messages a batch may have: a client's own batches have 87,381 at most. */
+const maxBatchMessages = 262_144
+/** A code, and a reason of up to 123 bytes, escaped or not. */
+const maxCloseLength = 2048
 /** How many subprotocols a client may offer. */
 const maxProtocols = 64
 
@@ -29,6 +34,8 @@ export type ClientFrame =
   | { readonly type: 'messages'; readonly first: number; readonly payloads: readonly Payload[] }
   | { readonly type: 'call'; readonly n: number; readonly call: ClientCall; readonly json: string }
   | { readonly type: 'withdrawn'; readonly n: number }
+  /** A batch of more messages than a server takes at once. */
+  | { readonly type: 'too-many-messages' }
   | { readonly type: 'turn'; readonly turn: number; readonly before: number }
   | { readonly type: 'ack'; readonly cursor: Cursor }
   | { readonly type: 'close'; readonly close: CloseFrame }
@@ -74,7 +81,7 @@ export function readCursor(text: unknown): Cursor | null {
   if (typeof text !== 'string') return null
   const cursor = new Map<number, Place>()
   if (text === '') return cursor
-  const places = text.split(',')
+  const places = text.split(',', maxPlaces + 1)
   if (places.length > maxPlaces) return null
   for (const place of places) {
     const [, stream, offset, epoch] = /^(0|[1-9]\d{0,15})\.(0|[1-9]\d{0,15})~([\w-]{1,64})$/.exec(place) ?? []
@@ -115,7 +122,8 @@ export function readFrame(text: string): ClientFrame | null {
       return n === null ? null : { type: 'withdrawn', n }
     }
     case 't': {
-      const [turn = null, before = 0] = text.slice(1).split('.', 2).map(readNumber)
+      const [, first = '', second = '0'] = /^t(\d+)(?:\.(\d+))?$/.exec(text) ?? []
+      const [turn, before] = [readNumber(first), second === '0' ? 0 : readNumber(second)]
       return turn === null || before === null ? null : { type: 'turn', turn, before }
     }
     case 'a': {
@@ -125,7 +133,7 @@ export function readFrame(text: string): ClientFrame | null {
     case 'x':
       return readClose(text.slice(1))
     case 'c': {
-      const credentials = readJson(text.slice(1))
+      const credentials = text.length > maxHelloBytes ? null : readJson(text.slice(1))
       return isObject(credentials) ? { type: 'credentials', auth: credentials['auth'] } : null
     }
     case 'p':
@@ -145,6 +153,11 @@ export function readBinary(frame: Uint8Array): ClientFrame | null {
 }
 
 function readMessages(text: string): ClientFrame | null {
+  if (text.length > shortLength) {
+    const { values, containers } = shapeOf(text)
+    if (containers > 1) return null
+    if (values > maxBatchMessages) return { type: 'too-many-messages' }
+  }
   const list = readJson(text)
   if (!Array.isArray(list)) return null
   const first: unknown = list[0]
@@ -155,7 +168,7 @@ function readMessages(text: string): ClientFrame | null {
 }
 
 function readClose(text: string): ClientFrame | null {
-  const close = readJson(text)
+  const close = text.length > maxCloseLength ? null : readJson(text)
   if (!isObject(close)) return null
   const { code, reason = '' } = close
   if (!isNumber(code) || typeof reason !== 'string' || Buffer.byteLength(reason) > 123) return null

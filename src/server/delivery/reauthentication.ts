@@ -3,6 +3,7 @@ import type { NodeContext } from '../node/node-context.ts'
 import { authenticatedUntil, CredentialCheck, maxLeadMs } from '../session/credential-check.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
+import { endAfterError } from '../util/end-after-error.ts'
 
 /** Authenticates the client again, with its fresh credentials. Never rejects. */
 export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
@@ -68,15 +69,15 @@ export class Reauthentication {
     const attachment = this.#attachment
     const { processor, node } = attachment.session
     this.#check.answered()
-    reauthenticate(auth).then(
-      (principal) => {
+    reauthenticate(auth)
+      .then((principal) => {
         if (attachment.isOver) return
         if (!('id' in principal)) attachment.end(principal)
         else if (principal.id !== processor.record.principalId)
           attachment.end({ code: codes.unauthenticated, reason: 'another principal' })
         else processor.authenticated(principal)
-      },
-      (error) => node.host.report(error),
-    )
+      })
+      // The client has answered and will not do so again: with another attachment it starts over.
+      .catch((error) => endAfterError(error, node.host, () => attachment.end({ code: codes.internal, reason: 'internal error' })))
   }
 }

@@ -7,6 +7,9 @@ import { bytesOf } from '../util/payload.ts'
 import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './parse-frames.ts'
 
+/** So many messages of a frame are taken in the same turn of the event loop. */
+const manyMessages = 16_384
+
 /** A session's input from its client on this node. */
 export interface SessionInbox {
   readonly node: NodeContext
@@ -75,6 +78,9 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       inbox.settle()
       return
     }
+    case 'too-many-messages':
+      attachment.end({ code: codes.tooMany, reason: 'too many messages at once', retryAfterMs: inbox.node.pauseMs() })
+      return
     case 'withdrawn':
       if (mayEnqueue(attachment, 1, 0)) {
         inbox.enqueue({ n: frame.n, data: null, bytes: 0, source: attachment.source, redelivered: false })
@@ -128,7 +134,13 @@ function enqueue(attachment: ReceivingAttachment, first: number, payloads: reado
     })
   }
   if (count < payloads.length) attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
-  inbox.settle()
+  // Taking a hundred thousand messages is as much work as parsing them: other events come in between.
+  if (count <= manyMessages) inbox.settle()
+  else
+    inbox.node.slices
+      .next()
+      .then(() => inbox.settle())
+      .catch((error) => inbox.node.host.report(error))
 }
 
 /** Whether this many messages may wait for the handlers; if not, ends the attachment, and none of them is taken. */

@@ -68,13 +68,12 @@ export class NodeLeases {
     const known = this.#others.get(name)
     if (known === 0 || (known !== undefined && known > this.#node.sessions.now())) return known
     this.#others.set(name, Infinity)
-    this.#ask(name).then(
-      (until) => this.#learn(name, until),
-      (error) => {
+    this.#ask(name)
+      .then((until) => this.#learn(name, until))
+      .catch((error) => {
         this.#others.delete(name)
         this.#node.host.report(error)
-      },
-    )
+      })
     return Infinity
   }
 

@@ -179,16 +179,16 @@ export class Presence implements MembersPort {
 
   /** The node's record names the topic before the topic names the node: so the members of a dead node are always found. */
   #write(session: string, topic: string, info: unknown): void {
-    this.#records.add(topic).then(
-      () => {
+    this.#records
+      .add(topic)
+      .then(() => {
         if (this.#present.get(session)?.topics.has(topic))
           this.#membersOf(topic).change({ type: 'join', session, node: this.#node.id, id: this.host.randomId(), info })
-      },
-      (error) => {
+      })
+      .catch((error) => {
         this.#areIncomplete = true
         this.host.report(error)
-      },
-    )
+      })
   }
 
   #leave(session: string, present: Present, topic: string): void {

@@ -1,7 +1,8 @@
-import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Attachment } from '../delivery/attachment.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
+import { endAfterError } from '../util/end-after-error.ts'
 import type { AskAcceptance } from './acceptance.ts'
 import type { JoinRequest } from './join-request.ts'
 import { ackOf } from './record.ts'
@@ -52,24 +53,32 @@ export class AttachRequest implements JoinRequest {
   /** The server has ended the session: the client first receives what was sent before the end and not acknowledged. */
   over(record: SessionRecord, close: CloseFrame): void {
     const session = this.#session
-    const { sessions, host } = session.node
+    const { node } = session
     const place = this.hello.cursor.get(0)
     const isSame = place?.epoch === record.epoch
-    sessions.readAfter(session.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
-      (reading) => {
-        session.joining -= 1
-        const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
-        if (isUnread && session.processor.known?.epoch === record.epoch) {
-          this.#open(record, isSame)
-          this.#attachment.endWhenDelivered(close)
-        } else this.#attachment.end(close)
-      },
-      (error) => {
-        session.joining -= 1
-        host.report(error)
-        this.#attachment.end(close)
-      },
-    )
+    node.sessions
+      .readAfter(session.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
+      .then(
+        (reading) => {
+          session.joining -= 1
+          const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
+          if (isUnread && session.processor.known?.epoch === record.epoch) {
+            this.#open(record, isSame)
+            this.#attachment.endWhenDelivered(close)
+          } else this.#attachment.end(close)
+        },
+        (error) => {
+          session.joining -= 1
+          node.host.report(error)
+          this.#attachment.end(close)
+        },
+      )
+      // Not with `close`: the client tries again, and may still receive what was sent to it.
+      .catch((error) =>
+        endAfterError(error, node.host, () =>
+          this.#attachment.end({ code: codes.internal, reason: 'internal error', retryAfterMs: node.pauseMs() }),
+        ),
+      )
   }
 
   #open(record: SessionRecord, isResumed: boolean): void {

@@ -65,19 +65,18 @@ export class Forwarder {
     const { topics, host } = this.#node
     const forwarded: Forwarded = { session: this.#session, epoch: this.#epoch, messages: batch.map(entryOf), ...end }
     this.#isForwarding = true
-    appendForwarded(topics, topicOf(this.#home), JSON.stringify(forwarded)).then(
-      () => {
+    appendForwarded(topics, topicOf(this.#home), JSON.stringify(forwarded))
+      .then(() => {
         this.#isForwarding = false
         this.#through = Math.max(this.#through, last?.n ?? 0)
         this.#hasForwardedEnd ||= 'end' in end
         this.#forwardedAt = this.#node.elapsedMs()
         if (last) this.#forwarded()
-      },
-      (error) => {
+      })
+      .catch((error) => {
         this.#isForwarding = false
         host.report(error)
-      },
-    )
+      })
     return isAgain
   }
 }

@@ -52,6 +52,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     isEmpty = false
     const frame = readFrame(line)
     if (!frame) return malformed
+    if (frame.type === 'too-many-messages') return { code: codes.tooMany, reason: 'too many messages at once' }
     if (frame.type === 'messages') {
       messages += frame.payloads.length
       for (const data of frame.payloads) {

@@ -2,6 +2,7 @@ import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
+import { endAfterError } from '../util/end-after-error.ts'
 import { bytesOf } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
@@ -101,16 +102,13 @@ export class PostRequest implements Source, JoinRequest {
   over({ epoch }: SessionRecord, close: CloseFrame): void {
     const { id, node } = this.#session
     const place = this.hello.cursor.get(0)
-    node.sessions.readAfter(id, place?.epoch === epoch ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
-      (reading) => {
+    node.sessions
+      .readAfter(id, place?.epoch === epoch ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
+      .then((reading) => {
         const isUnread = reading?.epoch === epoch && reading.messages.length > 0
         this.#finish(isUnread ? { code: codes.restarting, reason: 'more to be read' } : close)
-      },
-      (error) => {
-        node.host.report(error)
-        this.#finish(close)
-      },
-    )
+      })
+      .catch((error) => endAfterError(error, node.host, () => this.#finish(close)))
   }
 
   outOfOrder(_: Incoming, record: SessionRecord): void {

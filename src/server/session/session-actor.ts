@@ -42,10 +42,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   start(): void {
     this.#watch = this.node.sessions.watch(this.id, (news) => this.#announced(news))
     // The record may have changed since it was read, before the watch was in force. A watch that fails announces `null` later.
-    this.#watch.ready?.then(
-      () => this.#announced(null),
-      (error) => this.node.host.report(error),
-    )
+    this.#watch.ready?.then(() => this.#announced(null)).catch((error) => this.node.host.report(error))
   }
 
   /** The node drops the actor. Carriers of attachments stay as they are. */

@@ -41,20 +41,23 @@ export class BoundedCalls {
       }
       this.#calls.add(call)
       this.#cancelTimer ??= this.#host.after(this.#timeoutMs, () => this.#expire())
-      answer.then(
-        (result) => {
-          // A late answer also shows that the store is available.
-          this.#health.answered()
-          if (this.#calls.delete(call)) meter.answered(this.#host.elapsedMs() - since)
-          resolve(result)
-        },
-        (error: unknown) => {
-          // An expired call has been reported already.
-          if (!this.#calls.delete(call)) return
-          meter.failed(this.#host.elapsedMs() - since)
-          reject(this.#health.failed(method, error))
-        },
-      )
+      answer
+        .then(
+          (result) => {
+            // A late answer also shows that the store is available.
+            this.#health.answered()
+            if (this.#calls.delete(call)) meter.answered(this.#host.elapsedMs() - since)
+            resolve(result)
+          },
+          (error: unknown) => {
+            // An expired call has been reported already.
+            if (!this.#calls.delete(call)) return
+            meter.failed(this.#host.elapsedMs() - since)
+            reject(this.#health.failed(method, error))
+          },
+        )
+        // The call has left the list, so it would not expire either.
+        .catch(reject)
     })
   }
 
