@@ -36,7 +36,7 @@ export interface Settings {
   readonly acceptSession: RealtimeServerOptions['acceptSession']
 }
 
-const anonymous = { id: 'anonymous' }
+const anonymous = Object.freeze({ id: 'anonymous' })
 
 const topicMethods = ['append', 'readAfter', 'tails', 'watch']
 const sessionMethods = [

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
-import { RawSocket, RawStream, randomSession, rawSend, until } from '../support/raw-client.ts'
+import { RawSocket, RawStream, randomSession, rawPost, rawSend, until } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { helloOf } from '../support/server-bench.ts'
 
@@ -288,6 +288,33 @@ describe('[SP9] refusals over WebSocket', () => {
     socket.send(frame)
     expect(await socket.over()).toMatchObject({ code })
     expect(socket.frames).toEqual([])
+  })
+
+  it('long hellos have a total bound while authenticate runs, beyond which short ones are still admitted', async () => {
+    const release: (() => void)[] = []
+    const options: RealtimeServerOptions = {
+      limits: { maxBodyBytes: 1_048_576 },
+      async authenticate(_request, auth) {
+        if (auth !== 'short') await new Promise<void>((resolve) => release.push(resolve))
+        return { id: 'ann' }
+      },
+    }
+    await using servers = await RealtimeServers.start({ options })
+    const url = servers.url()
+    const asking = Array.from({ length: 10 }, () => rawPost(url, { session: randomSession(), wait: 0, auth: 'x'.repeat(60_000) }))
+    // Nine of them fit in half of the bound.
+    const refused = await Promise.race(asking)
+    expect([refused.status, await refused.json()]).toMatchObject([429, { code: 4429, reason: 'too many long hellos at once' }])
+    expect(refused.headers.get('retry-after')).not.toBeNull()
+    expect(release).toHaveLength(9)
+    expect((await rawPost(url, { session: randomSession(), wait: 0, auth: 'short' })).status).toBe(200)
+    for (const each of release.splice(0)) each()
+    const statuses = (await Promise.all(asking)).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([...Array(9).fill(200), 429])
+    const later = rawPost(url, { session: randomSession(), wait: 0, auth: 'x'.repeat(60_000) })
+    await until(() => release.length === 1)
+    release[0]?.()
+    expect((await later).status).toBe(200)
   })
 
   it('a client that sends no first frame within bodyTimeoutMs is closed with 4408', async () => {

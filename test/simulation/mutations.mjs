@@ -88,9 +88,9 @@ export const mutations = [
   {
     name: 'lost-session-not-redelivered',
     breaks: 'rule 4: what comes again after a loss is flagged',
-    file: 'src/server/session/join-request.ts',
-    from: 'redeliveredThrough: last,',
-    to: 'redeliveredThrough: n - 1,',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'message.redelivered = message.n <= record.redeliveredThrough',
+    to: 'message.redelivered = message.n <= record.done',
   },
   {
     name: 'any-turn-confirms',
@@ -159,8 +159,8 @@ export const mutations = [
     name: 'handles-without-lease',
     breaks: 'rule 2: a node whose lease has run out handles nothing',
     file: 'src/server/session/handler-queue.ts',
-    from: 'if (!this.#holdsLease()) break',
-    to: '',
+    from: 'return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()',
+    to: 'return node.isHolder(record)',
   },
   {
     name: 'news-out-of-order',

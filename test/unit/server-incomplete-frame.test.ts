@@ -19,7 +19,7 @@ function setUp() {
     settings: { node: { limits: { bodyTimeoutMs: 10_000 } } },
     namesOf: (_: string | undefined, { id }: { readonly id: string }) => [`principal ${id}`],
   } as unknown as AccessControl
-  const senderOf = (id: string) => ({ access, client: undefined, principal: { id } })
+  const senderOf = (id: string) => ({ access, client: undefined, principal: { id }, session: 's' })
   function frameOf(id: string) {
     const webSocket = new EventEmitter()
     return Object.assign(new IncompleteFrame(webSocket, senderOf(id)), { webSocket })

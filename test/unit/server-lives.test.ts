@@ -425,6 +425,17 @@ describe('[SP4] a lost session', () => {
     expect(seen.at(-1)).toBe('11 again')
   })
 
+  it('acknowledges nothing in the answer to a POST whose client does not know of the loss', async () => {
+    const bench = new ServerBench({ handlers: { onRequest: () => 'reply' } })
+    const { carrier } = await bench.attach({ n: 8, last: 7, cursor: '0.12~old' })
+    const request = 'C8:{"type":"request","data":"a"}'
+    expect(await bench.post([request], { n: 8, cursor: '0.12~old' })).toEqual({ taken: 8, ack: 7 })
+    await bench.pass(100)
+    expect(await bench.post([], { n: 8, cursor: '0.12~old' })).toEqual({ taken: 8, ack: 7 })
+    const { epoch } = carrier.open
+    expect(await bench.post([], { n: 8, cursor: `0.1~${epoch}` })).toEqual({ taken: 8, ack: 8, answeredAt: 1 })
+  })
+
   it('is not resumed for a client whose cursor has another epoch', async () => {
     const bench = new ServerBench()
     await bench.confirmed()

@@ -42,6 +42,26 @@ describe('memoryStore as a TopicLog and a SessionStore', () => {
   })
 })
 
+it.each<[string, unknown, boolean]>([
+  ['frozen JSON', { id: 'ann', admin: true, since: 1, team: Object.freeze({ id: 't' }), boss: null }, true],
+  ['a value that is not frozen', null, false],
+  ['a member that is not frozen', { id: 'ann', team: { id: 't' } }, false],
+  ['a date', { id: 'ann', since: Object.freeze(new Date(0)) }, false],
+  ['a class instance', Object.freeze(new (class Ann {})()), false],
+  ['a getter', Object.defineProperty({}, 'id', { get: () => 'ann', enumerable: true }), false],
+  ['a number without JSON', { id: 'ann', since: Number.NaN }, false],
+  ['a member that JSON leaves out', { id: 'ann', since: undefined }, false],
+])('a record shares its principal with the writer only if nobody can change it: %s', async (name, principal, isShared) => {
+  const { sessions } = memoryStore()
+  const given = name === 'a value that is not frozen' ? { id: 'ann' } : Object.freeze(principal)
+  const record = recordOf({ principal: given })
+  await sessions.write('s', record, null, Date.now() + 60_000)
+  const kept = (await sessions.read('s'))?.record
+  expect(kept?.principal === given).toBe(isShared)
+  expect(kept === record).toBe(isShared)
+  expect(JSON.stringify(kept?.principal)).toBe(JSON.stringify(given))
+})
+
 const all = { maxMessages: 1000, maxBytes: 1_000_000 }
 /** Counts as 100 bytes, 64 of which are the overhead of a message. */
 const hundred = 'x'.repeat(36)

@@ -22,6 +22,9 @@ export interface Address {
   readonly isTooLong: boolean
 }
 
+/** So many bytes of a hello are not counted: clients without long credentials are served whoever else asks. */
+const freeHelloBytes = 4096
+
 /** Access checks that the HTTP and WebSocket handlers apply to a request before the node receives it. */
 export class AccessControl {
   readonly node: ServerNode
@@ -30,6 +33,8 @@ export class AccessControl {
   readonly carriers: CarrierCount
   /** Bodies and frames that have not arrived completely. */
   readonly bodies: ByteBudget
+  /** Hellos whose clients are being authenticated. */
+  readonly #hellos: ByteBudget
   readonly #addresses: AddressLimit
   readonly #refusals: RefusalReporter
   #mayWarn: boolean
@@ -41,6 +46,7 @@ export class AccessControl {
     const { attachmentsPerSession, attachmentsPerSecondPerAddress, maxBodyBytes, bodyBytesPerClient } = settings.node.limits
     this.carriers = new CarrierCount(attachmentsPerSession)
     this.bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
+    this.#hellos = new ByteBudget(maxBodyBytes / 2, Infinity)
     this.#addresses = new AddressLimit(attachmentsPerSecondPerAddress)
     this.#refusals = new RefusalReporter((error) => settings.host.report(error))
     this.#mayWarn = settings.isProxyUnset
@@ -114,8 +120,19 @@ export class AccessControl {
     return principal
   }
 
-  /** Authenticates a client and selects the subprotocol for a new session of a WebSocket-shaped one; or returns the refusal. */
-  async letIn(request: IncomingMessage, hello: ClientHello): Promise<Attaching | CloseFrame> {
+  /**
+   * Authenticates a client and selects the subprotocol for a new session of a WebSocket-shaped one; or returns the refusal.
+   * @param bytes the length of the hello
+   */
+  async letIn(request: IncomingMessage, hello: ClientHello, bytes: number): Promise<Attaching | CloseFrame> {
+    const share = this.#hellos.share([])
+    const isWithin = share.take(Math.max(0, bytes - freeHelloBytes))
+    const reason = 'too many long hellos at once'
+    if (!isWithin) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
+    return this.#admit(request, hello).finally(() => share.release())
+  }
+
+  async #admit(request: IncomingMessage, hello: ClientHello): Promise<Attaching | CloseFrame> {
     const principal = await this.principalOf(request, hello)
     if (!isPrincipal(principal)) return principal
     const { protocols, send } = hello

@@ -10,18 +10,17 @@ export class CarrierCount {
     this.#maxEach = maxEach
   }
 
-  /** Counts one more carrier; returns a function that stops counting it, or `null` if there are too many. */
-  enter(session: string): (() => void) | null {
+  /** Counts one more carrier, unless there are too many; the caller calls `leave` once, when it is gone. */
+  enter(session: string): boolean {
     const count = this.#counts.get(session) ?? 0
-    if (count >= this.#maxEach) return null
+    if (count >= this.#maxEach) return false
     this.#counts.set(session, count + 1)
-    let isLeft = false
-    return () => {
-      if (isLeft) return
-      isLeft = true
-      const left = (this.#counts.get(session) ?? 1) - 1
-      if (left > 0) this.#counts.set(session, left)
-      else this.#counts.delete(session)
-    }
+    return true
+  }
+
+  leave(session: string): void {
+    const left = (this.#counts.get(session) ?? 1) - 1
+    if (left > 0) this.#counts.set(session, left)
+    else this.#counts.delete(session)
   }
 }

@@ -114,7 +114,8 @@ export class HttpHandler {
     }
     const source = this.#sourceOf(request, given)
     const first = await source.hello()
-    const hello = first.type === 'hello' ? readHello(first.text) : null
+    const text = first.type === 'hello' ? first.text : ''
+    const hello = readHello(text)
     if (!hello) {
       refuse(refusalOf(first.type))
       return
@@ -130,7 +131,7 @@ export class HttpHandler {
       refuse(untimely)
       return
     }
-    const entry = await access.letIn(request, hello)
+    const entry = await access.letIn(request, hello, text.length)
     if ('code' in entry) {
       refuse(entry)
       return
@@ -171,15 +172,14 @@ export class HttpHandler {
       refuse(this.#tooMany('too many unread responses'))
       return
     }
-    const leave = carriers.enter(hello.session)
-    if (!leave) {
+    if (!carriers.enter(hello.session)) {
       refuse(this.#tooMany('too many attachments'))
       return
     }
     const verdict: Verdict = (...said) => ledger.answered(attempt, ...said)
     const carrier: AnswerCarrier =
       hello.wait === undefined ? new StreamCarrier(response, verdict, after) : new WholeCarrier(response, verdict, after, share)
-    response.on('close', leave)
+    response.once('close', () => carriers.leave(hello.session))
     const attachment = node.attach(client, carrier)
     carrier.attachment = attachment
     for (const line of lines) if (line !== '') attachment.receive(line)

@@ -12,11 +12,12 @@ export const unwatchedBytes = 65_536
 /** The header of a client's control frame, with its mask (RFC 6455, section 5.2). */
 const controlHeaderBytes = 6
 
-/** Whose frame it is: the address of the client, and its principal. */
+/** The client of a WebSocket: its address, its principal and its session. */
 export interface FrameSender {
   readonly access: AccessControl
   readonly client: string | undefined
   readonly principal: Principal
+  readonly session: string
 }
 
 /**

@@ -46,11 +46,17 @@ export class WebSocketCarrier implements Carrier {
     else if (refusal) this.attachment?.end(refusal)
   }
 
-  /** A message is complete, or the WebSocket has closed. */
+  /** A message is complete. */
   completed(): void {
     this.#bytes = 0
     this.#incomplete?.release()
     this.#incomplete = null
+  }
+
+  /** The WebSocket has closed. */
+  closed(): void {
+    this.completed()
+    this.#sender.access.carriers.leave(this.#sender.session)
   }
 
   write(frame: string | Uint8Array): void {

@@ -136,7 +136,7 @@ export class WebSocketHandler {
       refuse(untimely)
       return
     }
-    const entry = await this.#access.letIn(request, hello)
+    const entry = await this.#access.letIn(request, hello, said.hello.length)
     webSocket.resume()
     if ('code' in entry) {
       refuse(entry)
@@ -144,20 +144,18 @@ export class WebSocketHandler {
     }
     const { principal } = entry
     if (webSocket.readyState !== 1) return
-    const leave = carriers.enter(hello.session)
-    if (!leave) {
+    if (!carriers.enter(hello.session)) {
       refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
       return
     }
-    webSocket.on('close', leave)
-    const sender = { access: this.#access, client, principal }
+    const sender = { access: this.#access, client, principal, session: hello.session }
     const carrier = new WebSocketCarrier(webSocket, socket, sender, (...said) => ledger.answered(attempt, ...said))
-    carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     Reflect.set(socket, carrierOf, carrier)
+    webSocket.on('close', closed)
+    carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
     socket.on('data', arrived)
     webSocket.on('message', received)
-    webSocket.on('close', closed)
     for (const frame of said.rest()) received.call(webSocket, ...frame)
   }
 
@@ -239,6 +237,6 @@ function received(this: Carrying, ...[data, isBinary]: Frame): void {
 }
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
-  this[carrierOf]?.completed()
+  this[carrierOf]?.closed()
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
 }

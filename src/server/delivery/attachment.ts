@@ -6,7 +6,7 @@ import type { Carrier } from './carrier.ts'
 import { Delivery } from './delivery.ts'
 import { EarlyFrames, type OpenAttachment } from './early-frames.ts'
 import { HeldAnswer } from './held-answer.ts'
-import { Liveness } from './liveness.ts'
+import { Liveness, wholeMs } from './liveness.ts'
 import { MessageSource } from './message-source.ts'
 import type { ClientHello, Cursor } from './parse-frames.ts'
 import { askAt, checkCredentials, type Reauthenticate, type Reauthentication } from './reauthentication.ts'
@@ -52,8 +52,8 @@ export class Attachment implements OpenAttachment, Recipient {
     { k, wait }: ClientHello,
     reauthenticate: Reauthenticate | null,
   ) {
-    const now = session.node.elapsedMs()
     this.session = session
+    const now = wholeMs(this.session.node)
     this.carrier = carrier
     this.k = k
     this.#since = now
@@ -133,7 +133,7 @@ export class Attachment implements OpenAttachment, Recipient {
 
   write(frame: string | Uint8Array): void {
     if (!this.isOpen) return
-    this.#liveness.wrote(frame.length, this.session.node.elapsedMs())
+    this.#liveness.wrote(frame.length, wholeMs(this.session.node))
     this.#answer?.wrote()
     this.session.node.meters.wrote(frame.length)
     writeFrame(this.carrier, frame)
@@ -166,7 +166,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (this.#phase !== 'open') return
     this.#phase = 'closing'
     this.#close = close
-    this.#since = this.session.node.elapsedMs()
+    this.#since = wholeMs(this.session.node)
     this.session.tickSoon()
     this.#delivery?.privateChanged()
   }
@@ -196,7 +196,7 @@ export class Attachment implements OpenAttachment, Recipient {
 
   tick(): void {
     const { node } = this.session
-    const now = node.elapsedMs()
+    const now = wholeMs(node)
     if (this.isOpen) this.#delivery?.tick()
     if (this.#phase === 'closing' && now - this.#since > closingMs && this.#close) {
       this.end(this.#close)
@@ -216,7 +216,7 @@ export class Attachment implements OpenAttachment, Recipient {
 
   /** The client has sent something over another carrier. */
   activity(): void {
-    this.#liveness.activity(this.session.node.elapsedMs())
+    this.#liveness.activity(wholeMs(this.session.node))
   }
 
   // Events of the delivery.
@@ -225,7 +225,7 @@ export class Attachment implements OpenAttachment, Recipient {
     this.session.delivered()
     const isFull = !this.carrier.isDraining()
     if (isFull && !this.#answer) {
-      this.#liveness.stuck(this.session.node.elapsedMs())
+      this.#liveness.stuck(wholeMs(this.session.node))
       this.session.tickSoon()
     }
     if (this.#phase === 'closing' && this.#close && this.#delivery?.isCaughtUp) {

@@ -157,8 +157,13 @@ export class PostRequest implements Source, JoinRequest {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })
       return
     }
-    const { taken, done, answeredAt } = known
-    this.#answer({ taken, ack: done, ...(answeredAt !== undefined && { answeredAt }) })
+    const { taken, done, answeredAt, epoch } = known
+    const { cursor, n } = this.hello
+    // A client that does not know of the lost session would take the offset of the answers for one of the old stream 0, which it
+    // has read further. The `open` of its next attachment acknowledges the messages.
+    const isOfEarlierLife = (cursor.get(0)?.epoch ?? epoch) !== epoch
+    if (isOfEarlierLife) this.#answer({ taken, ack: n - 1 })
+    else this.#answer({ taken, ack: done, ...(answeredAt !== undefined && { answeredAt }) })
   }
 
   #pause(): { readonly retryAfterMs: number } {

@@ -18,9 +18,20 @@ export function keptRecord(
 
 /** A value after a round trip through JSON, as a store in another process would return it. */
 export function keptJson(value: unknown): unknown {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  // A copy could not differ: the one anonymous principal is shared by all sessions.
+  if (isFrozenJson(value)) return value
   const text = JSON.stringify(value)
   return text === undefined ? null : deeplyFrozen(JSON.parse(text))
+}
+
+/** Whether a value equals its JSON, and nobody can change it. */
+function isFrozenJson(value: unknown): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
+  if (typeof value !== 'object' || !Object.isFrozen(value)) return false
+  const isPlain = Object.getPrototypeOf(value) === Object.prototype && Object.getOwnPropertySymbols(value).length === 0
+  const descriptors = Object.values(Object.getOwnPropertyDescriptors(value))
+  return isPlain && descriptors.every((each) => each.enumerable === true && 'value' in each && isFrozenJson(each.value))
 }
 
 function deeplyFrozen(value: unknown): unknown {
