@@ -468,6 +468,36 @@ describe('[SP13] trust', () => {
   })
 })
 
+describe('[SP13] a client that is refused by a node which does not know its session', () => {
+  it('loses its attachments at the other nodes', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { carrier } = await bench.confirmed()
+    bench.at(1).revoke(greetingOf({ k: 2 }))
+    await bench.pass(100)
+    expect(carrier.closed).toMatchObject({ code: 4401 })
+  })
+
+  it('costs the store at most fifty reads a second, whatever sessions are named', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    let reads = 0
+    const { sessions } = bench.store
+    const read = sessions.read.bind(sessions)
+    vi.spyOn(sessions, 'read').mockImplementation((id) => {
+      reads += 1
+      return read(id)
+    })
+    for (let n = 0; n < 200; n += 1) bench.at(1).revoke(greetingOf({ session: `unknown-session-${String(n).padStart(6, '0')}` }))
+    await bench.pass(100)
+    expect(reads).toBe(50)
+    await bench.pass(1000)
+    bench.at(1).revoke(greetingOf({ session: 'unknown-session-999999' }))
+    await bench.pass(100)
+    expect(reads).toBe(51)
+    await bench.pass(2000)
+    expect(bench.at(1).sessionsHere).toBe(0)
+  })
+})
+
 describe('[SP16] autopsy', () => {
   it('is left out of `open` once a newer attachment is confirmed', async () => {
     const bench = new ServerBench({ nodes: 2 })

@@ -1,5 +1,6 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { RecentAttachments } from '../adapters/recent-attachments.ts'
+import { TokenBucket } from '../adapters/token-bucket.ts'
 import { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
@@ -31,6 +32,9 @@ export interface ServerHealth {
 /** How often a closing node checks whether handlers still run, in milliseconds. */
 const lookAgainMs = 20
 
+/** How many sessions that a node does not know it revokes per second. */
+const unknownRevocationsPerSecond = 50
+
 /**
  * One node of a server: all of steadfast.v1 except the sockets. It uses neither `node:http` nor `ws` nor the process's clock, so
  * that it also runs on a virtual network. Several nodes that share a store act as one server.
@@ -41,6 +45,7 @@ export class ServerNode {
   readonly #admission: Admission
   readonly #recent: RecentAttachments
   readonly #foreign: ForeignStores
+  readonly #revocations = new TokenBucket(unknownRevocationsPerSecond, unknownRevocationsPerSecond, 0)
   readonly #sweeper: Sweeper
   /** A principal's sessions, on all nodes. */
   readonly ofPrincipal: PrincipalSessions
@@ -133,10 +138,13 @@ export class ServerNode {
     return attachment
   }
 
-  /** `authenticate` has refused a client: if it is attached here, or was recently, ends all its attachments, on every node. */
+  /**
+   * `authenticate` has refused a client: ends all attachments of its session, on every node. For a session that this node does not
+   * know, this costs a read of the store, so their number is limited.
+   */
   revoke(hello: ClientHello): void {
     const isKnown = this.#actors.get(hello.session)?.hasAttachments || this.isContinued(hello)
-    if (!isKnown || !this.#isUp) return
+    if (!this.#isUp || !(isKnown || this.#revocations.take(this.elapsedMs()))) return
     this.#recent.delete(hello)
     this.#actors.of(hello.session).processor.revoke()
   }
