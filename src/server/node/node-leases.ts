@@ -16,6 +16,8 @@ interface OwnLease {
   /** Until when the node counts as alive, by the store's clock. */
   readonly until: number
   readonly stored: Versioned
+  /** The store's id: a store that was created anew does not hold the lease. */
+  readonly store: string | null
 }
 
 /** The lease with which a session begins, and whether it is pinned to that node. */
@@ -52,7 +54,9 @@ export class NodeLeases {
 
   /** The name under which this node may hold sessions now; `null` if it has none. */
   get name(): string | null {
-    return this.#own && this.#own.until > this.#node.sessions.now() ? this.#own.name : null
+    const own = this.#own
+    const { sessions } = this.#node
+    return own && own.until > sessions.now() && own.store === sessions.id ? own.name : null
   }
 
   /** Like `name`; without one, starts taking one for the next call. */
@@ -142,7 +146,7 @@ export class NodeLeases {
     // No other node writes this record: it was removed, or an earlier write succeeded without an answer.
     const stored = version === null ? await sessions.read(idOf(name)) : { record, version }
     if (this.#node.isDown || !stored || name === this.#doubted) return false
-    this.#own = { name, until: untilIn(stored), stored }
+    this.#own = { name, until: untilIn(stored), stored, store: sessions.id }
     return true
   }
 
