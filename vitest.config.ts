@@ -94,6 +94,7 @@ const engines = [
   'kafka-topics',
   'gateway-mosquitto',
   'gateway-rabbitmq',
+  'gateway-redis',
   'mercure',
   'spring',
   'redis',

@@ -156,13 +156,6 @@ export const mutations = [
     to: 'while (recipient.isOpen) {',
   },
   {
-    name: 'handles-without-lease',
-    breaks: 'rule 2: a node whose lease has run out handles nothing',
-    file: 'src/server/session/handler-queue.ts',
-    from: 'return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()',
-    to: 'return node.isHolder(record)',
-  },
-  {
     name: 'news-out-of-order',
     breaks: 'an announced message is taken only behind the one before it',
     file: 'src/server/delivery/topic-feed.ts',

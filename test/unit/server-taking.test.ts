@@ -210,6 +210,26 @@ describe('[SP2] a node', () => {
     expect(acks(carrier.news).at(-1)).toBe('a2')
   })
 
+  it('begins no handler once its lease has run out, while the store does not answer', async () => {
+    const { seen, handlers, release } = gate()
+    let isStalled = false
+    const bench = new ServerBench({ handlers, isStalled: () => isStalled })
+    const { carrier, attachment } = await bench.confirmed()
+    attachment.receive('M[1,"one","two"]')
+    await promised()
+    isStalled = true
+    await bench.pass(12_000)
+    await release()
+    await promised()
+    expect(seen).toEqual(['0:1'])
+    isStalled = false
+    await bench.pass(2000)
+    expect(seen).toEqual(['0:1', '0:2'])
+    await release()
+    await bench.pass(2000)
+    expect(acks(carrier.news).at(-1)).toBe('a2')
+  })
+
   it('takes messages while another node changes the session', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ nodes: 2, handlers })
