@@ -16,7 +16,7 @@ const dist = `${root}/dist`
 const scripts = {
   'steadfast.core.min.js': 28_800,
   'steadfast.min.js': 36_000,
-  'steadfast.session.min.js': 51_000,
+  'steadfast.session.min.js': 51_500,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -32,13 +32,13 @@ const apps = {
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    54_800,
+    55_300,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    62_600,
+    64_200,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_600],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_700],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_800],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,

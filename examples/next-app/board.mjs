@@ -6,7 +6,7 @@ const shown = 50
 /** A message board, whose messages reach each page by the topic `board`. */
 export function createBoard() {
   const realtime = new RealtimeServer({ codec: json(), onSubscribe: (_session, topic) => topic === 'board' })
-  /** In place of a database: each message with its offset in the topic. */
+  /** In place of a database: each message with its offset in the topic, and an id as the key of lists. */
   const messages = []
   return {
     realtime,
@@ -14,7 +14,7 @@ export function createBoard() {
     latest: () => messages.slice(-shown),
     async post(text) {
       const offset = await realtime.publish('board', text)
-      messages.push({ offset, data: text })
+      messages.push({ id: String(offset), offset, data: text })
     },
   }
 }

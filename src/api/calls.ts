@@ -36,19 +36,30 @@ export interface TopicOptions {
   readonly since?: Since | undefined
   /**
    * Parameters for the server's `onSubscribe`: JSON, or a function (it may be async) that is called for each subscribe request:
-   * the first one, the one after a lost session, and the one when the server's permission has expired.
+   * the first one, the one after a lost session, and the one when the server's permission has expired. If it throws, or does not
+   * settle within 10 s, it is called again after a pause.
    */
   readonly params?: unknown
 }
 
 /** The members of each event of a topic, by event type. */
 export interface TopicEventDetails<T> {
-  message: { readonly data: T; readonly offset: number }
+  message: {
+    readonly data: T
+    readonly offset: number
+    /** Unique among the messages of the topic, unlike `offset`, which starts again if the server loses the topic: a key for lists. */
+    readonly id: string
+    /** Messages before this one were missed, as the `gap` event before it has reported. */
+    readonly afterGap?: true
+  }
   /** Messages were missed that the server can no longer replay; like the client's `gap` event. */
   gap: { readonly after: number | null; readonly resumesAt: number }
   /** The server has accepted the subscription, for the first time or again. */
   subscribed: object
-  /** The server refused the subscription; this `Topic` has ended. */
+  /**
+   * The server refused the subscription, and this `Topic` has ended; or `params()` has failed, which will be called again: then
+   * `state` is `'subscribing'`.
+   */
   error: { readonly error: RequestError }
   state: { readonly state: TopicState }
 }
@@ -87,7 +98,7 @@ export interface TopicPresence<Info = unknown> {
 export interface Topic<T = unknown, Out = unknown> extends AsyncIterable<TopicMessage<T>> {
   readonly name: string
   readonly state: TopicState
-  /** Why the server refused the subscription; `null` if it did not. */
+  /** Why the server refused the subscription, or why `params()` has failed since the last one; `null` if neither happened. */
   readonly error: RequestError | null
   readonly presence: TopicPresence
   /** Adds a listener; returns a function that removes it. */

@@ -5,7 +5,10 @@ import { following } from './topic-store.ts'
 export interface MessagesOptions<Message> extends TopicOptions {
   /** How many messages are kept; the oldest ones are dropped. @defaultValue 100 */
   readonly max?: number | undefined
-  /** The messages of the first render, such as those in the page's HTML, oldest first. A topic continues after the last one. */
+  /**
+   * The messages of the first render, such as those in the page's HTML, oldest first, each with an `id` of its own. A topic
+   * continues after the last one.
+   */
   readonly initial?: readonly Message[] | undefined
 }
 

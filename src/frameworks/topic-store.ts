@@ -8,7 +8,7 @@ export interface TopicView<Data = unknown, Out = unknown> {
   readonly topic: Topic<Data, Out> | null
   /** `idle`: no topic was given. */
   readonly state: TopicState | 'idle'
-  /** Why the server refused the subscription or ended it. */
+  /** Why the server refused the subscription or ended it, or why `params()` has failed, which is called again. */
   readonly error: RequestError | null
 }
 
@@ -23,7 +23,7 @@ export interface PresenceView<Info = unknown> {
 }
 
 export interface TopicStore extends Store<TopicView> {
-  /** Publishes, also before the component is mounted; resolves with the offset of the publication. */
+  /** Publishes, also before the component is mounted; resolves with the offset of the publication, and rejects if it is refused. */
   publish(data: unknown, options?: RequestOptions): Promise<number>
 }
 
@@ -49,7 +49,7 @@ export function following(
   })
 }
 
-/** A store whose view `read` makes of a topic, at each change of its state and each one that `listen` reports; else `first`. */
+/** A store whose view `read` makes of a topic, at each change of its state or error and each one that `listen` reports; else `first`. */
 function topicView<View>(
   client: AnyClient,
   name: string | null,
@@ -67,12 +67,10 @@ function topicView<View>(
         view = read(topic)
         changed()
       }
-      const stop = topic.on('state', look)
-      const stopMore = listen?.(topic, look)
+      const stops = [topic.on('state', look), topic.on('error', look), listen?.(topic, look)]
       look()
       return () => {
-        stop()
-        stopMore?.()
+        for (const stop of stops) stop?.()
         view = first
       }
     }),
@@ -94,7 +92,7 @@ export function topicStore(client: AnyClient, name: string | null, options: Topi
       const release = store.subscribe(() => {})
       try {
         const { topic } = store.get()
-        if (!topic) throw new TypeError('useTopic(): there is no topic to publish to.')
+        if (!topic) throw new TypeError('useTopic(): there is no topic.')
         return await topic.publish(data, options)
       } finally {
         release()

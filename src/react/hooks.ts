@@ -13,7 +13,7 @@ import { useRealtime } from './provider.ts'
 
 /** What `useTopic` returns. */
 export interface UsedTopic<Data = unknown, Out = unknown> extends TopicView<Data, Out> {
-  /** Publishes to the topic; resolves with the offset. */
+  /** Publishes to the topic; resolves with the offset, and rejects if the server refuses it. */
   readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
 }
 

@@ -15,14 +15,14 @@ export class CallAnswers<Out> {
   readonly #refused: RefusedMessage<Out>[] = []
 
   /**
-   * @param of returns the message of a number, if it is unacknowledged
-   * @param isAsked whether this client answers the server's calls
+   * @param of returns the message of a number that is answered, if it is unacknowledged
+   * @param onCall called for a call of the server
    * @throws for an answer that violates the protocol
    */
-  received(json: unknown, of: (n: number) => Entry<Out> | undefined, isAsked = true): void {
+  received(json: unknown, of: (n: number) => Entry<Out> | undefined, onCall = this.onCall): void {
     const call = readServerCall(json)
     if ('id' in call) {
-      if (isAsked) this.onCall?.(call)
+      onCall?.(call)
       return
     }
     const entry = of(call.to)

@@ -41,11 +41,11 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       streams: session.streams,
       call: (call, options) => this.call(call, options),
       send: (call, pending) => this.#trySend(call, pending),
-      leave: (topic) => this.#leave(topic),
+      leave: (topic) => (sender.left ? sender.left() : this.#trySend({ type: 'unsubscribe', topic })),
     })
     sender.answers.onCall = (call) => this.#called(call)
-    sender.isUsed = (topic) => this.#topics.has(topic)
-    sender.onUnsubscribed = (topic) => this.#topics.unsubscribed(topic)
+    sender.topics = () => this.#topics.names
+    sender.onUnsubscribed = (topic, isMissed) => this.#topics.unsubscribed(topic, isMissed)
   }
 
   async request(data: Out, options?: RequestOptions): Promise<unknown> {
@@ -85,8 +85,9 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       })
       const giveUp = (reason: unknown) => {
         settle()
-        const of = this.#sender.withdrawCall(entry)
-        if (of !== undefined && call.type === 'request' && !isClosed()) this.#trySend({ type: 'abort', of })
+        this.#sender.withdrawCall(entry, (of) => {
+          if (call.type === 'request' && !isClosed()) this.#trySend({ type: 'abort', of })
+        })
         reject(reason)
       }
       const onAbort = () => giveUp(signal?.reason)
@@ -123,19 +124,11 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
         },
       )
     } catch (error) {
-      if (!(error instanceof RequestError)) this.#port.host.report(error)
-      this.#trySend({ type: 'error', to: id, ...faultOf(error) })
+      const report = (each: unknown) => this.#port.host.report(each)
+      this.#trySend({ type: 'error', to: id, ...faultOf(error, report) })
     } finally {
       this.#answering.delete(id)
     }
-  }
-
-  #leave(topic: string): void {
-    const unsubscribe = () => this.#trySend({ type: 'unsubscribe', topic })
-    const asked = this.#sender.isUsedElsewhere?.(topic)
-    if (!asked) unsubscribe()
-    else
-      asked.then((isUsed) => isUsed || this.#topics.has(topic) || unsubscribe()).catch((error) => this.#port.host.report(error))
   }
 
   /** Sends a call whose answer is handled in the task in which it arrives. */

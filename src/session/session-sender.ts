@@ -23,7 +23,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   sent: Unacknowledged<Out>
   readonly answers = new CallAnswers<Out>()
   /** Called when the server has ended a subscription. */
-  onUnsubscribed: ((topic: string) => void) | null = null
+  onUnsubscribed: CallSender<Out>['onUnsubscribed'] = null
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
   readonly #buffer: SendBuffer<Out>
@@ -40,7 +40,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
-      onCall: (json) => this.answers.received(json, (n) => this.sent.of(n)),
+      onCall: (json) => this.answers.received(json, (n) => this.sent.answered(n)),
       onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
       isAwaited: () => this.sent.hasCalls || !this.#buffer.waiters.isEmpty,
       onAcked: (n) => {
@@ -74,9 +74,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return entry
   }
 
-  /** Gives up a call: returns its number if the server may have received it; otherwise it is not written. */
-  withdrawCall(entry: Entry<Out>): number | undefined {
-    return this.#buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
+  /** As `CallSender.withdrawCall`. */
+  withdrawCall(entry: Entry<Out>, abort: (n: number) => void): void {
+    const n = this.#buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
+    if (n !== undefined) abort(n)
   }
 
   /** Writes to this link from now on, beginning with what the server has not taken. */

@@ -8,6 +8,7 @@ import { callValueOf } from './call-value.ts'
 import { epochOf } from './stream-cursors.ts'
 import type { TopicHandle, TopicSource } from './topic-handle.ts'
 import { TopicMembers } from './topic-members.ts'
+import { settledParams } from './topic-params.ts'
 import type { TopicsSession } from './topics-session.ts'
 
 /** A subscription that the server ends again within this time, in milliseconds, is not made once more. */
@@ -41,6 +42,8 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   #askedAgainAt = -Infinity
   #isOver = false
   #cancelLook = () => {}
+  /** Aborted when `params()` is no longer awaited. */
+  #waiting = new AbortController()
 
   constructor(name: string, port: CallsPort<In, Out>, session: TopicsSession, onOver: () => void) {
     this.name = name
@@ -71,6 +74,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   remove(handle: object): void {
     this.#handles = this.#handles.filter((each) => each !== handle)
     if (this.#handles.length || this.#isOver) return
+    this.#params = undefined
     Promise.resolve()
       .then(() => {
         if (this.#handles.length || this.#isOver) return
@@ -87,7 +91,9 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   received(data: In, place: TopicPlace): void {
-    if (this.#place?.epoch !== place.epoch || place.offset > this.#place.offset) this.#place = place
+    // The topic began anew, and another tab has subscribed to it before this one.
+    if (this.#place && this.#place.epoch !== place.epoch) this.#skipTo(null, { ...place, offset: place.offset - 1 })
+    if (place.offset > (this.#place?.offset ?? -1)) this.#place = place
     for (const handle of this.#handles) handle.received(data, place)
   }
 
@@ -104,15 +110,15 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   closed(): void {
     if (this.#isOver) return
-    this.#cancelLook()
+    this.#stopWaiting()
     this.#setState('ended')
     for (const handle of this.#handles) handle.endIterations()
   }
 
   /**
-   * The server has ended the subscription, perhaps because its permission has expired: the topic is subscribed to again, with
-   * fresh `params`. Another tab that shares the session may have replaced it, which shows at once, or ended it, which has no
-   * effect here.
+   * The server has ended the subscription, perhaps because its permission has expired, or only that to the presence: the topic is
+   * subscribed to again, with fresh `params`. Another tab that shares the session may have replaced it, which shows at once, or
+   * ended it, which has no effect here.
    */
   unsubscribedByServer(): void {
     this.#cancelLook()
@@ -120,9 +126,13 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   #subscribeAgain(): void {
-    if (this.#isOver || this.#asking || this.state !== 'subscribed' || this.#session.streams.placeOf(this.name)) return
+    if (this.#isOver || this.#asking || this.state !== 'subscribed') return
+    if (this.#session.streams.placeOf(this.name)) {
+      this.presence.subscribed()
+      return
+    }
     const now = this.#port.host.now()
-    if (now - this.#askedAgainAt < soonMs) this.#refused(new RequestError('forbidden', 'The server has ended the subscription.'))
+    if (now - this.#askedAgainAt < soonMs) this.#failed(new RequestError('forbidden', 'The server has ended the subscription.'))
     else {
       this.#askedAgainAt = now
       this.#ask({})
@@ -132,17 +142,14 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   #ask(asked: Asked<In, Out>): void {
     this.#asking += 1
     if (this.state !== 'subscribed') this.#setState('subscribing')
-    this.#askWith(asked).catch((error) => {
-      this.#asking -= 1
-      this.#refused(error instanceof RequestError ? error : new RequestError('undelivered', String(error)))
-      if (!(error instanceof RequestError)) this.#port.host.report(error)
-    })
+    this.#askWith(asked).catch((error) => this.#port.host.report(error))
   }
 
   async #askWith(asked: Asked<In, Out>): Promise<void> {
     const { name: topic } = this
-    const params: unknown = typeof this.#params === 'function' ? await this.#params() : this.#params
-    if (this.#isOver || this.#port.isClosed()) {
+    const { signal } = this.#waiting
+    const params = typeof this.#params === 'function' ? await this.#settledParams(signal) : this.#params
+    if (signal.aborted || this.#port.isClosed()) {
       this.#asking -= 1
       return
     }
@@ -157,11 +164,18 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#session.send(call, {
       answered: (answer) => {
         this.#asking -= 1
-        if (answer.type === 'error') this.#refused(new RequestError(answer.code, answer.message))
+        if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
         else this.#subscribed(readSubscribed(answer.value), asked.handle)
       },
       lost: (why) => this.#unanswered(why, asked),
     })
+  }
+
+  #settledParams(signal: AbortSignal): Promise<unknown> {
+    const newest = () => (typeof this.#params === 'function' ? this.#params() : this.#params)
+    return settledParams(newest, this.#port.host, signal, (error) =>
+      this.#failed(error, this.#session.streams.placeOf(this.name) ? this.state : 'subscribing'),
+    )
   }
 
   #unanswered(why: CallLoss, asked: Asked<In, Out>): void {
@@ -169,7 +183,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     if (this.#isOver) return
     if (why === 'lost') this.#ask(asked)
     // After `closed`, a client subscribes again when it is opened again.
-    else if (why === 'undelivered') this.#refused(new RequestError(why, 'The server could not be asked for the topic.'))
+    else if (why === 'undelivered') this.#failed(new RequestError(why, 'The server could not be asked for the topic.'))
   }
 
   #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {
@@ -190,20 +204,28 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     for (const handle of this.#handles) handle.missed(after, place)
   }
 
-  #refused(error: RequestError): void {
+  /** The server has refused the topic, which ends it, or `params()` has failed. */
+  #failed(error: RequestError, state: TopicState = 'refused'): void {
     if (this.#isOver) return
     this.error = error
-    this.#end('refused')
+    if (state === 'refused') this.#end(state)
+    else this.#setState(state)
     for (const handle of this.#handles) handle.emit('error', { error })
   }
 
   #end(state: TopicState): void {
     this.#isOver = true
-    this.#cancelLook()
+    this.#stopWaiting()
     this.#setState(state)
     for (const handle of this.#handles) handle.endIterations()
     this.presence.end()
     this.#onOver()
+  }
+
+  #stopWaiting(): void {
+    this.#cancelLook()
+    this.#waiting.abort()
+    this.#waiting = new AbortController()
   }
 
   #setState(state: TopicState): void {

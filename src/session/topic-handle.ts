@@ -38,6 +38,8 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
   #queues: readonly MessageQueue<TopicMessage<In>>[] = []
   /** How far this use has read; `null` until the server has said where it begins. */
   #place: TopicPlace | null = null
+  /** Whether messages were missed since the last one. */
+  #hasGap = false
   #isOver = false
 
   constructor(shared: TopicSource<Out>, since: Since | undefined, report: (error: unknown) => void) {
@@ -97,7 +99,10 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
     // Messages before `begin` belong to the subscription that is about to be replaced.
     if (!known || (known.epoch === place.epoch && place.offset <= known.offset)) return
     this.#place = place
-    const message = { type: 'message', topic: this.name, data, offset: place.offset } as const
+    const { epoch, offset } = place
+    const afterGap = this.#hasGap && ({ afterGap: true } as const)
+    this.#hasGap = false
+    const message = { type: 'message', topic: this.name, id: `${epoch}.${offset}`, data, offset, ...afterGap } as const
     for (const queue of this.#queues) queue.push(message, typeof data === 'string' ? data.length : 1)
     this.emit('message', message)
   }
@@ -107,6 +112,7 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
     const known = this.#place
     if (!known || (known.epoch === epoch && offset <= known.offset)) return
     this.#place = { epoch, offset }
+    this.#hasGap = true
     this.emit('gap', { after: known.epoch === epoch ? (after ?? known.offset) : null, resumesAt: offset + 1 })
   }
 

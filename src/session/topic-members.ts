@@ -7,12 +7,15 @@ import type { TopicsSession } from './topics-session.ts'
 
 const nobody: readonly TopicMember[] = Object.freeze([])
 
-/** The members of a topic: a list that the server sends once, updated by each join and leave. */
+/** The members of a topic: a list that the server sends, updated by each join and leave. */
 export class TopicMembers implements TopicPresence<never> {
   readonly #topic: string
   readonly #session: Pick<TopicsSession, 'send'>
   readonly #events: Emitter<'change', undefined>
   #members: readonly TopicMember[] = nobody
+  /** The number of pending requests for the list, and the joins and leaves since the first of them. */
+  #asking = 0
+  #changes: unknown[] = []
   #isKnown = false
   #error: RequestError | null = null
   #isUsed = false
@@ -49,10 +52,10 @@ export class TopicMembers implements TopicPresence<never> {
   subscribed(): void {
     if (this.#isSubscribed) return
     this.#isSubscribed = true
-    if (this.#isUsed) this.#ask()
+    this.missed()
   }
 
-  /** The server has lost the session, and the subscription with it. */
+  /** The server has lost the session, or the subscription has ended. */
   restore(): void {
     this.#isSubscribed = false
   }
@@ -61,46 +64,66 @@ export class TopicMembers implements TopicPresence<never> {
     this.#isOver = true
   }
 
+  /** Asks for the list, if it is used: joins and leaves may have been missed. */
+  missed(): void {
+    if (this.#isUsed && this.#isSubscribed) this.#ask()
+  }
+
   /** Applies a join or leave: the decoded publication, or its JSON without a codec. */
   changed(data: unknown): void {
     if (!this.#isUsed) return
-    const { type, id, info }: { readonly type?: unknown; readonly id?: unknown; readonly info?: unknown } = objectOf(data)
-    if (type === 'leave') this.#set(this.#members.filter((each) => each.id !== id))
-    else if (type === 'join' && typeof id === 'string' && !this.#members.some((each) => each.id === id))
-      this.#set([...this.#members, { id, info }])
+    if (this.#asking) this.#changes.push(data)
+    const members = changedBy(this.#members, data)
+    if (members === this.#members) return
+    this.#members = members
+    this.#events.emit('change', undefined, null)
   }
 
   #use(): void {
     if (this.#isUsed || this.#isOver) return
     this.#isUsed = true
-    if (this.#isSubscribed) this.#ask()
+    this.missed()
   }
 
   #ask(): void {
+    this.#asking += 1
     this.#session.send(
       { type: 'members', topic: this.#topic },
       {
         answered: (answer) => {
+          const changes = this.#settled()
           if (answer.type === 'error') this.#error = new RequestError(answer.code, answer.message)
           else {
-            this.#members = membersIn(answer.value)
-            this.#isKnown = true
+            // The list may be older than joins and leaves that have arrived before it.
+            this.#members = changes.reduce(changedBy, membersIn(answer.value))
+            this.#isSubscribed = this.#isKnown = true
             this.#error = null
           }
           this.#events.emit('change', undefined, null)
         },
         lost: (why) => {
+          this.#settled()
           if (why === 'lost') this.#ask()
         },
       },
     )
   }
 
-  #set(members: readonly TopicMember[]): void {
-    if (members.length === this.#members.length && members.every((each, index) => each === this.#members[index])) return
-    this.#members = members
-    this.#events.emit('change', undefined, null)
+  /** A request for the list is no longer pending; returns the joins and leaves since it was sent. */
+  #settled(): readonly unknown[] {
+    this.#asking -= 1
+    const changes = this.#changes
+    if (!this.#asking) this.#changes = []
+    return changes
   }
+}
+
+/** The members after a join or leave; the same list if that changes nothing. */
+function changedBy(members: readonly TopicMember[], data: unknown): readonly TopicMember[] {
+  const { type, id, info }: { readonly type?: unknown; readonly id?: unknown; readonly info?: unknown } = objectOf(data)
+  const isKnown = members.some((each) => each.id === id)
+  if (type === 'leave' && isKnown) return members.filter((each) => each.id !== id)
+  return type === 'join' && typeof id === 'string' && !isKnown ? [...members, { id, info }] : members
 }
 
 function membersIn(value: unknown): readonly TopicMember[] {

@@ -44,11 +44,12 @@ export class Topics<In, Out> {
       const shared = topics.get(topic)
       const place = shared && streams.get(+stream)
       if (place) shared.received(data, { epoch: place.epoch, offset: Number(offset) })
-      else if (topic.startsWith(presencePrefix)) topics.get(topic.slice(presencePrefix.length))?.presence.changed(data)
+      else this.#withPresence(topic)?.presence.changed(data)
     })
     this.#port.on('gap', ({ topic, after, resumesAt }) => {
       // `resumesAt` is `null` in plain mode only.
       if (resumesAt !== null) topics.get(topic)?.missed({ after, resumesAt }, streams.placeOf(topic)?.epoch ?? '')
+      this.#withPresence(topic)?.presence.missed()
     })
     this.#port.on('open', ({ resumed }) => {
       if (!resumed) for (const shared of topics.values()) shared.restore()
@@ -59,13 +60,24 @@ export class Topics<In, Out> {
     return topics
   }
 
-  has(topic: string): boolean {
-    return !!this.#shared?.has(topic)
+  /** The topics in use. */
+  get names(): readonly string[] {
+    return [...(this.#shared?.keys() ?? [])]
   }
 
-  /** The server has ended a subscription. */
-  unsubscribed(topic: string): void {
-    this.#shared?.get(topic)?.unsubscribedByServer()
+  /** The server has ended a subscription; `isMissed`: while this page was away. */
+  unsubscribed(topic: string, isMissed = false): void {
+    const shared = this.#shared?.get(topic)
+    if (isMissed) shared?.restore()
+    else shared?.unsubscribedByServer()
+    const read = this.#withPresence(topic)
+    read?.presence.restore()
+    read?.unsubscribedByServer()
+  }
+
+  /** The topic whose joins and leaves are published in this one. */
+  #withPresence(topic: string): SharedTopic<In, Out> | undefined {
+    return topic.startsWith(presencePrefix) ? this.#shared?.get(topic.slice(presencePrefix.length)) : undefined
   }
 
   #forget(name: string): void {

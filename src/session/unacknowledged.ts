@@ -5,7 +5,7 @@ import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
 import type { KeptMessage } from './session-port.ts'
 
-/** A numbered message; its data is `null` once it was withdrawn. */
+/** A numbered message; its data is `null` once it was withdrawn or answered. */
 export interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
@@ -82,12 +82,17 @@ export class Unacknowledged<Out> {
 
   /** Whether a call is waiting for its answer. */
   get hasCalls(): boolean {
-    return this.#kept.some(({ entry }) => entry.call)
+    return this.entries.some(({ call }) => call)
   }
 
-  /** The message with this number, if it is unacknowledged. */
-  of(n: number): Entry<Out> | undefined {
-    return this.#kept[n - this.#first]?.entry
+  /**
+   * The message with this number, which the server has answered, if it is unacknowledged. It is not written again; only a call
+   * that makes a subscription is, because the server records the subscription after its answer.
+   */
+  answered(n: number): Entry<Out> | undefined {
+    const kept = this.#kept[n - this.#first]
+    if (kept && !/^{"type":"(subscribe|members)"/.test(String(kept.data))) kept.data = null
+    return kept?.entry
   }
 
   /** The number of a message, if it has one and is unacknowledged. */

@@ -4,7 +4,7 @@ import type { SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
 import type { Entry } from '../sending/outbox.ts'
-import type { PendingCall } from '../sending/pending-call.ts'
+import { nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { BlobReader } from '../session/blob-reader.ts'
 import { CallAnswers } from '../session/call-answers.ts'
 import { SendBuffer, type SendBufferPort } from '../session/send-buffer.ts'
@@ -13,7 +13,10 @@ import type { Sent } from './messages.ts'
 
 interface Posted<Out> {
   readonly entry: Entry<Out>
-  readonly data: Sent
+  /** `null` once it is withdrawn. */
+  data: Sent
+  /** Is called with the number of a withdrawn call. */
+  abort?: (n: number) => void
 }
 
 export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<Out>, 'writeTimeoutMs'> {
@@ -23,6 +26,8 @@ export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<O
 
 /** The messages of one tab: those queued for the leader, those posted, and those numbered in the session. */
 export class Mailbox<Out> {
+  /** How many messages of this tab are numbered, as far as it has received. */
+  count = 0
   readonly answers = new CallAnswers<Out>()
   readonly #port: MailboxPort<Out>
   readonly #buffer: SendBuffer<Out>
@@ -70,9 +75,14 @@ export class Mailbox<Out> {
     return entry
   }
 
-  /** As `CallSender.withdrawCall`. */
-  withdrawCall(entry: Entry<Out>): number | undefined {
-    return this.#buffer.outbox.remove(entry) ? undefined : this.#numbered.find((each) => each.entry === entry)?.n
+  /** As `CallSender.withdrawCall`. If the leader has posted no number yet, the next one is given nothing in place of the call. */
+  withdrawCall(entry: Entry<Out>, abort: (n: number) => void): void {
+    if (this.#buffer.outbox.remove(entry)) return
+    const isIt = (each: { readonly entry: Entry<Out> }) => each.entry === entry
+    const posted = this.#posted.find(isIt)
+    if (posted) Object.assign(posted, { data: null, abort })
+    const n = this.#numbered.find(isIt)?.n
+    if (n) abort(n)
   }
 
   /** This tab's message with that number. */
@@ -80,10 +90,23 @@ export class Mailbox<Out> {
     return this.#numbered.find((each) => each.n === n)?.entry
   }
 
-  /** Rejects the calls that are still waiting for an answer. */
-  loseCalls(): void {
+  /**
+   * Rejects the calls that are still waiting for an answer.
+   * @param isClosing the client is closed, but not the session: the requests are withdrawn
+   */
+  loseCalls(isClosing: boolean): void {
+    const abort = (of: number) => {
+      try {
+        this.call(JSON.stringify({ type: 'abort', of }), nobodyWaits, 64)
+      } catch {
+        // The outbox is full, so nothing reaches the server now.
+      }
+    }
     const entries = [...this.#numbered, ...this.#posted].map(({ entry }) => entry)
-    for (const { call } of [...entries, ...this.#buffer.outbox.calls]) call?.lost('closed')
+    for (const entry of [...entries, ...this.#buffer.outbox.calls]) {
+      if (isClosing && entry.call && String(entry.data).startsWith('{"type":"request"')) this.withdrawCall(entry, abort)
+      entry.call?.lost('closed')
+    }
   }
 
   /** Resolves when all messages sent so far are acknowledged or lost. */
@@ -127,9 +150,12 @@ export class Mailbox<Out> {
 
   /** Numbers the oldest message posted; `n` is `undefined` if it is acknowledged already. */
   placed(n: number | undefined): void {
+    this.count += 1
     const posted = this.#posted.shift()
     this.#postedToLeader = Math.max(0, this.#postedToLeader - 1)
-    if (posted) this.#numbered.push({ n: n ?? 0, entry: posted.entry, isReported: false })
+    if (!posted) return
+    this.#numbered.push({ n: n ?? 0, entry: posted.entry, isReported: false })
+    if (n) posted.abort?.(n)
   }
 
   /** The server has acknowledged all messages below this number. */
@@ -155,7 +181,7 @@ export class Mailbox<Out> {
   forgotten(): void {
     const posted = this.#posted.splice(0).map(({ entry }) => ({ entry, isReported: false }))
     const gone = [...this.#numbered.splice(0), ...posted]
-    this.#postedToLeader = 0
+    this.#postedToLeader = this.count = 0
     for (const { entry } of gone) entry.call?.lost('lost')
     const unconfirmed = valuesOf(gone.flatMap(({ entry, isReported }) => (isReported ? [] : [entry])))
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'forgotten' })

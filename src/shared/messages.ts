@@ -1,22 +1,32 @@
 import type { ClientState, EventDetails } from '../api/events.ts'
 import type { Report } from '../api/evidence.ts'
 import type { SessionSnapshot } from '../session/snapshot.ts'
+import type { ServerCall } from '../wire/calls.ts'
 import type { OpenFrame } from '../wire/steadfast-v1.ts'
 import type { Past } from './past.ts'
+
+/**
+ * The version of these messages. It is part of the channel's name, so that tabs of two releases do not share a connection. To be
+ * raised whenever a message here, or what tabs do upon one, changes so that the release before would misread it.
+ */
+export const tabsVersion = 1
 
 /** A call, as JSON (docs/PROTOCOL.md, rule 21). */
 export interface SentCall {
   readonly call: string
 }
 
-/** The data of a message, or a call. */
-export type Sent = string | ArrayBuffer | SentCall
+/** The data of a message, or a call; `null` if it was withdrawn. */
+export type Sent = string | ArrayBuffer | SentCall | null
 
 export function isCall(sent: Sent): sent is SentCall {
-  return typeof sent === 'object' && 'call' in sent
+  return typeof sent === 'object' && sent !== null && 'call' in sent
 }
 
-/** Identifies a message by its tab and a number: each tab counts the messages it hands over, from 1. */
+/**
+ * Identifies a message by its tab and a number: each tab counts the messages it hands over, from 1. The tab of a call that the
+ * leader makes for all tabs is `''`.
+ */
 export interface Origin {
   readonly tab: string
   readonly seq: number
@@ -29,10 +39,18 @@ export interface Assigned extends Origin {
   readonly data: Sent
 }
 
+/** A request of the server without an answer, and the life of the session to which it belongs. */
+export type Asked = readonly [request: Extract<ServerCall, { readonly type: 'request' }>, life: string]
+
+/** The topics that each tab uses, and those that no tab uses any more. */
+export type Uses = readonly [uses: [tab: string, topics: readonly string[]][], unused: string[]]
+
 /** Everything that a tab needs to continue the session. */
 export interface Shared {
   readonly session: SessionSnapshot
   readonly opened: OpenFrame | null
+  readonly uses: Uses
+  readonly asked: readonly Asked[]
   /** The origins of the snapshot's messages, in its order. */
   readonly origins: readonly Origin[]
   /** How many messages of each tab are numbered. */
@@ -61,8 +79,8 @@ type TabBody =
   /** Messages to be sent; `seq` is that of the first. */
   | { readonly type: 'post'; readonly seq: number; readonly messages: readonly Sent[] }
   | { readonly type: 'want'; readonly what: 'connect' | 'reconnect' }
-  /** `leave`: the tab no longer uses a topic; `keep`: another tab answers that it still does. */
-  | { readonly type: 'leave' | 'keep'; readonly topic: string }
+  /** The topics that a tab uses; the leader posts that of a tab that is gone. */
+  | { readonly type: 'uses'; readonly tab: string; readonly topics: readonly string[] }
 
 /** The messages of the leader only: a tab accepts them if they carry the term and the name of its leader. */
 type LeaderBody =

@@ -20,7 +20,7 @@ export interface Past {
 export interface Missed {
   readonly gaps: readonly Gap[]
   readonly messages: readonly SessionMessage[]
-  /** Topics that the session no longer reads. */
+  /** Used topics whose subscription has ended since, or was replaced: another one after the last message read repeats the rest. */
   readonly ended: readonly string[]
 }
 
@@ -67,23 +67,32 @@ export function takenOf(places: readonly StreamPlace[], stream: number, epoch: s
   return Math.max(-1, ...places.flatMap((place) => (place.stream === stream && place.epoch === epoch ? place.offset : [])))
 }
 
-/** Pure: what a tab has missed that had read the streams as far as `had`; `now`: how far the session has read them. */
-export function missedBy(had: readonly StreamPlace[], { places, messages }: Past, now: readonly StreamPlace[]): Missed {
+/**
+ * Pure: what a tab has missed that had read the streams as far as `had`; `now`: how far the session has read them. The messages
+ * of the topics that have `ended` are left out.
+ */
+export function missedBy(
+  had: readonly StreamPlace[],
+  { places, messages }: Past,
+  now: readonly StreamPlace[],
+  ended: readonly string[],
+): Missed {
   const taken: Record<string, number> = {}
   return {
+    ended,
     gaps: places.flatMap(({ stream, epoch, topic, offset }) => {
       const after = takenOf(had, stream, epoch)
-      return after >= 0 && after < offset ? [{ topic, after, resumesAt: offset + 1 }] : []
+      return after >= 0 && after < offset && !ended.includes(topic) ? [{ topic, after, resumesAt: offset + 1 }] : []
     }),
     messages: messages.filter((message) => {
-      const { epoch } = message
+      const { epoch, topic } = message
       const { stream, offset } = placeIn(message)
       const key = `${stream} ${epoch}`
+      if (ended.includes(topic)) return false
       // Messages that a former leader read and no tab received are in its past twice.
       const isNews = offset > (taken[key] ?? takenOf(had, stream, epoch)) && offset <= takenOf(now, stream, epoch)
       if (isNews) taken[key] = offset
       return isNews
     }),
-    ended: had.flatMap(({ topic }) => (topic && !now.some((place) => place.topic === topic) ? topic : [])),
   }
 }

@@ -167,6 +167,11 @@ export class Replica {
     this.roll.adopt([], [], first)
   }
 
+  /** The answer to a call has arrived: it is never sent again. */
+  answered(n: number): void {
+    this.#sender.sent.answered(n)
+  }
+
   withdraw(numbers: Iterable<number>): void {
     for (const n of numbers) this.#sender.sent.withdraw(n, n)
   }
@@ -180,8 +185,11 @@ export class Replica {
     return snapshotOf(this.session, this.#sender.sent)
   }
 
-  /** Replaces this copy by that of another tab; returns what this tab had missed. */
-  adopt({ session: snapshot, opened, origins, assigned }: Shared, past: Past | null): Missed {
+  /**
+   * Replaces this copy by that of another tab; returns what this tab had missed.
+   * @param used the topics that this tab uses
+   */
+  adopt({ session: snapshot, opened, origins, assigned }: Shared, past: Past | null, used: readonly string[]): Missed {
     const { session } = this
     const { streams } = session
     const had = [...streams.places, ...this.#ahead]
@@ -195,7 +203,16 @@ export class Replica {
     this.roll.adopt(assigned, origins, snapshot.first)
     if (past && wasSame) this.#past = new PastKeeper(past, streams.places)
     else this.#forget()
-    return missedBy(had, this.past, streams.places)
+    const { places } = streams
+    const ended = used.filter((topic) =>
+      had.some((place) => place.topic === topic && takenOf(places, place.stream, place.epoch) < 0),
+    )
+    const missed = missedBy(had, this.past, places, ended)
+    // What another tab's subscription delivers is repeated by that of this tab, after what it has missed.
+    const repeated = places.filter(({ topic }) => ended.includes(topic))
+    const ahead = this.#ahead.filter(({ stream, epoch, offset }) => offset < Infinity || takenOf(places, stream, epoch) >= 0)
+    this.#ahead = [...ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
+    return missed
   }
 
   /** Drops the messages of the past. */

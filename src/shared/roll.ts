@@ -42,9 +42,13 @@ export class Roll {
     this.#nextN = this.#first + this.#origins.length
   }
 
-  /** Numbers messages of a tab, as its leader. Those that have a number are skipped; after a missing one nothing is numbered. */
-  assign(tab: string, seq: number, messages: readonly Sent[]): readonly Assigned[] {
+  /**
+   * Numbers messages of a tab, as its leader. Those that have a number are skipped; after a missing one nothing is numbered.
+   * @param first `null`: none of them has a number
+   */
+  assign(tab: string, first: number | null, messages: readonly Sent[]): readonly Assigned[] {
     const next = (this.#said.get(tab) ?? 0) + 1
+    const seq = first ?? next
     if (seq > next) return []
     const fresh = messages.slice(next - seq)
     const assigned = fresh.map((data, index) => ({ n: this.#nextN + index, tab, seq: next + index, data }))

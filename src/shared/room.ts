@@ -1,14 +1,12 @@
 import type { Host } from '../api/host.ts'
 import type { TabChannel, TabHost } from '../api/tab-host.ts'
 import { DeadlineTimer } from '../connection/deadline-timer.ts'
-import { within } from '../util/within.ts'
 import { base64url } from '../wire/base64.ts'
 import { type LeadershipCommand, type LeadershipInput, leadershipAfter, leadershipDueAt, outside } from './leadership.ts'
 import { isOfLeader, type LeaderMessage, type TabMessage } from './messages.ts'
+import { TabLocks } from './tab-locks.ts'
 
 /** A term starts at the seconds since 2020, so that a tab that knows no former term exceeds them all. */
-/** How long the browser may take to list its locks, in milliseconds; then no other tab is known. */
-const heldMs = 1000
 const termsSinceMs = 1_577_836_800_000
 
 type Without<Message, Name extends PropertyKey> = Message extends unknown ? Omit<Message, Name> : never
@@ -40,6 +38,7 @@ export interface RoomPort {
 
 /** The tabs that share a connection, as one of them sees them: the leadership, and the messages between them. */
 export class Room {
+  readonly locks: TabLocks
   readonly #port: RoomPort
   readonly #timer: DeadlineTimer
   #state = outside
@@ -48,7 +47,6 @@ export class Room {
   /** How often the tab has joined under the same name. */
   #stays = 0
   #channel: TabChannel | null = null
-  #leaveTabs: (() => void) | null = null
   #unlock: (() => void) | null = null
   #timerDueAt = Infinity
   /** The term under which this tab led when it left; 0 if another did. */
@@ -56,6 +54,7 @@ export class Room {
 
   constructor(port: RoomPort) {
     this.#port = port
+    this.locks = new TabLocks(port.host, port.tabs)
     this.#timer = new DeadlineTimer(port.host, () => this.#onTimer())
   }
 
@@ -88,7 +87,7 @@ export class Room {
     if (this.#stays === 1) this.#me = base64url(host.randomBytes(12))
     this.#name = name()
     this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
-    this.#leaveTabs = tabs.lock(this.#tabName, false, { granted() {}, lost() {} })
+    this.locks.join(this.#name, this.#me)
     this.step({ type: 'joined' })
   }
 
@@ -96,16 +95,9 @@ export class Room {
     if (!this.isIn) return
     this.#leftTerm = this.isLeading ? this.#state.term : 0
     this.step({ type: 'left' })
-    this.#leaveTabs?.()
+    this.locks.leave()
     this.#channel?.close()
-    this.#channel = this.#leaveTabs = null
-  }
-
-  /** Whether no other tab shares the connection now. */
-  async isAlone(): Promise<boolean> {
-    const { host, tabs } = this.#port
-    const held = await within(tabs.held(), heldMs, host, () => []).catch(() => undefined)
-    return !held?.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
+    this.#channel = null
   }
 
   post(message: TabPayload): void {
@@ -130,10 +122,6 @@ export class Room {
     const { host, dueAt } = this.#port
     this.#timerDueAt = Math.min(leadershipDueAt(this.#state, host.isHidden()), dueAt())
     this.#timer.arm(this.isIn ? this.#timerDueAt : Infinity)
-  }
-
-  get #tabName(): string {
-    return `${this.#name} tab ${this.#me}`
   }
 
   #onTimer(): void {
@@ -204,7 +192,7 @@ export class Room {
       if (!isOver()) this.step({ type: 'granted', isAlone })
     }
     if (this.knows) granted(true)
-    else this.isAlone().then(granted, this.#port.host.report)
+    else this.locks.isAlone().then(granted, this.#port.host.report)
   }
 
   #hear(message: TabMessage): void {

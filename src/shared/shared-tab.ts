@@ -6,7 +6,7 @@ import type { TabHost } from '../api/tab-host.ts'
 import { lastWriteMs, lookAgainMs } from '../sending/final-flush.ts'
 import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
-import type { MirroredEvent } from './messages.ts'
+import { type MirroredEvent, tabsVersion } from './messages.ts'
 import { ownConnection, type PageListener } from './own-connection.ts'
 import { Room } from './room.ts'
 import { Shown } from './shown.ts'
@@ -40,12 +40,12 @@ export class SharedTab<Out> implements ClientConnection {
     this.#shown = new Shown(client.events)
     this.#room = new Room({
       ...{ host, tabs },
-      name: () => `steadfast ${key} ${settings.url.origin}${settings.url.pathname} ${mode.resends}`,
+      name: () => `steadfast ${tabsVersion} ${key} ${settings.url.origin}${settings.url.pathname} ${mode.resends}`,
       sessionId: () => mode.session.id,
       beginAnew: () => this.#part.beginAnew(),
       lead: (term) => this.#part.lead(term),
       stepDown: () => this.#stepDown(),
-      followed: () => this.#part.setUp(false),
+      followed: () => this.#part.followed(),
       heard: (message) => this.#part.heard(message),
       dueAt: () => this.#part.mailbox.expiresAt,
       due: (now) => this.#part.mailbox.expire(now),
@@ -72,15 +72,15 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   get wired(): Wired<Out> {
-    const { mailbox, leaving } = this.#part
+    const { mailbox, calls } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
-      ...{ answers: mailbox.answers, onUnsubscribed: null, isUsedElsewhere: (topic) => leaving.isUsedElsewhere(topic) },
+      ...{ answers: mailbox.answers, onUnsubscribed: null, left: () => this.#part.handOverSoon() },
       call: (json, call, bytes) => mailbox.call(json, call, bytes),
-      withdrawCall: (entry) => mailbox.withdrawCall(entry),
+      withdrawCall: (entry, abort) => mailbox.withdrawCall(entry, abort),
       send: (value, data) => mailbox.send(value, data),
       flushed: () => mailbox.flushed(),
       giveUp: () => {
-        mailbox.loseCalls()
+        mailbox.loseCalls(false)
         if (!this.#isFinishing) mailbox.refuseWaiters()
       },
       finish: (close, code, reason) => this.#finish(close, code, reason),
@@ -89,8 +89,8 @@ export class SharedTab<Out> implements ClientConnection {
       dueAt: () => Infinity,
       pump() {},
     }
-    this.#part.onUnsubscribed = (topic) => sender.onUnsubscribed?.(topic)
-    leaving.isUsed = (topic) => !!sender.isUsed?.(topic)
+    this.#part.onUnsubscribed = (...ended) => sender.onUnsubscribed?.(...ended)
+    calls.topics = () => sender.topics?.() ?? []
     return { sender, connection: this }
   }
 
@@ -130,7 +130,7 @@ export class SharedTab<Out> implements ClientConnection {
     })
     const { status } = this.state
     if (status === 'idle' || status === 'closed') this.#shown.show({ status: 'connecting', attempt: 0, transports: [] })
-    if (isNew) this.#part.renew()
+    if (isNew) this.#part.mailbox.count = 0
     // A prerendered page connects when it is shown.
     if (!this.#client.host.isPrerendering()) this.#room.join(isNew)
   }
@@ -146,6 +146,7 @@ export class SharedTab<Out> implements ClientConnection {
 
   #stepDown(): void {
     this.#part.replica.follow()
+    this.#part.calls.stepDown()
     this.#own.hold(true)
   }
 
@@ -168,7 +169,7 @@ export class SharedTab<Out> implements ClientConnection {
   async #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
     const { host } = this.#client
     this.#isFinishing = true
-    this.#part.mailbox.loseCalls()
+    this.#part.mailbox.loseCalls(true)
     const isHeard = this.#part.isUp && !this.#isPageLeaving
     close()
     if (isHeard && !this.#part.mailbox.isEmpty) {
@@ -182,10 +183,10 @@ export class SharedTab<Out> implements ClientConnection {
       })
     }
     await this.#succeeded()
-    this.#part.isEnding = this.#room.isLeading && (await this.#room.isAlone())
+    this.#part.isEnding = this.#room.isLeading && (await this.#room.locks.isAlone())
     if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
     if (this.#shown.isClosedHere) {
-      this.#part.leaving.end()
+      this.#part.calls.follow()
       this.#room.leave()
       this.#stopListening?.()
       this.#stopListening = null
@@ -201,7 +202,7 @@ export class SharedTab<Out> implements ClientConnection {
     /** The goodbye can also be sent without a connection, but not during a connect, which it would abort. */
     const isReady = () => this.#room.isLeading && (this.#part.isUp || this.#own.state.status !== 'connecting')
     const isToWait = () => this.#room.isIn && !this.#isPageLeaving && !isReady() && host.now() < until
-    if (isReady() || !(await this.#room.isAlone())) return
+    if (isReady() || !(await this.#room.locks.isAlone())) return
     while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
 }

@@ -1,16 +1,16 @@
 import type { Report } from '../api/evidence.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { SharingClient } from '../api/sharing.ts'
+import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
-import type { SessionState } from '../session/session-state.ts'
-import { Leaving } from './leaving.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Origin, Shared, TabMessage } from './messages.ts'
 import type { Past } from './past.ts'
 import { Replica } from './replica.ts'
 import type { Room } from './room.ts'
+import { SharedCalls } from './shared-calls.ts'
 import type { Shown } from './shown.ts'
 
 const unbounded = { maxMessages: Infinity, maxBytes: Infinity, overflow: 'reject' } as const
@@ -29,20 +29,18 @@ export interface TabPartPort<Out> {
 export class TabPart<Out> {
   readonly replica: Replica
   readonly mailbox: Mailbox<Out>
-  readonly leaving: Leaving
+  readonly calls: SharedCalls
   /** The sender of the session, used while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
   /** Called when the server has ended a subscription. */
-  onUnsubscribed: ((topic: string) => void) | null = null
+  onUnsubscribed: CallSender<Out>['onUnsubscribed'] = null
   /** This is the last tab and the session ends with it: a tab that joins now begins another. */
   isEnding = false
   readonly #port: TabPartPort<Out>
   readonly #shown: Shown
-  /** How many of this tab's messages are numbered, as far as it has received. */
-  #placed = 0
-  /** Messages of leaders that this tab cannot apply before its `sync`. */
-  #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' }>[] = []
+  /** Messages that this tab cannot apply before its `sync`. */
+  #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' | 'uses' }>[] = []
   #isToHandOver = false
 
   constructor(mode: SessionMode, port: TabPartPort<Out>) {
@@ -50,10 +48,9 @@ export class TabPart<Out> {
     const { outbox } = client.settings
     this.#port = port
     this.#shown = shown
-    this.leaving = new Leaving({ host: client.host, post: (message) => port.room.post(message) })
     this.mailbox = new Mailbox({
       ...client.port,
-      ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.#handOverSoon() },
+      ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.handOverSoon() },
     })
     this.inner = mode.sender<Origin>({
       ...client.port,
@@ -61,42 +58,38 @@ export class TabPart<Out> {
       onLost: ({ undelivered = [] }, report) => this.#lost(undelivered, report),
       onGap: (gap) => shown.isClosedHere || client.port.onGap(gap),
     })
-    this.#hearAnswers(mode.session)
     this.replica = new Replica(mode.session, this.inner as SessionSender<Origin>, {
       received: (message) => this.#received(message),
       settledBelow: (first) => this.mailbox.settledBelow(first),
     })
+    this.calls = new SharedCalls({
+      ...{ room: port.room, replica: this.replica, mailbox: this.mailbox, isUp: () => this.isUp && !this.isEnding },
+      ...{ isClosedHere: () => shown.isClosedHere, onWaiting: () => this.handOverSoon() },
+    })
+    const { session } = mode
+    if (!session.port) return
+    session.port = {
+      ...session.port,
+      ...{ onCall: (json) => this.calls.received(json), onUnsubscribed: (topic) => this.onUnsubscribed?.(topic) },
+      // A flushed() may be pending in any tab.
+      isAwaited: () => session.sent.last >= session.sent.first,
+    }
   }
 
   #received(message: SessionMessage): void {
     if (!this.#shown.isClosedHere) this.#port.client.events.onMessage(message, this.#shown.transport)
   }
 
-  /** Each tab takes the answers to its own calls; the leader answers the server's. A flushed() may be pending in any tab. */
-  #hearAnswers(session: SessionState): void {
-    const { port } = session
-    if (!port) return
-    session.port = {
-      ...port,
-      onCall: (json) => this.mailbox.answers.received(json, (n) => this.mailbox.of(n), this.#port.room.isLeading),
-      ...{ isAwaited: () => session.sent.last >= session.sent.first, onUnsubscribed: (topic) => this.onUnsubscribed?.(topic) },
-    }
-  }
-
-  /** This tab joins under a new name. */
-  renew(): void {
-    this.#placed = 0
-  }
-
   /** Sets whether the leader takes messages. */
   setUp(isUp: boolean): void {
     this.isUp = isUp
     this.mailbox.repost()
-    if (isUp) this.#handOverSoon()
+    if (isUp) this.handOverSoon()
+    this.calls.unsubscribe()
   }
 
   /** Hands over all messages of one task at once. */
-  #handOverSoon(): void {
+  handOverSoon(): void {
     if (this.#isToHandOver) return
     this.#isToHandOver = true
     Promise.resolve()
@@ -111,10 +104,12 @@ export class TabPart<Out> {
     this.mailbox.expire(this.#port.client.host.now())
     this.#port.room.arm()
     if (!this.isUp || !this.#port.room.knows) return
+    // Before the calls that subscribe.
+    this.calls.postUses()
     const { session, roll } = this.replica
     const { skip, messages } = this.mailbox.toPost(session.opened?.maxMessageBytes ?? Infinity)
     if (!messages.length) return
-    const seq = this.#placed + 1 + skip
+    const seq = this.mailbox.count + 1 + skip
     if (this.#port.room.isLeading)
       this.#port.room.postAsLeader({ type: 'assigned', messages: roll.assign(this.#port.room.me, seq, messages) })
     else this.#port.room.post({ type: 'post', seq, messages })
@@ -134,10 +129,6 @@ export class TabPart<Out> {
         if (messages.length) this.#port.room.postAsLeader({ type: 'assigned', messages })
         break
       }
-      case 'leave':
-      case 'keep':
-        if (!isMine) this.leaving.heard(message)
-        break
       case 'want':
         if (isLeading) this.#port.connect(message.what)
         break
@@ -151,7 +142,7 @@ export class TabPart<Out> {
         break
       default:
         if (knows) this.#obey(message, isMine)
-        else if (message.type === 'assigned' || message.type === 'lost') this.#early.push(message)
+        else if (message.type === 'assigned' || message.type === 'lost' || message.type === 'uses') this.#early.push(message)
     }
   }
 
@@ -159,11 +150,15 @@ export class TabPart<Out> {
     switch (message.type) {
       case 'assigned':
         for (const each of message.messages) {
-          if (!this.replica.keep(each) || each.tab !== this.#port.room.me) continue
-          this.#placed = each.seq
+          if (!this.replica.keep(each)) continue
+          this.calls.numbered(each)
+          if (each.tab !== this.#port.room.me) continue
           this.mailbox.placed(each.n)
         }
         if (this.#port.room.isLeading) this.replica.pump()
+        break
+      case 'uses':
+        this.calls.used(message)
         break
       case 'frame':
         if (isMine) this.replica.receivedBack()
@@ -182,7 +177,8 @@ export class TabPart<Out> {
   /** Adopts the state at the time of this tab's `join`, and then applies what the leader has posted since. */
   #learn({ shared, past, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
     this.#adopt(shared, past || false)
-    for (const each of this.#early.splice(0)) if (each.from === from && each.term === term) this.#obey(each, false)
+    for (const each of this.#early.splice(0))
+      if (each.type === 'uses' || (each.from === from && each.term === term)) this.#obey(each, false)
   }
 
   /** Sends the whole state to one tab, or to all others (`null`). */
@@ -190,6 +186,7 @@ export class TabPart<Out> {
     const { origins, assigned } = this.replica.roll
     const shared = {
       ...{ session: this.replica.snapshot(), opened: this.replica.session.opened, origins, assigned },
+      ...this.calls.snapshot,
       ...{ state: this.#shown.shared, open: this.#shown.open, isUp: this.isUp },
     }
     this.#port.room.postAsLeader({ type: 'sync', to, shared, past })
@@ -200,17 +197,13 @@ export class TabPart<Out> {
     const { session, state, open, isUp } = shared
     const { roll, life } = this.replica
     const wasSame = session.id === this.replica.session.id
-    const missed = this.replica.adopt(shared, past || null)
+    const missed = this.replica.adopt(shared, past || null, this.calls.topics())
     this.#shown.isOther ||= life !== this.replica.life
-    if (!wasSame && past !== null) {
-      this.mailbox.forgotten()
-      this.#placed = 0
-    }
-    while (this.#placed < roll.of(this.#port.room.me)) {
-      this.#placed += 1
-      this.mailbox.placed(roll.numberOf({ tab: this.#port.room.me, seq: this.#placed }))
-    }
+    if (!wasSame && past !== null) this.mailbox.forgotten()
+    const { me: tab } = this.#port.room
+    while (this.mailbox.count < roll.of(tab)) this.mailbox.placed(roll.numberOf({ tab, seq: this.mailbox.count + 1 }))
     this.mailbox.settledBelow(session.first)
+    if (past !== null) this.calls.adopt(shared)
     this.#port.room.step({ type: 'learned' })
     for (const gap of missed.gaps) this.#port.client.port.onGap(gap)
     if (past !== null) {
@@ -218,7 +211,7 @@ export class TabPart<Out> {
       if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
     }
     for (const message of missed.messages) this.#received(message)
-    for (const topic of missed.ended) this.onUnsubscribed?.(topic)
+    for (const topic of missed.ended) this.onUnsubscribed?.(topic, true)
     this.setUp(isUp)
   }
 
@@ -230,7 +223,6 @@ export class TabPart<Out> {
   /** Begins another session, since no tab knows the present one. */
   beginAnew(): void {
     this.mailbox.forgotten()
-    this.#placed = 0
     this.#port.begin()
     this.replica.empty()
   }
@@ -240,11 +232,18 @@ export class TabPart<Out> {
     this.#early = []
     // This tab's own connection does not take messages yet.
     this.setUp(false)
-    this.#placed = this.replica.roll.of(this.#port.room.me)
+    this.mailbox.count = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
       read: (frame, place) => this.#port.room.postAsLeader({ type: 'frame', frame, place }),
       begun: () => this.#sync(null, false),
     })
+    this.calls.lead()
     if (this.#shown.shared.status !== 'closed') this.#port.connect('connect')
+  }
+
+  /** Another tab leads from now on, or this one under another term. */
+  followed(): void {
+    this.setUp(false)
+    if (!this.#port.room.isLeading) this.calls.follow()
   }
 }

@@ -20,7 +20,7 @@ export type AsRefs<View> = { readonly [Name in keyof View]: ComputedRef<View[Nam
 
 /** What `useTopic` returns. */
 export interface UsedTopic<Data = unknown, Out = unknown> extends AsRefs<TopicView<Data, Out>> {
-  /** Publishes to the topic; resolves with the offset. */
+  /** Publishes to the topic; resolves with the offset, and rejects if the server refuses it. */
   readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
 }
 

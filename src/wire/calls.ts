@@ -1,4 +1,4 @@
-import { RequestError, type RequestErrorCode } from './request-error.ts'
+import { invalidCode, isRequestErrorCode, RequestError, type RequestErrorCode } from './request-error.ts'
 
 /** The value in a call: text, text as base64 of its UTF-8 where that is shorter than JSON, bytes as base64, or none. */
 export interface CallValue {
@@ -69,11 +69,19 @@ export interface Subscribed {
   readonly tail: number
 }
 
-/** Returns the fault that the other side receives when a handler throws: only a `RequestError` reveals its text. */
-export function faultOf(error: unknown): CallFault {
-  return error instanceof RequestError
-    ? { code: error.code, message: error.message.slice(0, 1000) }
-    : { code: 'internal', message: '' }
+/**
+ * Returns the fault that the other side receives when a handler throws: only a `RequestError` reveals its text. The fault is
+ * valid whatever was thrown: a subclass may replace the members that the constructor has checked, and a class field named
+ * `code` sets it to `undefined` after `super()`.
+ * @param report receives what the other side does not: any other error, and invalid members of a `RequestError`
+ */
+export function faultOf(error: unknown, report?: (error: unknown) => void): CallFault {
+  const refusal = error instanceof RequestError ? error : null
+  const { code, message }: { readonly code?: unknown; readonly message?: unknown } = refusal ?? {}
+  const isValid = isRequestErrorCode(code)
+  const isText = typeof message === 'string'
+  if (!isValid || !isText) report?.(refusal && !isValid ? invalidCode(code, refusal) : error)
+  return { code: isValid ? code : 'internal', message: isText ? message.slice(0, 1000) : '' }
 }
 
 export function isTopicName(name: unknown): name is string {

@@ -9,8 +9,9 @@ const mark = Symbol.for('steadfast.RequestError')
  * other side receives its code and message. Of any other error it receives only the code `'internal'`.
  *
  * Codes of the protocol: `'internal'` (the handler failed), `'unhandled'` (there is no handler), `'forbidden'` (a topic was refused),
- * `'timeout'`, `'undelivered'` (the request was never sent: too large, or expired), `'lost'` (the server lost the answer: the
- * request may have been handled), `'closed'` (the client was closed, or the session ended, before the answer).
+ * `'timeout'`, `'undelivered'` (the request was never sent: too large, or expired), `'unprepared'` (the `params` of a topic have failed,
+ * and are called again), `'lost'` (the server lost the answer: the request may have been handled), `'closed'` (the client was closed,
+ * or the session ended, before the answer).
  *
  * @example
  * throw new RequestError('not-found', 'There is no such room.')
@@ -25,10 +26,7 @@ export class RequestError extends Error {
    * @throws TypeError for any other code
    */
   constructor(code: RequestErrorCode, message = '') {
-    if (!isRequestErrorCode(code))
-      throw new TypeError(
-        `RequestError: the code must be a text of 1 to 64 characters, or a finite number; it was ${typeof code}.`,
-      )
+    if (!isRequestErrorCode(code)) throw invalidCode(code)
     super(message)
     this.code = code
   }
@@ -48,6 +46,12 @@ export class RequestError extends Error {
   get [mark](): true {
     return true
   }
+}
+
+/** @param cause the error that has the code */
+export function invalidCode(code: unknown, cause?: RequestError): TypeError {
+  const message = `RequestError: the code must be a text of 1 to 64 characters, or a finite number; it was ${typeof code}.`
+  return new TypeError(message, cause && { cause })
 }
 
 export function isRequestErrorCode(code: unknown): code is RequestErrorCode {

@@ -312,12 +312,15 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
         ['news', true],
         ['sport', false],
       ])
+      const failed = new RequestError('unprepared', 'params() threw: no token')
+      await kit.act(async () => topics[1]?.fail(failed))
+      expect([used?.state, used?.error]).toEqual(['subscribing', failed])
       const error = new RequestError('forbidden', 'no')
       await kit.act(async () => topics[1]?.become('refused', error))
       expect([used?.state, used?.error]).toEqual(['refused', error])
       await view.render(Tree(null, undefined))
       expect([used?.state, used?.topic, topics[1]?.isOver, topics.length]).toEqual(['idle', null, true, 2])
-      await expect(used?.publish('x')).rejects.toThrow('useTopic(): there is no topic to publish to.')
+      await expect(used?.publish('x')).rejects.toThrow('useTopic(): there is no topic.')
     })
 
     it('can publish before it is mounted, over the subscription that follows', async () => {
@@ -337,7 +340,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
     it('returns the latest messages of a topic, in a list that changes only when one is received', async () => {
       const { client, topics } = ownClient()
       const lists: (readonly TopicMessage<unknown>[])[] = []
-      const initial = [{ type: 'message', data: 0, offset: 40, topic: 'news' }] as const
+      const initial = [{ type: 'message', id: '40', data: 0, offset: 40, topic: 'news' }] as const
       const show = component(() => lists.push(kit.hooks.useMessages('news', { max: 3, initial: [...initial] })))
       const tree = () => strict(provided({ client }, show()))
       const view = await mount(tree())

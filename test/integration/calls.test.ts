@@ -131,6 +131,31 @@ it('[SP21] a RequestError thrown by onRequest reaches the client, any other erro
   expect(rig.servers.errors).toEqual([new Error('the password is 1234')])
 })
 
+it.each([undefined, Number.NaN, 5n, {}])(
+  '[SP21] a RequestError with the invalid code %s, which a subclass can give it, reaches the other side as "internal"',
+  async (code) => {
+    const thrown = (error: object) => Object.assign(error, { code })
+    await using rig = await startRig({
+      options: {
+        onRequest() {
+          throw thrown(new ServerError('a', 'no room'))
+        },
+      },
+    })
+    const report = vi.fn()
+    await using watched = rig.watch({ host: { report } })
+    watched.client.onrequest = () => {
+      throw thrown(new RequestError('a', 'no room'))
+    }
+    const fault = { code: 'internal', message: 'no room' }
+    await expect(watched.client.request('x')).rejects.toMatchObject(fault)
+    const [handle] = (await rig.servers.servers[0]?.sessionsOf('anonymous')) ?? []
+    await expect(handle?.request('x')).rejects.toMatchObject(fault)
+    expect(watched.of('close')).toEqual([])
+    expect(rig.servers.errors).toEqual([expect.any(TypeError)])
+  },
+)
+
 it('[SP21] over poll a reply arrives without waiting for the next poll interval', async () => {
   await using rig = await startRig({
     options: {

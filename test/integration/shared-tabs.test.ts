@@ -62,6 +62,7 @@ it.each(['follows', 'leads'])('a suspended tab that %s gets the messages that it
   const [first, second] = [await rig.open(), await rig.open()]
   const [away, other] = role === 'leads' ? [first, second] : [second, first]
   const { log } = topicLog(away)
+  topicLog(other)
   await vi.waitFor(() => expect(log).toEqual(['subscribed']), 5000)
   for (const each of numbers(1, 3)) await rig.publish(each)
   await vi.waitFor(() => expect(log).toEqual(['subscribed', '1', '2', '3']), 5000)
@@ -78,8 +79,9 @@ it.each(['follows', 'leads'])('a suspended tab that %s gets the messages that it
 
 it('a suspended tab that missed more messages than the others keep gets the last ones, after a gap', async () => {
   await using rig = await start()
-  const [, away] = [await rig.open(), await rig.open()]
+  const [other, away] = [await rig.open(), await rig.open()]
   const { log } = topicLog(away)
+  topicLog(other)
   await vi.waitFor(() => expect(log).toEqual(['subscribed']), 5000)
   await rig.publish('1')
   await vi.waitFor(() => expect(log).toEqual(['subscribed', '1']), 5000)

@@ -3,7 +3,9 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Topic } from '../../src/index.ts'
 import { RequestError as ServerError } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
+import { session } from '../../src/session/index.ts'
 import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
+import { watchClient } from '../support/watched-client.ts'
 
 const names: readonly TransportName[] = sessionTransports.map(({ type }) => type)
 
@@ -187,6 +189,55 @@ it('[SP22] a subscription that expires is renewed with fresh params', async () =
   expect(params).toEqual([1, 2])
 })
 
+it('[SP22] a topic to which the application has subscribed the session is delivered with the history that the page asks for', async () => {
+  await using rig = await startRig({ count: 2, options: { ...open, onSession: (session) => session.subscribe('t') } })
+  for (const each of ['1', '2', '3']) await rig.servers.servers[0]?.publish('t', each)
+  await using watched = rig.watch()
+  const log = heard(watched.client.subscribe('t', { since: { last: 2 } }) as Topic<unknown, never>)
+  await vi.waitFor(() => expect(log).toEqual(['subscribed', '2', '3']), 5000)
+  await rig.servers.servers[1]?.publish('t', '4')
+  await vi.waitFor(() => expect(log.slice(3)).toEqual(['4']), 5000)
+  const all = watched.client.subscribe('t', { since: 'start' })
+  const allLog = heard(all as Topic<unknown, never>)
+  await vi.waitFor(() => expect(allLog).toEqual(['subscribed', '1', '2', '3', '4']), 5000)
+  expect(log.slice(4)).toEqual(['subscribed'])
+  expect(rig.servers.errors).toEqual([])
+})
+
+it('[SP22] an expired or revoked permission ends the presence too, and a renewed one continues it', async () => {
+  let allows = 2
+  await using rig = await startRig({
+    options: {
+      onSubscribe: (session) => {
+        if (session.data) return true
+        allows -= 1
+        return allows >= 0 && { expiresAt: Date.now() + 1000 }
+      },
+      onSession: (session) => session.principal.id === 'observed' && session.update(true),
+      authenticate: (_, auth) => ({ id: String(auth) }),
+      presence: ({ principal }) => principal.id,
+      heartbeatMs: 1000,
+    },
+  })
+  await using watched = rig.watch({ prepare: () => ({ auth: 'expired' }) })
+  const topic = watched.client.subscribe('t')
+  const log = heard(topic as Topic<unknown, never>)
+  const names = () => topic.presence.members.map(({ info }) => info).sort()
+  await vi.waitFor(() => expect([log, names()]).toEqual([['subscribed', 'subscribed'], ['expired']]), 5000)
+  {
+    await using second = rig.watch({ prepare: () => ({ auth: 'observed' }) })
+    second.client.subscribe('t')
+    await vi.waitFor(() => expect(names()).toEqual(['expired', 'observed']), 5000)
+    await vi.waitFor(() => expect(topic.state).toBe('refused'), 5000)
+  }
+  const received = watched.of('message').length
+  await using third = rig.watch({ prepare: () => ({ auth: 'observed' }) })
+  const other = third.client.subscribe('t')
+  await vi.waitFor(() => expect(other.presence.members.length).toBe(1), 5000)
+  await sleep(200)
+  expect(watched.of('message')).toHaveLength(received)
+})
+
 it('[SP22] onSubscribe can map a name to another topic, hidden from the client; onPublish can change the data', async () => {
   await using rig = await startRig({
     options: {
@@ -236,6 +287,38 @@ it('[SP22] presence.members arrives after the subscription, even if the params a
   expect(presence.members).toEqual([])
   await vi.waitFor(() => expect(presence.members).toHaveLength(1), 5000)
   expect([presence.error, presence.isKnown, topic.state]).toEqual([null, true, 'subscribed'])
+})
+
+it('[SP22] presence shows the present members after a gap in their joins and leaves', async () => {
+  await using rig = await startRig({
+    store: { maxMessagesPerStream: 3 },
+    options: { ...open, authenticate: (_, auth) => ({ id: String(auth) }), presence: ({ principal }) => principal.id },
+  })
+  const visit = (id: string) => {
+    const watched = watchClient(rig.servers.url(), { protocol: session(), prepare: () => ({ auth: id }) })
+    watched.client.subscribe('room')
+    return watched
+  }
+  await using watched = rig.watch({ prepare: () => ({ auth: 'me' }) })
+  const { presence } = watched.client.subscribe('room')
+  const names = () => presence.members.map(({ info }) => info).sort()
+  const present = async () => (await rig.servers.server().presence('room')).map(({ info }) => info).sort()
+  {
+    await using first = visit('a')
+    await vi.waitFor(() => expect(names()).toEqual(['a', 'me']), 5000)
+    await rig.proxy.set({ type: 'refuse' })
+    rig.proxy.killAll()
+    await first.client.close()
+  }
+  await using second = visit('b')
+  await using third = visit('c')
+  await using fourth = visit('d')
+  await vi.waitFor(async () => expect(await present()).toEqual(expect.arrayContaining(['b', 'c', 'd'])), 5000)
+  await rig.proxy.set()
+  await watched.nth('gap', 1, 10_000)
+  await vi.waitFor(async () => expect(names()).toEqual(await present()), 5000)
+  expect(names()).toEqual(['b', 'c', 'd', 'me'])
+  for (const each of [second, third, fourth]) expect(each.of('gap')).toEqual([])
 })
 
 it('[SP22] presence emits a change for a topic that has no members', async () => {

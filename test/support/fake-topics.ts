@@ -8,6 +8,8 @@ export interface FakeTopic {
   readonly published: readonly unknown[]
   isOver: boolean
   become(state: Topic['state'], error?: Topic['error']): void
+  /** The topic has an error, and its state stays. */
+  fail(error: Topic['error']): void
   deliver(...data: readonly unknown[]): void
   members(...members: readonly TopicMember[]): void
   /** The server does not report the members. */
@@ -47,9 +49,19 @@ export function withFakeTopics(client: object) {
         ;[state, error] = [next, reason]
         emit('state', {})
       },
+      fail(reason) {
+        error = reason
+        emit('error', {})
+      },
       deliver(...data) {
         for (const each of data)
-          emit('message', { type: 'message', data: each, offset: ++offset, topic: name } satisfies TopicMessage<unknown>)
+          emit('message', {
+            type: 'message',
+            id: `e.${++offset}`,
+            data: each,
+            offset,
+            topic: name,
+          } satisfies TopicMessage<unknown>)
       },
       members(...next) {
         members = next

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { transform } from 'esbuild'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { faultOf } from '../../src/wire/calls.ts'
 import { RequestError } from '../../src/wire/request-error.ts'
 
 /** Another copy of the class, compiled as a bundler does for this target. */
@@ -23,5 +24,43 @@ describe.each(['es2018', 'es2020', 'es2021', 'esnext'])('a RequestError built fo
     expect(new Refusal('taken') instanceof Refusal).toBe(true)
     expect(new Refusal('taken') instanceof RequestError).toBe(true)
     expect(new Error('taken') instanceof Copy).toBe(false)
+  })
+})
+
+describe('[SP21] the fault of a RequestError', () => {
+  const refusal = (members: object) => Object.assign(new RequestError('taken', 'It is taken.'), members)
+
+  it('is its code and message, and is not reported', () => {
+    const report = vi.fn()
+    expect(faultOf(refusal({}), report)).toEqual({ code: 'taken', message: 'It is taken.' })
+    expect(faultOf(refusal({ code: 0, message: 'x'.repeat(2000) }), report)).toEqual({ code: 0, message: 'x'.repeat(1000) })
+    expect(report).not.toHaveBeenCalled()
+  })
+
+  it.each([undefined, null, '', 'x'.repeat(65), Number.NaN, Infinity, 5n, {}, Symbol('code')])(
+    'has the code "internal" for the invalid code %s, which is reported',
+    (code) => {
+      const report = vi.fn()
+      const error = refusal({ code })
+      expect(faultOf(error, report)).toEqual({ code: 'internal', message: 'It is taken.' })
+      expect(report).toHaveBeenCalledExactlyOnceWith(
+        new TypeError(`RequestError: the code must be a text of 1 to 64 characters, or a finite number; it was ${typeof code}.`, {
+          cause: error,
+        }),
+      )
+    },
+  )
+
+  it.each([undefined, 5, 5n, {}, Symbol('text')])('has no message for the invalid message %s, which is reported', (message) => {
+    const report = vi.fn()
+    const error = refusal({ message })
+    expect(faultOf(error, report)).toEqual({ code: 'taken', message: '' })
+    expect(report).toHaveBeenCalledExactlyOnceWith(error)
+  })
+
+  it.each([new Error('secret'), null, undefined, 'text'])('is "internal" for %s, which is reported', (error) => {
+    const report = vi.fn()
+    expect(faultOf(error, report)).toEqual({ code: 'internal', message: '' })
+    expect(report).toHaveBeenCalledExactlyOnceWith(error)
   })
 })

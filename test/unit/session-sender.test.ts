@@ -163,6 +163,66 @@ describe('over a WebSocket', () => {
   })
 })
 
+describe('calls', () => {
+  /** What is written to the next link, without acknowledgments. */
+  function writtenAgain(bench: ReturnType<typeof sessionBench>, more?: Parameters<typeof openFrame>[0]): unknown[] {
+    const link = bench.attach(new SessionSocketLink(), more)
+    return link.news().filter((frame) => !/^a/.test(String(frame)))
+  }
+
+  /** Sends a call, and returns what became of it. */
+  function call({ sender }: ReturnType<typeof sessionBench>, json: string): unknown[] {
+    const outcomes: unknown[] = []
+    sender.call(json, { answered: (answer) => outcomes.push(answer), lost: (why) => outcomes.push(why) }, json.length)
+    return outcomes
+  }
+
+  it.each(['request', 'publish'])(
+    '[SP21] a %s that is answered is never written again, and its number stays in use',
+    async (type) => {
+      const { bench, link, read, send } = socketed()
+      const slow = call(bench, '{"type":"request","data":"slow"}')
+      const quick = call(bench, `{"type":"${type}","data":"quick"}`)
+      send('a')
+      await promised()
+      read('C0.1:{"type":"reply","to":2,"data":"done"}')
+      expect([slow, quick, link.news().length]).toEqual([[], [{ type: 'reply', to: 2, data: 'done' }], 3])
+      expect(writtenAgain(bench, { epoch: 'e2', resumed: false })).toEqual(['C1:{"type":"request","data":"slow"}', 'w2', 'm3:a'])
+      bench.read('a3')
+      expect([slow, quick]).toEqual([['lost'], [{ type: 'reply', to: 2, data: 'done' }]])
+    },
+  )
+
+  it('[SP21] a message that the server has refused is not written again, nor reported as undelivered', async () => {
+    const { bench, link, read, send, lost } = socketed({ resends: false })
+    call(bench, '{"type":"request","data":"slow"}')
+    send('a', 'b')
+    await promised()
+    read('C0.1:{"type":"error","to":2,"code":"no","message":""}')
+    link.news()
+    expect(writtenAgain(bench, { epoch: 'e2', resumed: false })).toEqual(['w1', 'w2', 'w3'])
+    expect(lost).toEqual([{ undelivered: ['b'], why: 'forgotten' }])
+  })
+
+  it.each(['subscribe', 'members'])('[SP22] a %s is written again until it is acknowledged', async (type) => {
+    const { bench, read } = socketed()
+    call(bench, '{"type":"request","data":"slow"}')
+    call(bench, `{"type":"${type}","topic":"t"}`)
+    await promised()
+    read('C0.1:{"type":"reply","to":2,"value":[]}')
+    expect(writtenAgain(bench)).toEqual(['C1:{"type":"request","data":"slow"}', `C2:{"type":"${type}","topic":"t"}`])
+  })
+
+  it('[SP21] a polling client no longer waits for a call that is answered', async () => {
+    const { bench, session, read } = socketed()
+    call(bench, '{"type":"request","data":"a"}')
+    await promised()
+    expect(session.port?.isAwaited()).toBe(true)
+    read('C0.1:{"type":"reply","to":1}')
+    expect(session.port?.isAwaited()).toBe(false)
+  })
+})
+
 describe('acks', () => {
   it('[SP1] are sent a second after the first message, once for all messages', async () => {
     const { link, read, wait } = socketed()

@@ -29,8 +29,8 @@ function Messages({ initial }) {
   const messages = useMessages('board', { initial, since: 'start' })
   return (
     <ol>
-      {messages.toReversed().map(({ offset, data }) => (
-        <li key={offset}>{data}</li>
+      {messages.toReversed().map(({ id, data }) => (
+        <li key={id}>{data}</li>
       ))}
     </ol>
   )

@@ -34,8 +34,8 @@ function Room({ topic, me }) {
         <span>{members.map(({ info }) => info).join(', ')}</span>
       </header>
       <ol>
-        {messages.map(({ offset, data: { from, text } }) => (
-          <li key={offset} ref={intoView} className={from === me ? 'mine' : ''}>
+        {messages.map(({ id, data: { from, text } }) => (
+          <li key={id} ref={intoView} className={from === me ? 'mine' : ''}>
             <b>{from}</b> {text}
           </li>
         ))}
@@ -47,7 +47,7 @@ function Room({ topic, me }) {
 
 function Ask({ what, answer }) {
   return (
-    <form action={(data) => void answer(data.get('text'))}>
+    <form action={(data) => void answer(data.get('text')).catch(alert)}>
       <input name="text" aria-label={what} placeholder={what} autoComplete="off" required />
       <button type="submit">Send</button>
     </form>

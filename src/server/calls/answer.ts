@@ -1,5 +1,4 @@
 import { faultOf, type ServerCall } from '../../wire/calls.ts'
-import { RequestError } from '../../wire/request-error.ts'
 import type { HandledSession } from '../session/handled-session.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { callEntry } from '../store/private-entries.ts'
@@ -11,14 +10,13 @@ export async function append({ id, record, node }: HandledSession, call: ServerC
 }
 
 /**
- * The answer to the client's call n after its handler has thrown: the client receives only a `RequestError`; any other error is
- * reported.
+ * The answer to the client's call n after its handler has thrown: the client receives only a `RequestError`; any other error, and
+ * an invalid code or message, is reported.
  * @throws StoreUnavailableError, after which the handler runs again
  */
 export function errorAnswer(n: number, error: unknown, report: (error: unknown) => void): ServerCall {
   if (error instanceof StoreUnavailableError) throw error
-  if (!(error instanceof RequestError)) report(error)
-  return { type: 'error', to: n, ...faultOf(error) }
+  return { type: 'error', to: n, ...faultOf(error, report) }
 }
 
 /** Records an answer at this offset of stream 0; 0 means that there was none. */

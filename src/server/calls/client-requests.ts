@@ -3,8 +3,9 @@ import { type CallFault, type CallValue, type ClientCall, isTimeoutMs } from '..
 import { RequestError } from '../../wire/request-error.ts'
 import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
 import type { ServerHost } from '../node/host.ts'
-import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
-import { callEntry } from '../store/private-entries.ts'
+import { StoreSecret, signatureLength } from '../node/store-secret.ts'
+import type { PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
+import { requestEntry, withdrawnEntry } from '../store/private-entries.ts'
 import { kindOf } from '../util/payload.ts'
 
 /** How often a node checks whether the session still exists, in milliseconds. */
@@ -16,7 +17,7 @@ const maxPending = 1000
 /** The node that sends the request. */
 interface AskingNode {
   readonly host: ServerHost
-  readonly sessions: Pick<SessionStore, 'append' | 'read'>
+  readonly sessions: SessionStore
   readonly topics: TopicLog
   readonly isDown: boolean
 }
@@ -82,19 +83,21 @@ export interface AskOptions {
 export class ClientRequests {
   readonly #node: AskingNode
   readonly #asked = new Map<string, Asked>()
+  readonly #secret: StoreSecret
 
   constructor(node: AskingNode) {
     this.#node = node
+    this.#secret = new StoreSecret(node.sessions, node.host)
   }
 
   /** Resolves with the client's reply. @throws RequestError if there is none, and the signal's reason */
   async ask(session: AskedSession, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
+    const { host, sessions } = this.#node
+    const id = await this.#signed(session.id, host.randomId())
     signal?.throwIfAborted()
-    const { host } = this.#node
     const asked = this.#of(session)
     if (asked.pending.size >= maxPending)
       throw new RangeError(`RealtimeServer: ${maxPending} requests wait for the client of this session already.`)
-    const id = host.randomId()
     let cancelLimit = () => {}
     let stopListening = () => {}
     try {
@@ -109,7 +112,8 @@ export class ClientRequests {
         const onAbort = () => giveUp(signal?.reason)
         signal?.addEventListener('abort', onAbort)
         stopListening = () => signal?.removeEventListener('abort', onAbort)
-        this.#append(session, { type: 'request', id, ...value })
+        const until = timeoutMs < Infinity ? sessions.now() + timeoutMs : undefined
+        this.#append(session, requestEntry(JSON.stringify({ type: 'request', id, ...value }), id, until))
           .then((isThere) => {
             if (!isThere) reject(closed())
           })
@@ -123,9 +127,18 @@ export class ClientRequests {
     }
   }
 
-  /** Forwards a client's answer to the node that sent the request. Rejects if the store does not accept the answer. */
+  /**
+   * Forwards a client's answer to the node that sent the request. Rejects if the store does not accept the answer. An answer to what
+   * no node has asked is dropped: it would only displace other topics in the store.
+   */
   async pass(session: string, answer: Passed): Promise<void> {
+    if ((await this.#signed(session, answer.to.slice(0, -signatureLength))) !== answer.to) return
     await appendForwarded(this.#node.topics, answersOf(session), JSON.stringify(answer))
+  }
+
+  /** The id of a request to the client of this session, made of random characters. */
+  async #signed(session: string, random: string): Promise<string> {
+    return random + (await this.#secret.sign(`${session} ${random}`))
   }
 
   stop(): void {
@@ -197,14 +210,12 @@ export class ClientRequests {
   }
 
   #abort(session: AskedSession, id: string): void {
-    this.#append(session, { type: 'abort', id }).catch((error) => this.#node.host.report(error))
+    const entry = withdrawnEntry(JSON.stringify({ type: 'abort', id }), id)
+    this.#append(session, entry).catch((error) => this.#node.host.report(error))
   }
 
-  async #append(
-    { id, epoch }: AskedSession,
-    call: { readonly type: 'request' | 'abort'; readonly id: string },
-  ): Promise<boolean> {
-    return (await this.#node.sessions.append(id, epoch, callEntry(JSON.stringify(call)))) !== null
+  async #append({ id, epoch }: AskedSession, entry: PrivateAppend): Promise<boolean> {
+    return (await this.#node.sessions.append(id, epoch, entry)) !== null
   }
 }
 

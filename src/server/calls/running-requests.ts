@@ -121,6 +121,8 @@ export class RunningRequests {
 
   async #reply({ n, redelivered }: Incoming, call: Extract<ClientCall, { type: 'request' }>, signal: AbortSignal) {
     const { id, node, handle } = this.#session
+    // Nobody waits: it was aborted before its turn, or before the retry after a failure of the store.
+    signal.throwIfAborted()
     const { onRequest } = node.handlers
     if (!onRequest) throw new RequestError('unhandled', 'This server answers no requests: it has no onRequest.')
     const request = { data: dataIn(call, node.settings), id: { session: id, n }, redelivered, signal }

@@ -3,7 +3,7 @@ import { RequestError } from '../../wire/request-error.ts'
 import type { HandledSession } from '../session/handled-session.ts'
 import type { Incoming } from '../session/record.ts'
 import { checkPublished, checkSince, checkTopic, type Since } from '../session/subscribe.ts'
-import { subscribeClient, unsubscribeClient } from '../session/subscribe-client.ts'
+import { notSubscribed, readTopic, subscribeClient, subscribeToMembers, unsubscribeClient } from '../session/subscribe-client.ts'
 import { kindOf } from '../util/payload.ts'
 import { append, errorAnswer } from './answer.ts'
 import { dataIn } from './call-data.ts'
@@ -60,16 +60,11 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
 /** Answers with the members of a subscribed topic, and subscribes the client to their joins and leaves. */
 async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number> {
   const { node, record } = session
-  const subscription = record.subscriptions.find(({ topic, as = topic }) => as === name)
-  if (!subscription)
-    throw new RequestError(
-      'forbidden',
-      `The session is not subscribed to ${JSON.stringify(name)}, so it may not see its members.`,
-    )
-  const { topic } = subscription
+  const now = node.sessions.now()
+  const topic = readTopic(record.subscriptions, name, now)
+  if (topic === undefined) throw notSubscribed(name)
   let offset = 0
-  const asked = { name: presenceTopicOf(name), topic: presenceTopicOf(topic) }
-  await subscribeClient(session.subscribing, asked, async () => {
+  await subscribeToMembers(session.subscribing, { name, topic, now }, async () => {
     const members = await node.presence.members(topic)
     offset = await append(session, { type: 'reply', to: n, value: members })
   })

@@ -1,5 +1,5 @@
 import type { PrivateAppend, PrivateEntry, Stored, Subscription } from '../store/ports.ts'
-import { isCall, isMessage, messageKind, subscriptionChangeOf } from '../store/private-entries.ts'
+import { isCall, isMessage, messageKind, subscriptionChangeOf, withoutWithdrawn } from '../store/private-entries.ts'
 import { readLimits } from './catch-up.ts'
 import { Coalescer } from './coalescer.ts'
 import { Batch } from './frame-batch.ts'
@@ -173,7 +173,7 @@ export class Delivery {
       this.#at = lostThrough
       this.#announced = new Set()
     }
-    for (const entry of messages) this.#writePrivate(batch, entry)
+    for (const entry of withoutWithdrawn(messages, node.sessions.now())) this.#writePrivate(batch, entry)
     if (this.#at < tail && messages.length > 0) this.#isPrivateNew = true
     return messages.length > 0
   }

@@ -87,10 +87,11 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   request<Reply = unknown>(data: Out, options?: SessionRequestOptions): Promise<Reply>
   /**
    * Subscribes the session to one or several topics: its client receives what is published from now on, or what was published
-   * `since`. Existing subscriptions stay as they are. Rejects with a `RangeError` beyond `limits.maxSubscriptions`.
+   * `since`. Existing subscriptions stay as they are; the client can no longer end its own to one of the topics. Rejects with a
+   * `RangeError` beyond `limits.maxSubscriptions`.
    */
   subscribe(topic: string | readonly string[], options?: SubscribeOptions): Promise<boolean>
-  /** Ends the subscription to a topic, if there is one: its client receives nothing more from it. */
+  /** Ends the subscription to a topic, the client's own too: its client receives nothing more from it, and no presence. */
   unsubscribe(topic: string): Promise<boolean>
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403,

@@ -1,9 +1,10 @@
-import type { Subscribed, TopicPlace } from '../../wire/calls.ts'
+import { presenceTopicOf, type Subscribed, type TopicPlace } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import type { SessionRecord, Subscription } from '../store/ports.ts'
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
 import { amended } from './record.ts'
-import { placesOf, type Since, type SubscribingSession, unsubscribeWhere } from './subscribe.ts'
+import { changeSubscriptions, placesOf, type Since, type SubscribingSession, unsubscribeWhere } from './subscribe.ts'
+import { isOfApplication, nameOf, ofApplication } from './subscription-list.ts'
 
 /** A client's subscription, as the application allows it. */
 export interface ClientSubscription {
@@ -21,6 +22,9 @@ export interface ClientSubscription {
  * Subscribes a session to a topic under its client's name for it, in place of an earlier subscription of that name. It calls
  * `announced` after the new stream's entry in stream 0 and before the stream's first message: what `announced` appends to stream
  * 0 arrives between the two. Resolves with whether the session exists.
+ *
+ * If the application itself has subscribed the session to the topic under that name, one stream serves both, and the subscription
+ * remains the application's. Its stream is replaced only if the client needs earlier messages.
  */
 export async function subscribeClient(
   session: SubscribingSession,
@@ -30,31 +34,121 @@ export async function subscribeClient(
   const { name, topic, since, after, until } = asked
   const place = await placeOf(session, topic, since)
   const end = since === undefined ? place : await placeOf(session, topic, undefined)
-  const places = { epoch: end.epoch, from: beginOf(place.from, end, after), at: place.from, tail: end.from }
-  const { epoch, from } = places
-  let subscription: Subscription = { stream: 0, topic, epoch, from, as: name, ...(until !== undefined && { until }) }
-  let replaced: readonly Subscription[] = []
-  let isOwn = true
+  const { epoch } = end
+  let from = 0
+  const choose = ({ subscriptions }: SessionRecord): Opening | null => {
+    const earlier = subscriptions.filter((each) => each.topic === topic && nameOf(each) === name)
+    const given = earlier.find(isOfApplication)
+    const replaced = subscriptions.filter((each) => each.as === name || each === given)
+    if (given && replaced.length === 1 && since === undefined && isServed(after, given)) return null
+    from = beginOf(place.from, end, after)
+    // A client that does not know its place has not received the earlier stream yet: the new one continues where that begins.
+    if (!after) for (const each of earlier) from = Math.min(from, each.epoch === epoch ? each.from : 0)
+    const permission = given ? {} : { as: name, ...(until !== undefined && { until }) }
+    return { subscription: { stream: 0, topic, epoch, from, ...permission }, replaced }
+  }
+  return openStream(session, choose, () => announced({ epoch, from, at: place.from, tail: end.from }))
+}
+
+/** Whether a stream holds everything after the client's position. */
+function isServed(after: TopicPlace | undefined, { epoch, from }: Subscription): boolean {
+  return !after || (after.epoch === epoch && after.offset >= from)
+}
+
+/** The topic whose members a client wants to know. */
+export interface AskedMembers {
+  /** The client's name for the topic. */
+  readonly name: string
+  readonly topic: string
+  /** By the store's clock. */
+  readonly now: number
+}
+
+/**
+ * Subscribes a session to the joins and leaves of a topic that it reads. A stream that it reads already is kept: another page of
+ * the session may not have received all of it. `announced` reads the list of members after the stream has begun.
+ * @throws RequestError if the session does not read the topic
+ */
+export async function subscribeToMembers(
+  session: SubscribingSession,
+  { name, topic, now }: AskedMembers,
+  announced: () => Promise<void>,
+): Promise<boolean> {
+  const presence = { topic: presenceTopicOf(topic), as: presenceTopicOf(name) }
+  const { epoch, from } = await placeOf(session, presence.topic, undefined)
+  const choose = ({ subscriptions }: SessionRecord): Opening | null => {
+    if (readTopic(subscriptions, name, now) !== topic) throw notSubscribed(name)
+    if (subscriptions.some((each) => each.topic === presence.topic && nameOf(each) === presence.as)) return null
+    const replaced = subscriptions.filter((each) => each.as === presence.as)
+    return { subscription: { stream: 0, epoch, from, ...presence }, replaced }
+  }
+  return openStream(session, choose, announced)
+}
+
+/**
+ * The topic that a session reads under a name, preferably the one that `onSubscribe` gave it; `undefined` if it reads none, or no
+ * longer may.
+ */
+export function readTopic(subscriptions: readonly Subscription[], name: string, now: number): string | undefined {
+  const readable = subscriptions.filter((each) => nameOf(each) === name && (each.until ?? Infinity) > now)
+  return (readable.find((each) => !isOfApplication(each)) ?? readable[0])?.topic
+}
+
+export function notSubscribed(name: string): RequestError {
+  return new RequestError('forbidden', `The session is not subscribed to ${JSON.stringify(name)}, so it may not see its members.`)
+}
+
+/** A stream to begin, whose number is not assigned yet, and those that it replaces. */
+interface Opening {
+  readonly subscription: Subscription
+  readonly replaced: readonly Subscription[]
+}
+
+/** Begins the stream that `choose` returns, if it returns one. `announced` is called after the stream's entry in stream 0. */
+async function openStream(
+  session: SubscribingSession,
+  choose: (record: SessionRecord) => Opening | null,
+  announced: () => Promise<void>,
+): Promise<boolean> {
+  const { maxSubscriptions } = session.limits
+  let opening = null as Opening | null
   const isNumbered = await session.amend((record) => {
-    // A subscription by the application stays as it is.
-    isOwn = record.subscriptions.every((each) => each.as !== undefined || each.topic !== name)
-    if (!isOwn) return record
-    replaced = record.subscriptions.filter((each) => each.as === name)
-    if (record.subscriptions.length - replaced.length >= session.limits.maxSubscriptions)
-      throw new RequestError('forbidden', `A session may have ${session.limits.maxSubscriptions} subscriptions.`)
-    subscription = { ...subscription, stream: record.lastStream + 1 }
-    return amended(record, { lastStream: record.lastStream + 1 })
+    opening = choose(record)
+    if (!opening) return record
+    if (record.subscriptions.length - opening.replaced.length >= maxSubscriptions)
+      throw new RequestError('forbidden', `A session may have ${maxSubscriptions} subscriptions.`)
+    const lastStream = record.lastStream + 1
+    opening = { ...opening, subscription: { ...opening.subscription, stream: lastStream } }
+    return amended(record, { lastStream })
   })
   if (!isNumbered) return false
-  if (isOwn) {
-    for (const { stream } of replaced) if (!(await session.append(unsubscribedEntry(stream)))) return false
-    if (!(await session.append(subscribedEntry(subscription)))) return false
-  }
-  await announced(places)
-  if (!isOwn) return true
-  return session.amend((record) =>
-    amended(record, { subscriptions: [...record.subscriptions.filter((each) => each.as !== name), subscription] }),
+  for (const { stream } of opening?.replaced ?? []) if (!(await session.append(unsubscribedEntry(stream)))) return false
+  if (opening && !(await session.append(subscribedEntry(opening.subscription)))) return false
+  await announced()
+  const opened = opening
+  if (!opened) return true
+  return changeSubscriptions(session, (list) => withOpened(list, opened), {
+    begun: [opened.subscription],
+    ended: opened.replaced,
+  })
+}
+
+/** The list with the new stream. The application may have changed it since the stream's number was assigned. */
+function withOpened(list: readonly Subscription[], { subscription, replaced }: Opening): readonly Subscription[] {
+  // An earlier write of this change succeeded, and the node did not learn it.
+  if (list.some(({ stream }) => stream === subscription.stream)) return list
+  const isReplaced = (each: Subscription) => replaced.some(({ stream }) => stream === each.stream)
+  const others = list.filter((each) => !isReplaced(each) && (isOfApplication(each) || each.as !== nameOf(subscription)))
+  // The subscription was ended meanwhile, and so is its new stream: a client that still may subscribe does so again.
+  if (list.filter(isReplaced).length < replaced.length) return others
+  if (list.some((each) => isReplaced(each) && isOfApplication(each))) return [...others, ofApplication(subscription)]
+  const given = others.find(
+    (each) => isOfApplication(each) && each.topic === subscription.topic && each.topic === subscription.as,
   )
+  if (!given) return [...others, subscription]
+  // One stream serves both: the one that begins earlier.
+  if (given.epoch === subscription.epoch && given.from <= subscription.from) return others
+  return [...others.filter((each) => each !== given), ofApplication(subscription)]
 }
 
 /** Ends the client's subscriptions of these names; resolves with whether the session exists. */

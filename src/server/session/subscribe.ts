@@ -4,6 +4,7 @@ import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../st
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
 import { kindOf } from '../util/payload.ts'
 import { amended } from './record.ts'
+import { isOfApplication, takenOver, withoutOrphans } from './subscription-list.ts'
 
 /**
  * Where a subscription begins: after the message with this offset (`publish()` resolves with it), with all messages that the
@@ -31,7 +32,10 @@ export interface SubscribingSession {
   append(entry: PrivateAppend): Promise<boolean>
 }
 
-/** Subscribes a session to those of the topics that it does not read yet; resolves with whether the session exists. */
+/**
+ * Subscribes a session to those of the topics to which the application has not subscribed it yet; resolves with whether the
+ * session exists. A stream that the client has asked for under the topic's own name serves both from now on.
+ */
 export async function subscribe(
   session: SubscribingSession,
   topics: readonly string[],
@@ -42,25 +46,29 @@ export async function subscribe(
   // The streams' numbers are assigned before they are announced, and announced before the record lists them: a node that sees a
   // subscription in the record can rely on its announcement.
   const isNumbered = await session.amend((record) => {
-    const isKnown = (topic: string) => record.subscriptions.some((each) => each.topic === topic)
+    const known = takenOver(record.subscriptions, topics)
+    const isKnown = (topic: string) => known.some((each) => isOfApplication(each) && each.topic === topic)
     added = topics.flatMap((topic, index) => {
       const place = places[index]
       return place && !isKnown(topic) ? [{ stream: 0, topic, ...place }] : []
     })
     added = added.map((subscription, index) => ({ ...subscription, stream: record.lastStream + 1 + index }))
-    checkRoom(record.subscriptions.length + added.length, session.limits)
-    return added.length > 0 ? amended(record, { lastStream: record.lastStream + added.length }) : record
+    checkRoom(known.length + added.length, session.limits)
+    return amended(record, { subscriptions: known, lastStream: record.lastStream + added.length })
   })
   if (!isNumbered || added.length === 0) return isNumbered
   for (const subscription of added) if (!(await session.append(subscribedEntry(subscription)))) return false
   let refused: readonly Subscription[] = []
   const isThere = await session.amend((record) => {
-    // Another caller may have subscribed the session to the same topic meanwhile.
-    refused = added.filter(({ topic, stream }) =>
-      record.subscriptions.some((each) => each.topic === topic && each.stream !== stream),
+    // Another caller, or the client, may have subscribed the session to the same topic meanwhile.
+    const known = takenOver(
+      record.subscriptions,
+      added.map(({ topic }) => topic),
     )
-    const missing = added.filter(({ topic }) => !record.subscriptions.some((each) => each.topic === topic))
-    return missing.length > 0 ? amended(record, { subscriptions: [...record.subscriptions, ...missing] }) : record
+    const ofTopic = (topic: string) => known.find((each) => isOfApplication(each) && each.topic === topic)
+    refused = added.filter(({ topic, stream }) => (ofTopic(topic)?.stream ?? stream) !== stream)
+    const missing = added.filter(({ topic }) => !ofTopic(topic))
+    return amended(record, { subscriptions: missing.length > 0 ? [...known, ...missing] : known })
   })
   for (const { stream } of refused) await session.append(unsubscribedEntry(stream))
   return isThere
@@ -73,13 +81,31 @@ export async function unsubscribe(session: SubscribingSession, topic: string): P
 
 /** Ends the subscriptions for which `isMeant` returns `true`; resolves with whether the session exists. */
 export async function unsubscribeWhere(session: SubscribingSession, isMeant: (each: Subscription) => boolean): Promise<boolean> {
-  let removed: readonly Subscription[] = []
+  return changeSubscriptions(session, (list) => list.filter((each) => !isMeant(each)))
+}
+
+/** Streams whose begin or end is in stream 0 before the record shows it. */
+interface AnnouncedStreams {
+  readonly begun: readonly Subscription[]
+  readonly ended: readonly Subscription[]
+}
+
+/** Changes the list of subscriptions, and announces the end of those that are not in the new one. */
+export async function changeSubscriptions(
+  session: SubscribingSession,
+  change: (list: readonly Subscription[]) => readonly Subscription[],
+  { begun, ended }: AnnouncedStreams = { begun: [], ended: [] },
+): Promise<boolean> {
+  let over: readonly Subscription[] = []
   const isThere = await session.amend((record) => {
-    removed = record.subscriptions.filter(isMeant)
-    if (removed.length === 0) return record
-    return amended(record, { subscriptions: record.subscriptions.filter((each) => !isMeant(each)) })
+    const before = record.subscriptions
+    const after = withoutOrphans(change(before))
+    const left = new Set([...after, ...ended].map(({ stream }) => stream))
+    over = [...before, ...begun].filter(({ stream }) => !left.has(stream))
+    const isSame = after.length === before.length && after.every((each, index) => each === before[index])
+    return isSame ? record : amended(record, { subscriptions: after })
   })
-  for (const { stream } of isThere ? removed : []) if (!(await session.append(unsubscribedEntry(stream)))) return false
+  for (const { stream } of isThere ? over : []) if (!(await session.append(unsubscribedEntry(stream)))) return false
   return isThere
 }
 

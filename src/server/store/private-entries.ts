@@ -7,9 +7,47 @@ export function messageEntry(data: Payload): PrivateAppend {
   return { kind: messageKind, data }
 }
 
-/** The server's answer to a call of the client, or its request to the client: JSON (rule 21). */
+/** The server's answer to a call of the client: JSON (rule 21). */
 export function callEntry(json: string): PrivateAppend {
   return { kind: 'call', data: json }
+}
+
+/**
+ * A request of the server to the client.
+ * @param until when nobody waits for the answer any more, by the store's clock; `undefined`: no such time is known
+ */
+export function requestEntry(json: string, id: string, until: number | undefined): PrivateAppend {
+  return { ...callEntry(json), meta: { asked: id, ...(until !== undefined && { until }) } }
+}
+
+/** Tells the client that nobody waits for its answer to that request any more. */
+export function withdrawnEntry(json: string, id: string): PrivateAppend {
+  return { ...callEntry(json), meta: { withdrawn: id } }
+}
+
+/** The `meta` of the server's requests and of what withdraws them. */
+interface RequestMeta {
+  readonly asked?: string
+  readonly until?: number
+  readonly withdrawn?: string
+}
+
+function requestMetaOf(entry: PrivateEntry): RequestMeta {
+  // Only this file creates entries of this kind; those of answers have no `meta`.
+  return isCall(entry) ? ((entry.meta as RequestMeta | undefined) ?? {}) : {}
+}
+
+/**
+ * Empties the requests for whose answer nobody waits any more, so that they are not sent to the client. What withdraws them
+ * stays: the client may have received the request over another attachment.
+ */
+export function withoutWithdrawn(entries: readonly PrivateEntry[], now: number): readonly PrivateEntry[] {
+  if (!entries.some((entry) => requestMetaOf(entry).asked !== undefined)) return entries
+  const withdrawn = new Set(entries.map((entry) => requestMetaOf(entry).withdrawn))
+  return entries.map((entry) => {
+    const { asked, until = Infinity } = requestMetaOf(entry)
+    return asked !== undefined && (until <= now || withdrawn.has(asked)) ? { kind: 'withdrawn', offset: entry.offset } : entry
+  })
 }
 
 export function isCall(entry: PrivateEntry): entry is PrivateEntry & { readonly data: string } {

@@ -5,9 +5,14 @@ import { Random } from '../random.ts'
 export type TabOperation = { readonly at: number } & (
   | { readonly type: 'open' }
   | { readonly type: 'push'; readonly count: number }
+  | { readonly type: 'publish'; readonly topic: string }
+  /** A request of the server to the page. */
+  | { readonly type: 'ask' }
   | ({ readonly pick: number } & (
       | { readonly type: 'send'; readonly count: number }
       | { readonly type: 'crash' | 'close' }
+      /** The tab begins or ceases to use a topic. */
+      | { readonly type: 'topic'; readonly topic: string }
       | { readonly type: 'freeze' | 'hide' | 'stall'; readonly forMs: number }
       | { readonly type: 'cut'; readonly share: number; readonly notice: Notice }
     ))
@@ -23,10 +28,15 @@ export interface TabSchedule {
   readonly endMs: number
 }
 
+export const topics = ['one', 'two', 'three'] as const
+
 const draws: readonly (readonly [weight: number, draw: (random: Random, at: number) => TabOperation])[] = [
   [8, (_, at) => ({ at, type: 'open' })],
   [24, (random, at) => ({ at, type: 'send', pick: random.next(), count: random.magnitude(1, 10) })],
   [18, (random, at) => ({ at, type: 'push', count: random.magnitude(1, 10) })],
+  [14, (random, at) => ({ at, type: 'topic', pick: random.next(), topic: random.pick(topics) })],
+  [8, (random, at) => ({ at, type: 'publish', topic: random.pick(topics) })],
+  [8, (_, at) => ({ at, type: 'ask' })],
   [5, (random, at) => ({ at, type: 'crash', pick: random.next() })],
   [5, (random, at) => ({ at, type: 'close', pick: random.next() })],
   [8, (random, at) => ({ at, type: 'freeze', pick: random.next(), forMs: random.magnitude(100, 20_000) })],

@@ -1,3 +1,4 @@
+import type { Topic } from '../../../src/api/calls.ts'
 import type { Host, PageSignal } from '../../../src/api/host.ts'
 import { RealtimeClient } from '../../../src/index.ts'
 import { session } from '../../../src/session/index.ts'
@@ -36,6 +37,8 @@ export class Tab {
   readonly gapsAfter = new Set<number>()
   readonly sent: string[] = []
   readonly reported = new Set<string>()
+  /** The topics in use, each with the last message received. */
+  readonly uses = new Map<string, { readonly topic: Topic<unknown, unknown>; last: unknown }>()
   flushes = 0
   opens = 0
   isClosed = false
@@ -85,6 +88,7 @@ export class Tab {
       ...{ probe: false, protocol: session(), connection: shared({ key: 'somebody' }), autoConnect: false, host },
       transports: transports.slice(transport),
     })
+    this.client.onrequest = () => new Promise((resolve) => this.timers.after(random.magnitude(1, 5000), () => resolve(name)))
     this.#listen()
     this.client.connect()
   }
@@ -119,6 +123,34 @@ export class Tab {
     )
   }
 
+  /** Begins to use a topic, or ceases to. */
+  toggle(name: string): void {
+    const used = this.uses.get(name)
+    if (used) {
+      used.topic.unsubscribe()
+      this.uses.delete(name)
+      return
+    }
+    if (this.client.state.status === 'closed') return
+    const { court } = this.#around
+    const topic = this.client.subscribe(name)
+    const use = { topic, last: undefined as unknown }
+    this.uses.set(name, use)
+    let offset = 0
+    topic.on('message', (message) => {
+      this.#around.trace(() => `${this.name} took ${name} ${message.offset}`)
+      const isNext = !offset || message.offset === offset + 1
+      court.must(isNext, 'topic-order', () => `${this.name} gets ${message.offset} of ${name} after ${offset}`)
+      offset = message.offset
+      use.last = message.data
+    })
+    topic.on('gap', ({ resumesAt }) => {
+      // The tab was away, and no other tab has been open for as long.
+      offset = resumesAt - 1
+    })
+    topic.on('error', ({ error }) => court.must(false, 'topic-refused', () => `${name} of ${this.name}: ${error.message}`))
+  }
+
   signal(signal: PageSignal): void {
     if (signal.type === 'pagehide') this.isAway = true
     if (signal.type === 'pageshow') this.isAway = false
@@ -135,7 +167,8 @@ export class Tab {
   #listen(): void {
     const { client, name } = this
     const { trace, court } = this.#around
-    client.on('message', ({ data }) => {
+    client.on('message', ({ data, topic }) => {
+      if (topic) return
       trace(() => `${name} took ${String(data)}`)
       const number = Number(String(data).slice(1))
       const last = this.received.at(-1)
@@ -144,7 +177,8 @@ export class Tab {
       court.must(isNext, 'down-missing', () => `${name} gets ${number} after ${last}, and was told of no gap`)
       this.received.push(number)
     })
-    client.on('gap', ({ after, resumesAt }) => {
+    client.on('gap', ({ after, resumesAt, topic }) => {
+      if (topic) return
       trace(() => `${name} is told of a gap from ${after} to ${resumesAt}`)
       this.gapsAfter.add(this.received.length)
     })

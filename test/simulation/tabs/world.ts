@@ -2,6 +2,7 @@ import { defaultLimits } from '../../../src/server/limits.ts'
 import { ServerNode } from '../../../src/server/node/node.ts'
 import { tickOf } from '../../../src/server/node/node-context.ts'
 import { memoryStore } from '../../../src/server/store/memory/memory-store.ts'
+import type { SessionStore } from '../../../src/server/store/ports.ts'
 import type { TabMessage } from '../../../src/shared/messages.ts'
 import { Being, Clock, drained } from '../clock.ts'
 import { NodeDoor } from '../node-door.ts'
@@ -10,7 +11,7 @@ import { epochMs } from '../store.ts'
 import { Timers } from '../timers.ts'
 import { Court, type Violation } from '../violation.ts'
 import { Browser } from './browser.ts'
-import { describeTabs, type TabOperation, type TabSchedule } from './schedule.ts'
+import { describeTabs, type TabOperation, type TabSchedule, topics } from './schedule.ts'
 import { Tab } from './tab.ts'
 
 /** After the last fault everything has to arrive within this time. */
@@ -41,6 +42,7 @@ class TabsWorld {
   readonly #browser: Browser
   readonly #nodeBeing = new Being('node')
   readonly #node: ServerNode
+  readonly #store: SessionStore
   readonly #tabs: Tab[] = []
   /** Every message that a handler has received, with its number. */
   readonly #handled = new Map<string, number>()
@@ -52,6 +54,9 @@ class TabsWorld {
   #claims = 0
   #leader: Being | null = null
   #mayLoseSession = false
+  #published = 0
+  /** The sessions of the server's requests without an answer. */
+  #asking: string[] = []
 
   constructor(schedule: TabSchedule, isTraced: boolean) {
     const { seed, channelMs } = schedule
@@ -67,13 +72,15 @@ class TabsWorld {
       lastId += 1
       return `id-${lastId}`
     }
+    const store = memoryStore({}, { now: () => epochMs + this.#clock.now, randomId })
+    this.#store = store.sessions
     this.#node = new ServerNode({
       host: {
         ...{ now: () => epochMs + this.#clock.now, elapsedMs: () => this.#clock.now, after: timers.after, random: random.next },
         randomId,
         report: (error) => this.#court.must(false, 'server-reports', () => String((error as Error)?.stack ?? error)),
       },
-      ...memoryStore({}, { now: () => epochMs + this.#clock.now, randomId }),
+      ...store,
       settings: {
         ...{ heartbeatMs: 5000, resumeWindowMs: 120_000, leaseMs: 15_000, isAuthenticating: false, pinSessions: false },
         ...{ storeTimeoutMs: 3000, limits: defaultLimits, tickMs: tickOf(5000, 15_000, 120_000) },
@@ -83,6 +90,7 @@ class TabsWorld {
           this.#note(() => `a session begins: ${id}`)
           this.#sessions += 1
         },
+        onSubscribe: () => true,
         onMessage: (_, message) => this.#handle(String(message.data), message.id.n, message.redelivered),
       },
     })
@@ -122,6 +130,21 @@ class TabsWorld {
     await this.#until(this.#clock.now + recoveryMs, () => this.#missing(pushed) === '')
     this.#court.must(this.#missing(pushed) === '', 'no-recovery', () => this.#missing(pushed))
     if (this.#court.violation) return
+    const last = new Map(topics.map((topic) => [topic, this.#publish(topic)]))
+    let isEnough = false
+    let missing = ''
+    await this.#until(this.#clock.now + recoveryMs, () => {
+      this.#topicsMissing(last).then(
+        (text) => {
+          missing = text
+          isEnough = !text
+        },
+        () => {},
+      )
+      return isEnough
+    })
+    this.#court.must(isEnough, 'topics', () => missing)
+    if (this.#court.violation) return
     await this.#end()
   }
 
@@ -155,12 +178,23 @@ class TabsWorld {
       this.#push(operation.count)
       return
     }
+    if (type === 'publish') {
+      this.#publish(operation.topic)
+      return
+    }
+    if (type === 'ask') {
+      this.#ask()
+      return
+    }
     const tab = living[Math.floor(operation.pick * living.length)]
     if (!tab) return
     this.#note(() => `${tab.name}: ${type}`)
     switch (type) {
       case 'send':
         if (tab.being.state === 'awake' && !tab.isAway) tab.send(operation.count)
+        return
+      case 'topic':
+        if (tab.being.state === 'awake' && !tab.isAway) tab.toggle(operation.topic)
         return
       case 'crash':
         tab.being.state = 'dead'
@@ -256,6 +290,45 @@ class TabsWorld {
         .catch(() => {})
     }
     return this.#pushed - 1
+  }
+
+  #publish(topic: string): string {
+    this.#published += 1
+    const data = `p${this.#published}`
+    this.#node.publish(topic, data).catch(() => {})
+    return data
+  }
+
+  #ask(): void {
+    const id = this.#sessionId
+    this.#asking.push(id)
+    const answered = (text: string) => {
+      this.#asking.splice(this.#asking.indexOf(id), 1)
+      this.#note(() => `the server is answered: ${text}`)
+    }
+    this.#node
+      .session(id)
+      .then((session) => session?.request('who?', { timeoutMs: 600_000 }))
+      .then(
+        (answer) => answered(String(answer)),
+        (error) => answered(String(error)),
+      )
+  }
+
+  /** The session is subscribed to the topics that living tabs use and to no others, they get all messages, and all requests are answered. */
+  async #topicsMissing(last: ReadonlyMap<string, string>): Promise<string> {
+    for (const { name, uses, isLiving } of this.#tabs) {
+      for (const [topic, use] of isLiving ? uses : [])
+        if (use.last !== last.get(topic))
+          return `${name} has ${use.last} of ${topic}, not ${last.get(topic)} (${use.topic.state})`
+    }
+    const living = this.#tabs.filter(({ isLiving }) => isLiving)
+    const used = topics.filter((topic) => living.some(({ uses }) => uses.has(topic))).join(', ')
+    const read = await this.#store.read(this.#sessionId)
+    const subscribed = topics.filter((topic) => read?.record.subscriptions.some((each) => each.topic === topic)).join(', ')
+    if (used !== subscribed) return `tabs use ${used}, and the session is subscribed to ${subscribed}`
+    const unanswered = this.#asking.filter((id) => id === this.#sessionId)
+    return unanswered.length ? `${unanswered.length} requests of the server have no answer` : ''
   }
 
   #handle(tag: string, n: number, redelivered: boolean): void {

@@ -1,0 +1,74 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { browserTabs } from '../../src/host/browser-tabs.ts'
+import { session } from '../../src/session/index.ts'
+import { shared } from '../../src/shared/index.ts'
+import { tabsVersion } from '../../src/shared/messages.ts'
+import { localTabs } from '../support/local-tabs.ts'
+import { RealtimeServers } from '../support/realtime-servers.ts'
+import { watchClient } from '../support/watched-client.ts'
+
+/** What a page in a secure context has. */
+const page = {
+  navigator: { locks: { request: async () => {}, query: async () => ({ held: [] }) } },
+  BroadcastChannel: class {},
+  isSecureContext: true,
+  origin: 'https://example.com',
+}
+
+function stub(globals: object): void {
+  for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
+
+it('a page with Web Locks and BroadcastChannel shares its connection', () => {
+  stub(page)
+  expect(browserTabs()).not.toBeNull()
+})
+
+it.each([
+  ['Web Locks', { ...page, navigator: {} }],
+  ['BroadcastChannel', { ...page, BroadcastChannel: undefined }],
+  ['a secure context', { ...page, isSecureContext: false }],
+  ['an origin', { ...page, origin: 'null' }],
+])('without %s each page has a connection and a session of its own', async (_, globals) => {
+  const sessions: string[] = []
+  await using servers = await RealtimeServers.start({ options: { onSession: ({ id }) => void sessions.push(id) } })
+  stub(globals)
+  const lines: string[] = []
+  const open = () =>
+    watchClient(servers.urls[0] ?? '', {
+      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+      debug: (line: string) => void lines.push(line),
+    })
+  await using first = open()
+  await using second = open()
+  for (const { client } of [first, second]) client.connect()
+  for (const each of [first, second]) await each.nth('open')
+  expect(new Set(sessions).size).toBe(2)
+  const handle = await servers.servers[0]?.session(sessions[0] ?? '')
+  await handle?.send('to one')
+  await vi.waitFor(() => expect([...first.data, ...second.data]).toEqual(['to one']), 5000)
+  expect(lines.filter((line) => line.includes('a connection of its own'))).toHaveLength(2)
+})
+
+it('the name of the channel and the lock has the version of the messages between tabs', async () => {
+  await using servers = await RealtimeServers.start()
+  const tabs = localTabs()
+  const names: string[] = []
+  const channel: typeof tabs.channel = (name, heard) => {
+    names.push(name)
+    return tabs.channel(name, heard)
+  }
+  await using tab = watchClient(servers.urls[0] ?? '', {
+    ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+    host: { tabs: { ...tabs, channel } },
+  })
+  tab.client.connect()
+  await tab.nth('open')
+  const { origin, pathname } = new URL(servers.urls[0] ?? '')
+  expect(names).toEqual([`steadfast ${tabsVersion} somebody ${origin}${pathname} true`])
+  expect((await tabs.held()).every((name) => name.startsWith(names[0] ?? ''))).toBe(true)
+})
