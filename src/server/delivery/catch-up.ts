@@ -61,6 +61,14 @@ export class CatchUp {
     )
   }
 
+  /** The messages after an offset as the log has them now, for a client that knows another epoch than the cached pages. */
+  async readAnew(topic: string, after: number): Promise<Reading> {
+    const reading = await this.#log.readAfter(topic, after, readLimits)
+    // The topic may have begun anew without an announcement: it was evicted, and a client at another node has subscribed to it.
+    if (this.#topics.get(topic)?.some((page) => page.reading?.epoch !== reading.epoch)) this.forget(topic)
+    return reading
+  }
+
   /** The topic has another epoch, or may have: drops what was read of it. */
   forget(topic: string): void {
     for (const page of this.#topics.get(topic) ?? []) this.#length -= page.length

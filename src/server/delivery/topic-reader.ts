@@ -109,6 +109,7 @@ export class TopicReader implements Follower {
     const { catchUp } = this.#recipient.session.node.feeds
     const { topic } = this.#feed
     let reading = await catchUp.read(topic, this.offset)
+    if (reading.epoch !== this.epoch) reading = await catchUp.readAnew(topic, this.offset)
     const isOther = reading.epoch !== this.epoch
     if (isOther) reading = await catchUp.read(topic, 0)
     if (this.#isOver || !this.#recipient.isOpen) return false
