@@ -98,7 +98,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
   }
 
   #called(call: Extract<ServerCall, { readonly id: string }>): void {
-    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The server no longer waits.'))
+    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The reply is no longer awaited.'))
     else this.#answer(call).catch((error) => this.#port.host.report(error))
   }
 
@@ -124,10 +124,12 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
         },
       )
     } catch (error) {
+      // The server no longer waits, or another page that shares the session answers.
+      if (controller.signal.aborted) return
       const report = (each: unknown) => this.#port.host.report(each)
       this.#trySend({ type: 'error', to: id, ...faultOf(error, report) })
     } finally {
-      this.#answering.delete(id)
+      if (this.#answering.get(id) === controller) this.#answering.delete(id)
     }
   }
 

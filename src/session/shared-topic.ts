@@ -101,11 +101,14 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#skipTo(after, { epoch, offset: resumesAt - 1 })
   }
 
-  /** The server has lost the session, and the subscription with it. */
-  restore(): void {
+  /**
+   * The server has lost the session, and the subscription with it; or (`isMissed`) this page was away and drops the present stream,
+   * which began after what it has missed: with `since` the server replaces the stream, even if it is the application's.
+   */
+  restore(isMissed = false): void {
     this.presence.restore()
-    if (this.#isOver || this.#asking) return
-    this.#ask({})
+    if (this.#isOver || (this.#asking && !isMissed)) return
+    this.#ask(isMissed && this.#place ? { since: this.#place.offset } : {})
   }
 
   closed(): void {

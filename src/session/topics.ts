@@ -68,7 +68,7 @@ export class Topics<In, Out> {
   /** The server has ended a subscription; `isMissed`: while this page was away. */
   unsubscribed(topic: string, isMissed = false): void {
     const shared = this.#shared?.get(topic)
-    if (isMissed) shared?.restore()
+    if (isMissed) shared?.restore(true)
     else shared?.unsubscribedByServer()
     const read = this.#withPresence(topic)
     read?.presence.restore()

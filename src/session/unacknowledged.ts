@@ -91,8 +91,9 @@ export class Unacknowledged<Out> {
    */
   answered(n: number): Entry<Out> | undefined {
     const kept = this.#kept[n - this.#first]
-    if (kept && !/^{"type":"(subscribe|members)"/.test(String(kept.data))) kept.data = null
-    return kept?.entry
+    const entry = kept?.entry
+    if (kept && !(entry?.call && /^{"type":"(subscribe|members)"/.test(String(kept.data)))) kept.data = null
+    return entry
   }
 
   /** The number of a message, if it has one and is unacknowledged. */

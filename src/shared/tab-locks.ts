@@ -2,7 +2,7 @@ import type { Host } from '../api/host.ts'
 import type { TabHost } from '../api/tab-host.ts'
 import { within } from '../util/within.ts'
 
-/** How long the browser may take to list its locks, in milliseconds; then no other tab is known. */
+/** How long the browser may take to list its locks, in milliseconds; then others may exist. */
 const heldMs = 1000
 
 /** The locks by which the tabs of one connection know of each other. */
@@ -18,7 +18,7 @@ export class TabLocks {
     this.#tabs = tabs
   }
 
-  /** Takes this tab's two locks: others find the first one, and wait for the second one, so that they do not appear as this tab. */
+  /** Takes this tab's two locks. Others look for the `tab` lock and wait for the `life` lock: whoever waited for the first would hold it for a moment, and count as this tab. */
   join(name: string, me: string): void {
     this.#name = name
     this.#me = me
@@ -32,8 +32,8 @@ export class TabLocks {
 
   /** Whether no other tab shares the connection now. */
   async isAlone(): Promise<boolean> {
-    const held = await within(this.#tabs.held(), heldMs, this.#host, () => []).catch(() => undefined)
-    return !held?.some((name) => name.startsWith(this.#of('tab', '')) && name !== this.#of('tab', this.#me))
+    const held = await within<readonly string[] | null>(this.#tabs.held(), heldMs, this.#host, () => null).catch(() => null)
+    return !!held && !held.some((name) => name.startsWith(this.#of('tab', '')) && name !== this.#of('tab', this.#me))
   }
 
   /** Calls `gone` once a tab has left or crashed; returns a function that stops that. */

@@ -121,7 +121,9 @@ export class TabPart<Out> {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isLeading && !isMine && !this.isEnding) this.#sync(message.as, message.isBack && this.replica.past)
+        if (isMine)
+          this.#early = [] // The leader's `sync` has what precedes it.
+        else if (isLeading && !this.isEnding) this.#sync(message.as, message.isBack && this.replica.past)
         break
       case 'post': {
         const messages =
@@ -152,8 +154,7 @@ export class TabPart<Out> {
         for (const each of message.messages) {
           if (!this.replica.keep(each)) continue
           this.calls.numbered(each)
-          if (each.tab !== this.#port.room.me) continue
-          this.mailbox.placed(each.n)
+          if (each.tab === this.#port.room.me) this.mailbox.placed(each.n)
         }
         if (this.#port.room.isLeading) this.replica.pump()
         break

@@ -5,8 +5,10 @@ import type { Room } from './room.ts'
 export class TopicUses {
   readonly #room: Room
   #byTab = new Map<string, readonly string[]>()
-  /** Topics that no tab uses any more, until the leader has numbered their `unsubscribe`. */
+  /** Topics that no tab uses any more, until the `unsubscribe` of each is numbered. */
   #unused = new Set<string>()
+  /** Those of them whose `unsubscribe` this tab has posted as the leader, and not received yet. */
+  readonly #posted = new Set<string>()
   /** The tabs whose end this tab awaits while it leads, each with what stops that. */
   readonly #watched = new Map<string, () => void>()
 
@@ -39,7 +41,7 @@ export class TopicUses {
     for (const topic of this.#byTab.get(tab) ?? []) this.#unused.add(topic)
     if (topics.length) this.#byTab.set(tab, topics)
     else this.#byTab.delete(tab)
-    for (const topic of this.#used) this.#unused.delete(topic)
+    for (const topic of this.#used) this.#forget(topic)
   }
 
   /** Awaits the end of each tab that uses a topic: whether it is closed, leaves or crashes, its topics are then unused. */
@@ -57,20 +59,27 @@ export class TopicUses {
   unwatch(): void {
     for (const stop of this.#watched.values()) stop()
     this.#watched.clear()
+    // Numbers that nobody has received by now are void.
+    this.#posted.clear()
   }
 
   /** The unused topics, which the leader is about to unsubscribe from. */
   take(): readonly string[] {
-    const unused = [...this.#unused]
-    this.#unused.clear()
-    return unused
+    const due = [...this.#unused].filter((topic) => !this.#posted.has(topic))
+    for (const topic of due) this.#posted.add(topic)
+    return due
   }
 
   /** A call that subscribes to a topic or, if `isEnd`, unsubscribes from it is numbered. */
   numbered(topic: string, isEnd: boolean): void {
     // A tab may cease to use a topic while its call is queued.
-    if (isEnd || this.#used.includes(topic)) this.#unused.delete(topic)
+    if (isEnd || this.#used.includes(topic)) this.#forget(topic)
     else this.#unused.add(topic)
+  }
+
+  #forget(topic: string): void {
+    this.#unused.delete(topic)
+    this.#posted.delete(topic)
   }
 
   get #used(): readonly string[] {

@@ -19,6 +19,7 @@ export function within<Value>(
       (error) => end(() => reject(error)),
     )
     signal?.addEventListener('abort', aborted, { once: true })
+    if (signal?.aborted) aborted()
 
     function end(settle: () => void) {
       cancelLimit()

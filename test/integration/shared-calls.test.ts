@@ -127,6 +127,32 @@ describe('a request of the server', () => {
     expect(rig.servers.errors).toEqual([])
   })
 
+  it('is not answered by a woken leader whose handler rejects since it was aborted', async () => {
+    await using rig = await start()
+    const log: string[] = []
+    const [first, second] = [await rig.open(), await rig.open()]
+    first.client.onrequest = ({ signal }) =>
+      new Promise((_, reject) => {
+        log.push('first')
+        signal.addEventListener('abort', () => {
+          log.push('first aborted')
+          reject(signal.reason)
+        })
+      })
+    second.client.onrequest = async () => {
+      log.push('second')
+      await vi.waitFor(() => expect(log).toContain('first aborted'), 8000)
+      await sleep(300)
+      return 'the second answers'
+    }
+    const answer = rig.ask('q')
+    await vi.waitFor(() => expect(log).toEqual(['first']), 5000)
+    first.freeze()
+    await vi.waitFor(() => expect(log).toContain('second'), 8000)
+    first.thaw()
+    expect(await answer).toBe('the second answers')
+  })
+
   it('is known to a tab that opens after it', async () => {
     const { rig, tabs, asked } = await answerers(1)
     await using _rig = rig

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { StoreSecret } from '../../src/server/node/store-secret.ts'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 import { RequestError } from '../../src/wire/request-error.ts'
+import { promised } from '../support/manual-host.ts'
 import { type FakeCarrier, ServerBench, sessionId } from '../support/server-bench.ts'
 import { tailOf } from '../support/store-calls.ts'
 
@@ -174,7 +175,22 @@ describe("[SP21] a client's answer", () => {
   })
 })
 
+it('[SP21] a request leaves before what is sent after it', async () => {
+  const bench = new ServerBench()
+  const { carrier } = await bench.confirmed()
+  const session = await bench.session(sessionId)
+  const asked = [session.request('first of all', { timeoutMs: 100 }).catch(() => 'timeout')]
+  await bench.pass(10)
+  asked.push(session.request('a', { timeoutMs: 100 }).catch(() => 'timeout'))
+  void session.send('b')
+  await bench.pass(10)
+  expect(carrier.news.map((each) => each.slice(0, 4))).toEqual(['C0.1', 'C0.2', '0.3:'])
+  await bench.pass(1000)
+  expect(await Promise.all(asked)).toEqual(['timeout', 'timeout'])
+})
+
 describe('the secret of a store', () => {
+  const report = (error: unknown) => expect.fail(String(error))
   const clocked = () => {
     let ids = 0
     const clock = { now: 1_000_000 }
@@ -187,7 +203,7 @@ describe('the secret of a store', () => {
 
   it('is the same for all nodes, also when they first need it at the same time', async () => {
     const { store, randomId } = clocked()
-    const nodes = Array.from({ length: 5 }, () => new StoreSecret(store, { randomId }))
+    const nodes = Array.from({ length: 5 }, () => new StoreSecret(store, { randomId, report }))
     const marks = await Promise.all(nodes.map((node) => node.sign('text')))
     expect(new Set(marks).size).toBe(1)
     expect(marks[0]).toMatch(/^[\w-]{16}$/)
@@ -196,7 +212,7 @@ describe('the secret of a store', () => {
 
   it('stays while it is used, and is replaced a day after', async () => {
     const { store, randomId, clock } = clocked()
-    const node = new StoreSecret(store, { randomId })
+    const node = new StoreSecret(store, { randomId, report })
     const first = await node.sign('text')
     for (let hours = 0; hours < 40; hours += 1) {
       clock.now += 3_600_000
@@ -207,11 +223,31 @@ describe('the secret of a store', () => {
     expect(await store.expired(clock.now, 10)).toHaveLength(1)
   })
 
+  it('is made anew by all nodes after the store has lost it, though the store is the same', async () => {
+    const { store, randomId } = clocked()
+    const nodes = Array.from({ length: 2 }, () => new StoreSecret(store, { randomId, report }))
+    const [first] = await Promise.all(nodes.map((node) => node.sign('text')))
+    await promised()
+    const read = await store.read('secret of the nodes')
+    await store.remove('secret of the nodes', read?.version ?? 0)
+    await promised()
+    const [second, other] = await Promise.all(nodes.map((node) => node.sign('text')))
+    expect(second).not.toBe(first)
+    expect(other).toBe(second)
+    for (const node of nodes) node.stop()
+  })
+
+  it('gives up on a store that never keeps it', async () => {
+    const { store, randomId } = clocked()
+    const forgetful = new Proxy(store, { get: (_, name) => (name === 'write' ? () => null : bound(store, name)) })
+    await expect(new StoreSecret(forgetful, { randomId, report }).sign('text')).rejects.toThrow('the store keeps no secret')
+  })
+
   it('is another one after the store was created anew', async () => {
     const { randomId } = clocked()
     let store = clocked().store
     const current = new Proxy(store, { get: (_, name) => bound(store, name) })
-    const node = new StoreSecret(current, { randomId })
+    const node = new StoreSecret(current, { randomId, report })
     const first = await node.sign('text')
     store = memoryStore({}, { now: () => 1_000_000, randomId: () => 'anew' }).sessions
     expect(await node.sign('text')).not.toBe(first)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { shapeOf } from '../../src/server/delivery/json-shape.ts'
-import { readFrame } from '../../src/server/delivery/parse-frames.ts'
+import { readFrame, readHello } from '../../src/server/delivery/parse-frames.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)
@@ -29,6 +29,32 @@ describe('the shape of a JSON text', () => {
       { seed, numRuns: 300 },
     )
   })
+})
+
+describe('long calls and hellos', () => {
+  const call = (params: unknown) => readFrame(`C1:${JSON.stringify({ type: 'subscribe', topic: 'x', params })}`)
+  const objects = (count: number) => Array.from({ length: count }, (_, index) => ({ [`key ${index}`]: 'some text' }))
+
+  it('are parsed only if they have few values: each may cost more than a microsecond', () => {
+    expect(call(objects(5000))).toMatchObject({ type: 'call', n: 1 })
+    expect(call(objects(20_000))).toBeNull()
+    expect(call(Object.assign({}, ...objects(20_000)))).toBeNull()
+    // A long text is one value, whatever it contains.
+    expect(call('[{,'.repeat(100_000))).toMatchObject({ type: 'call', n: 1 })
+  })
+
+  it.each(['hello', 'credentials'])(
+    '%s with more than 1,024 arrays are malformed, since they are kept while authenticate runs',
+    (kind) => {
+      const read = (auth: unknown) =>
+        kind === 'hello'
+          ? readHello(JSON.stringify({ v: 1, session: 'a-session-of-the-tests', k: 1, n: 1, auth }))
+          : readFrame(`c${JSON.stringify({ auth })}`)
+      expect(read(Array.from({ length: 1000 }, () => []))).not.toBeNull()
+      expect(read(Array.from({ length: 1024 }, () => []))).toBeNull()
+      expect(read('['.repeat(5000))).not.toBeNull()
+    },
+  )
 })
 
 describe('a batch', () => {

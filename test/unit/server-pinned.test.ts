@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Handlers } from '../../src/server/handlers.ts'
-import { ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
+import { promised } from '../support/manual-host.ts'
+import { ServerBench, type ServerBenchOptions, sessionId } from '../support/server-bench.ts'
 
 const leaseMs = 10_000
 
@@ -180,6 +181,23 @@ describe('a pinned session', () => {
     await bench.pass(2000)
     expect(seen.filter((each) => each.includes('ends'))).toContain('0: ends server 4410')
     expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(30)
+  })
+
+  it('[SP20] begins on a node whose lease the store has just lost, and is not taken for dead', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
+    for (const id of await bench.store.sessions.expired(Infinity, 100)) {
+      const read = await bench.store.sessions.read(id)
+      if (id.startsWith('node ')) await bench.store.sessions.remove(id, read?.version ?? 0)
+    }
+    await promised()
+    seen.length = 0
+    await bench.confirmed({}, { node: 0 })
+    const posted = bench.post(['m1:one'], {}, { node: 1 })
+    await bench.pass(5000)
+    expect(await posted).toMatchObject({ taken: 1 })
+    expect(seen.filter((each) => !each.includes('ends server'))).toEqual(['0: begins', '0: one'])
+    expect((await bench.store.sessions.read(sessionId))?.record.ended).toBeNull()
   })
 
   it.each([0, 5000])('[SP20] has its home on the node that created it without learning of that (%i ms later)', async (ms) => {

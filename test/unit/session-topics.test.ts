@@ -159,6 +159,16 @@ describe('[SP22] params()', () => {
     expect(page.reported).toEqual([])
   })
 
+  it('leaves no timer if the topic is unsubscribed in its own error event', async () => {
+    const { page, ...bench } = topicsBench()
+    const { topic } = bench.subscribe('t', { params: () => Promise.reject(new Error('no token')) })
+    topic.on('error', () => topic.unsubscribe())
+    await page.pass(0)
+    await promised()
+    expect([topic.state, page.clock.pending]).toEqual(['ended', 0])
+    page.reported.length = 0
+  })
+
   it('of a use that has ended is not called for another use, which begins in the same task', async () => {
     const { page, ...bench } = topicsBench()
     bench.subscribe('t', { params: () => new Promise(() => {}) }).topic.unsubscribe()

@@ -7,6 +7,7 @@ import { StoreSecret, signatureLength } from '../node/store-secret.ts'
 import type { PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { requestEntry, withdrawnEntry } from '../store/private-entries.ts'
 import { kindOf } from '../util/payload.ts'
+import { isThenable } from '../util/thenable.ts'
 
 /** How often a node checks whether the session still exists, in milliseconds. */
 const lookEveryMs = 1000
@@ -93,8 +94,12 @@ export class ClientRequests {
   /** Resolves with the client's reply. @throws RequestError if there is none, and the signal's reason */
   async ask(session: AskedSession, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
     const { host, sessions } = this.#node
-    const id = await this.#signed(session.id, host.randomId())
     signal?.throwIfAborted()
+    // At once if possible: what is sent after this request must not overtake it.
+    const given = this.#idFor(session.id, host.randomId())
+    const id = isThenable(given) ? await given : given
+    signal?.throwIfAborted()
+    if (this.#node.isDown) throw closed()
     const asked = this.#of(session)
     if (asked.pending.size >= maxPending)
       throw new RangeError(`RealtimeServer: ${maxPending} requests wait for the client of this session already.`)
@@ -132,16 +137,18 @@ export class ClientRequests {
    * no node has asked is dropped: it would only displace other topics in the store.
    */
   async pass(session: string, answer: Passed): Promise<void> {
-    if ((await this.#signed(session, answer.to.slice(0, -signatureLength))) !== answer.to) return
+    if ((await this.#idFor(session, answer.to.slice(0, -signatureLength))) !== answer.to) return
     await appendForwarded(this.#node.topics, answersOf(session), JSON.stringify(answer))
   }
 
   /** The id of a request to the client of this session, made of random characters. */
-  async #signed(session: string, random: string): Promise<string> {
-    return random + (await this.#secret.sign(`${session} ${random}`))
+  #idFor(session: string, random: string): string | Promise<string> {
+    const signature = this.#secret.sign(`${session} ${random}`)
+    return isThenable(signature) ? signature.then((each) => random + each) : random + signature
   }
 
   stop(): void {
+    this.#secret.stop()
     for (const asked of this.#asked.values()) this.#end(asked)
   }
 

@@ -2,14 +2,17 @@ import { type CallValue, type ClientCall, isSince, isTopicName, type TopicPlace 
 import { isRequestErrorCode } from '../../wire/request-error.ts'
 import { shapeOf, shortLength } from '../delivery/json-shape.ts'
 
-/** How many arrays and objects the parameters of a subscription may contain, if they are long. */
-const maxContainers = 65_536
+/** How many values, arrays and objects a long call may have: objects with keys of their own take over 1 µs each to parse. */
+const maxValues = 16_384
+
+const small = { values: 0, containers: 0 }
 
 type Json = Readonly<Record<string, unknown>>
 
 /** Parses the JSON of a client's call; `null` if it is invalid. */
 export function readClientCall(json: string): ClientCall | null {
-  if (json.length > shortLength && shapeOf(json).containers > maxContainers) return null
+  const { values, containers } = json.length > shortLength ? shapeOf(json) : small
+  if (values + containers > maxValues) return null
   let call: unknown
   try {
     call = JSON.parse(json)

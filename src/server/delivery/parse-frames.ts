@@ -10,6 +10,8 @@ import { shapeOf, shortLength } from './json-shape.ts'
 const maxPlaces = 1024
 /** How many messages a batch may have: a client's own batches have 87,381 at most. */
 const maxBatchMessages = 262_144
+/** How many arrays and objects a hello may have, or credentials. */
+const maxContainers = 1024
 /** A code, and a reason of up to 123 bytes, escaped or not. */
 const maxCloseLength = 2048
 /** How many subprotocols a client may offer. */
@@ -45,7 +47,7 @@ export type ClientFrame =
 /** Parses a hello; `null` if it is invalid. Unknown members are ignored. */
 export function readHello(text: string): ClientHello | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
-  const hello = readJson(text)
+  const hello = hasFewContainers(text) ? readJson(text) : null
   if (!isObject(hello) || hello['v'] !== 1) return null
   const { session, k, n, turn, wait, send, last, before, store, auth, protocols } = hello
   if (typeof session !== 'string' || !/^[\w-]{22}$/.test(session)) return null
@@ -133,7 +135,8 @@ export function readFrame(text: string): ClientFrame | null {
     case 'x':
       return readClose(text.slice(1))
     case 'c': {
-      const credentials = text.length > maxHelloBytes ? null : readJson(text.slice(1))
+      const isShort = text.length <= maxHelloBytes && hasFewContainers(text)
+      const credentials = isShort ? readJson(text.slice(1)) : null
       return isObject(credentials) ? { type: 'credentials', auth: credentials['auth'] } : null
     }
     case 'p':
@@ -185,6 +188,11 @@ function readNumber(text: string): number | null {
   const number = Number(text)
   // A number has only one valid spelling.
   return isPositive(number) && String(number) === text ? number : null
+}
+
+/** Parsed, 64 KiB of arrays in arrays take 1.8 MB, and credentials are kept until their client is authenticated. */
+function hasFewContainers(text: string): boolean {
+  return text.length <= maxContainers || shapeOf(text).containers <= maxContainers
 }
 
 function readJson(text: string): unknown {

@@ -134,12 +134,14 @@ function enqueue(attachment: ReceivingAttachment, first: number, payloads: reado
     })
   }
   if (count < payloads.length) attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
-  // Taking a hundred thousand messages is as much work as parsing them: other events come in between.
+  // Taking a hundred thousand messages is as much work as parsing them, so other events are handled between the two.
   if (count <= manyMessages) inbox.settle()
   else
     inbox.node.slices
       .next()
-      .then(() => inbox.settle())
+      .then(() => {
+        if (!inbox.node.isDown) inbox.settle()
+      })
       .catch((error) => inbox.node.host.report(error))
 }
 

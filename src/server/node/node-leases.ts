@@ -43,6 +43,8 @@ export class NodeLeases {
   #taking: Promise<void> | null = null
   /** Ends what `begin` started for the current name. */
   #endOwn = () => {}
+  /** Announcements of this node's record were missed, or it was removed: the store may not hold the lease any more. */
+  #isUnsure = false
   /** Until when other nodes count as alive: 0 for a dead one, `Infinity` during a lookup. */
   readonly #others = new Map<string, number>()
 
@@ -83,7 +85,7 @@ export class NodeLeases {
 
   /** Resolves with the name of this node, taking a lease if it has none; `null` if the store refuses it. */
   async take(): Promise<string | null> {
-    if (this.name === null) await this.#settle()
+    if (this.name === null || this.#isUnsure) await this.#settle()
     return this.name
   }
 
@@ -99,7 +101,8 @@ export class NodeLeases {
 
   /** Renews the lease if it is due. */
   tick(): void {
-    if (!this.#own || this.#own.until - this.#node.sessions.now() > (this.#node.settings.leaseMs * 2) / 3) return
+    const { sessions, settings } = this.#node
+    if (!this.#own || (!this.#isUnsure && this.#own.until - sessions.now() > (settings.leaseMs * 2) / 3)) return
     this.#settle().catch((error) => this.#node.host.report(error))
   }
 
@@ -133,20 +136,30 @@ export class NodeLeases {
     this.#endOwn()
     this.#own = null
     const name = host.randomId()
-    this.#endOwn = this.#begin(name)
+    const end = this.#begin(name)
+    const watch = sessions.watch(idOf(name), (news) => {
+      if (news === null || ('version' in news && news.version === 0)) this.#isUnsure = true
+    })
+    watch.ready?.catch((error) => host.report(error))
+    this.#endOwn = () => {
+      end()
+      watch.stop()
+    }
     await this.#put(name, null)
   }
 
   /** Writes the lease's record in place of `before`; resolves with whether the lease is held. */
   async #put(name: string, before: Versioned | null): Promise<boolean> {
     const { sessions, settings } = this.#node
+    const store = sessions.id
     const until = sessions.now() + settings.leaseMs
+    this.#isUnsure = false
     const record = holderRecord(name, { until })
     const version = await sessions.write(idOf(name), record, before, until + settings.leaseMs)
     // No other node writes this record: it was removed, or an earlier write succeeded without an answer.
     const stored = version === null ? await sessions.read(idOf(name)) : { record, version }
     if (this.#node.isDown || !stored || name === this.#doubted) return false
-    this.#own = { name, until: untilIn(stored), stored, store: sessions.id }
+    this.#own = { name, until: untilIn(stored), stored, store: store ?? sessions.id }
     return true
   }
 

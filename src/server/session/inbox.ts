@@ -5,7 +5,7 @@ import type { SessionInbox } from '../delivery/receive.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import { abortEntry } from '../store/private-entries.ts'
 import { type Forwarded, incomingOf } from './forwarder.ts'
-import { confirmed, type Incoming, knownBefore } from './record.ts'
+import { confirmed, type Incoming, withRedeliveredThrough } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
 
 /** A client's answer to a request of the server. */
@@ -123,7 +123,7 @@ export class Inbox implements SessionInbox {
   confirm(turn: number, k: number, before = 0): void {
     const { record } = this.#processor
     if (turn <= record.turn && before <= record.redeliveredThrough) return
-    this.#processor.amend((record) => confirmed(knownBefore(record, before), turn, k))
+    this.#processor.amend((record) => confirmed(withRedeliveredThrough(record, before), turn, k))
   }
 
   acknowledged(cursor: Cursor, written: number): void {

@@ -6,7 +6,7 @@ import type { FirstLease } from '../node/node-leases.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { AskAcceptance } from './acceptance.ts'
 import { expiryOf } from './credential-check.ts'
-import { amended, confirmed, knownBefore } from './record.ts'
+import { amended, confirmed, withRedeliveredThrough } from './record.ts'
 import type { Principal } from './session-handle.ts'
 
 /** A request of a client to join a session, by an attachment or a POST. */
@@ -87,7 +87,7 @@ export function joined(
   // A session recreated from an older hello of its client does not know how many of the client's messages were received in the
   // previous epoch: a later hello shows it, whether the client knows the new epoch or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
-  const joined = knownBefore(authenticated(caughtUp, principal, authentication), isOfBefore ? last : before)
+  const joined = withRedeliveredThrough(authenticated(caughtUp, principal, authentication), isOfBefore ? last : before)
   return turn === undefined ? joined : confirmed(joined, turn, k)
 }
 

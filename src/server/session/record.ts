@@ -223,7 +223,7 @@ export function ackOf({ done, answeredAt }: Pick<SessionRecord, 'done' | 'answer
 }
 
 /** Rule 4: the client wrote messages up to this number in an earlier life of the session, which may have handled them. */
-export function knownBefore(record: SessionRecord, before: number): SessionRecord {
+export function withRedeliveredThrough(record: SessionRecord, before: number): SessionRecord {
   return before > record.redeliveredThrough ? amended(record, { redeliveredThrough: before }) : record
 }
 

@@ -40,10 +40,10 @@ export async function subscribeClient(
     const earlier = subscriptions.filter((each) => each.topic === topic && nameOf(each) === name)
     const given = earlier.find(isOfApplication)
     const replaced = subscriptions.filter((each) => each.as === name || each === given)
-    if (given && replaced.length === 1 && since === undefined && isServed(after, given)) return null
     from = beginOf(place.from, end, after)
     // A client that does not know its place has not received the earlier stream yet: the new one continues where that begins.
     if (!after) for (const each of earlier) from = Math.min(from, each.epoch === epoch ? each.from : 0)
+    if (given && replaced.length === 1 && since === undefined && isServed(after, given)) return null
     const permission = given ? {} : { as: name, ...(until !== undefined && { until }) }
     return { subscription: { stream: 0, topic, epoch, from, ...permission }, replaced }
   }

@@ -4,7 +4,7 @@ import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../st
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
 import { kindOf } from '../util/payload.ts'
 import { amended } from './record.ts'
-import { isOfApplication, takenOver, withoutOrphans } from './subscription-list.ts'
+import { isOfApplication, takenOver, withoutUnreadPresence } from './subscription-list.ts'
 
 /**
  * Where a subscription begins: after the message with this offset (`publish()` resolves with it), with all messages that the
@@ -99,7 +99,7 @@ export async function changeSubscriptions(
   let over: readonly Subscription[] = []
   const isThere = await session.amend((record) => {
     const before = record.subscriptions
-    const after = withoutOrphans(change(before))
+    const after = withoutUnreadPresence(change(before))
     const left = new Set([...after, ...ended].map(({ stream }) => stream))
     over = [...before, ...begun].filter(({ stream }) => !left.has(stream))
     const isSame = after.length === before.length && after.every((each, index) => each === before[index])

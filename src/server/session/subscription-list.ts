@@ -26,7 +26,7 @@ export function takenOver(list: readonly Subscription[], topics: readonly string
  * Removes the client's subscriptions to the joins and leaves of topics that the session no longer reads under that name: whatever
  * ends a subscription ends that to the presence too.
  */
-export function withoutOrphans(list: readonly Subscription[]): readonly Subscription[] {
+export function withoutUnreadPresence(list: readonly Subscription[]): readonly Subscription[] {
   const isPresence = ({ as }: Subscription) => as?.startsWith(presencePrefix) === true
   if (!list.some(isPresence)) return list
   const key = (name: string, topic: string) => JSON.stringify([name, topic])

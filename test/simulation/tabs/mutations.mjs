@@ -95,7 +95,7 @@ export const mutations = [
     name: 'unsubscribed-while-used',
     breaks: 'a topic that a tab uses stays subscribed',
     file: 'src/shared/topic-uses.ts',
-    from: '    for (const topic of this.#used) this.#unused.delete(topic)\n',
+    from: '    for (const topic of this.#used) this.#forget(topic)\n',
     to: '',
   },
   {
