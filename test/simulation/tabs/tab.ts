@@ -43,6 +43,8 @@ export class Tab {
   opens = 0
   isClosed = false
   isAway = false
+  /** How often it went into the back/forward cache. */
+  timesAway = 0
   /** When it was last frozen, hidden or closed. */
   stoppedAt = -1
   readonly #listeners = new Set<(signal: PageSignal) => void>()
@@ -137,6 +139,7 @@ export class Tab {
     const use = { topic, last: undefined as unknown }
     this.uses.set(name, use)
     let offset = 0
+    const { timesAway } = this
     topic.on('message', (message) => {
       this.#around.trace(() => `${this.name} took ${name} ${message.offset}`)
       const isNext = !offset || message.offset === offset + 1
@@ -144,15 +147,25 @@ export class Tab {
       offset = message.offset
       use.last = message.data
     })
-    topic.on('gap', ({ resumesAt }) => {
-      // The tab was away, and no other tab has been open for as long.
+    topic.on('gap', ({ after, resumesAt }) => {
+      // The tab was away, and the leader's past does not reach back as far.
+      court.must(this.timesAway > timesAway, 'topic-gap', () => `${this.name} has a gap of ${name} and was never away`)
+      const isNext = (after === null || after === offset) && resumesAt > offset + 1
+      court.must(
+        isNext,
+        'topic-gap-place',
+        () => `${this.name} has a gap of ${name} from ${after} to ${resumesAt} after ${offset}`,
+      )
       offset = resumesAt - 1
     })
     topic.on('error', ({ error }) => court.must(false, 'topic-refused', () => `${name} of ${this.name}: ${error.message}`))
   }
 
   signal(signal: PageSignal): void {
-    if (signal.type === 'pagehide') this.isAway = true
+    if (signal.type === 'pagehide') {
+      this.isAway = true
+      this.timesAway += 1
+    }
     if (signal.type === 'pageshow') this.isAway = false
     for (const listener of [...this.#listeners]) listener(signal)
   }
