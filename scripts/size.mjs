@@ -32,11 +32,11 @@ const apps = {
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    55_300,
+    55_400,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    64_200,
+    64_300,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_700],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_800],
