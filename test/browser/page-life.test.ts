@@ -1,30 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
-import { findChromium } from '../support/chromium.ts'
 import { want } from '../support/equipment.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
-import { useChromium } from '../support/use-chromium.ts'
+import { launchWithPageCache, useChromium } from '../support/use-chromium.ts'
 
 /** What happens to the connection of a real page: the network drops, the page is hidden, frozen, cached, and restored. */
 let browser: Browser
 useChromium((started) => {
   browser = started
-}, launch)
-
-async function launch(): Promise<Browser> {
-  const { executablePath, env } = await findChromium()
-  return chromium.launch({
-    executablePath,
-    env: { ...process.env, ...env },
-    args: ['--no-sandbox', '--disable-gpu'],
-    // Playwright disables the back/forward cache, which is tested here.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  })
-}
+}, launchWithPageCache)
 
 async function start(withProxy = true) {
   const server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest', commentEveryMs: 200 })

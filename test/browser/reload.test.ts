@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
-import { findChromium } from '../support/chromium.ts'
 import type { Engine, EngineName, EnginePage } from '../support/engines.ts'
 import { want } from '../support/equipment.ts'
 import { type PageGlobals, SCRIPT } from '../support/page-client.ts'
 import { startRig, transportOf } from '../support/session-rig.ts'
-import { useChromium } from '../support/use-chromium.ts'
+import { launchWithPageCache, useChromium } from '../support/use-chromium.ts'
 import { useEngine } from '../support/use-engine.ts'
 
 /** What the successive pages of a tab have recorded in its sessionStorage. */
@@ -142,21 +141,9 @@ describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])(
 
 describe('in Chromium', () => {
   let browser: Browser
-  useChromium(
-    (started) => {
-      browser = started
-    },
-    async () => {
-      const { executablePath, env } = await findChromium()
-      return chromium.launch({
-        executablePath,
-        env: { ...process.env, ...env },
-        args: ['--no-sandbox', '--disable-gpu'],
-        // Playwright disables the back/forward cache, which is tested here.
-        ignoreDefaultArgs: ['--disable-back-forward-cache'],
-      })
-    },
-  )
+  useChromium((started) => {
+    browser = started
+  }, launchWithPageCache)
   const over = ['websocket', 'long-poll'] as const
 
   it('a window that the page opens copies its storage, and has a session of its own', async () => {

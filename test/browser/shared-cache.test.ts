@@ -1,9 +1,8 @@
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { findChromium } from '../support/chromium.ts'
 import { want } from '../support/equipment.ts'
 import { buildTabScript, patient, startTabServer, type TabLog } from '../support/shared-tabs.ts'
-import { useChromium } from '../support/use-chromium.ts'
+import { launchWithPageCache, useChromium } from '../support/use-chromium.ts'
 
 declare const begin: (path: string, key: string, transports: readonly string[]) => void
 declare const tabLog: () => TabLog
@@ -16,21 +15,9 @@ beforeAll(async () => {
   script = await buildTabScript()
 })
 afterAll(() => script?.remove())
-useChromium(
-  (started) => {
-    browser = started
-  },
-  async () => {
-    const { executablePath, env } = await findChromium()
-    return chromium.launch({
-      executablePath,
-      env: { ...process.env, ...env },
-      args: ['--no-sandbox', '--disable-gpu'],
-      // Playwright disables the back/forward cache, which is tested here.
-      ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    })
-  },
-)
+useChromium((started) => {
+  browser = started
+}, launchWithPageCache)
 
 /** Opens tabs of one browser, of which the first leads. */
 async function start(count: number) {

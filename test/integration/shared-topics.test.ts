@@ -83,14 +83,20 @@ it('a frozen tab keeps its topics when others are closed, and loses them when it
 })
 
 describe('a tab in the back/forward cache', () => {
-  it('has no topics meanwhile, and misses no message of them', async () => {
-    await using rig = await start()
+  /** Two tabs, of which the second has left after the first message of the topic that it alone uses. */
+  async function withTabAway(rig: Awaited<ReturnType<typeof start>>) {
     const [other, away] = [await rig.open(), await rig.open()]
     const { log } = await use(away, 'news')
     await rig.server.publish('news', '1')
     await vi.waitFor(() => expect(log).toEqual(['1']), 5000)
     away.leave()
     await vi.waitFor(async () => expect(await rig.members('news')).toBe(0), 5000)
+    return { other, away, log }
+  }
+
+  it('has no topics meanwhile, and misses no message of them', async () => {
+    await using rig = await start()
+    const { other, away, log } = await withTabAway(rig)
     for (const each of ['2', '3']) await rig.server.publish('news', each)
     away.comeBack()
     await vi.waitFor(() => expect(log).toEqual(['1', '2', '3']), 5000)
@@ -108,12 +114,7 @@ describe('a tab in the back/forward cache', () => {
 
   it('misses none either if another tab subscribes to them meanwhile', async () => {
     await using rig = await start()
-    const [other, away] = [await rig.open(), await rig.open()]
-    const { log } = await use(away, 'news')
-    await rig.server.publish('news', '1')
-    await vi.waitFor(() => expect(log).toEqual(['1']), 5000)
-    away.leave()
-    await vi.waitFor(async () => expect(await rig.members('news')).toBe(0), 5000)
+    const { other, away, log } = await withTabAway(rig)
     await rig.server.publish('news', '2')
     const others = await use(other, 'news')
     await rig.server.publish('news', '3')

@@ -1,6 +1,6 @@
-import type { Browser } from 'playwright-core'
+import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { launchChromium } from './chromium.ts'
+import { findChromium, launchChromium } from './chromium.ts'
 import { isEquippedWith, want } from './equipment.ts'
 
 /**
@@ -16,4 +16,15 @@ export function useChromium(started: (browser: Browser) => void, launch: () => P
   }, 180_000)
   beforeEach((context) => want(context, 'a Chromium'))
   afterAll(() => browser?.close())
+}
+
+/** A Chromium with its back/forward cache, which Playwright disables. */
+export async function launchWithPageCache(): Promise<Browser> {
+  const { executablePath, env } = await findChromium()
+  return chromium.launch({
+    executablePath,
+    env: { ...process.env, ...env },
+    args: ['--no-sandbox', '--disable-gpu'],
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  })
 }

@@ -1,20 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { EventType } from '../../src/api/events.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, opensThenDrops, refuses, sequence } from '../support/fake-transport.ts'
-import { promised } from '../support/manual-host.ts'
+import { expectNoUnhandledRejections } from '../support/unhandled-rejections.ts'
 
-const rejections: unknown[] = []
-const onRejection = (reason: unknown) => void rejections.push(reason)
-beforeEach(() => {
-  rejections.splice(0)
-  process.on('unhandledRejection', onRejection)
-})
-afterEach(async () => {
-  await promised()
-  process.off('unhandledRejection', onRejection)
-  expect(rejections, 'unhandled rejections').toEqual([])
-})
+expectNoUnhandledRejections()
 
 describe('listeners', () => {
   it('that throw are reported, and the client works on', async () => {

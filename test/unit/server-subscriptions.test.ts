@@ -194,11 +194,7 @@ describe('[SP22] a topic to which both the application and the client subscribe'
 
   it('has one stream if both subscribe at the same time, and loses no message', async () => {
     for (let delayMs = 0; delayMs < 30; delayMs += 1) {
-      const bench = new ServerBench({ handlers: { onSubscribe: () => true }, storeMs: 4 })
-      const attaching = bench.confirmed()
-      await bench.pass(100)
-      const { carrier, attachment } = await attaching
-      const { session } = await opened(bench)
+      const { bench, session, carrier, attachment } = await overSlowStore({ onSubscribe: () => true })
       attachment.receive(`C1:${JSON.stringify({ type: 'subscribe', topic: 'chat' })}`)
       await bench.pass(delayMs)
       const subscribed = session.subscribe('chat')
@@ -214,11 +210,7 @@ describe('[SP22] a topic to which both the application and the client subscribe'
 
   it('ends for both if the application ends it while the client subscribes', async () => {
     for (let delayMs = 0; delayMs < 30; delayMs += 1) {
-      const bench = new ServerBench({ handlers: { onSession, onSubscribe: () => true }, storeMs: 4 })
-      const attaching = bench.confirmed()
-      await bench.pass(100)
-      const { carrier, attachment } = await attaching
-      const { session } = await opened(bench)
+      const { bench, session, carrier, attachment } = await overSlowStore({ onSession, onSubscribe: () => true })
       attachment.receive(`C1:${JSON.stringify({ type: 'subscribe', topic: 'chat', since: 'start' })}`)
       await bench.pass(delayMs)
       const unsubscribed = session.unsubscribe('chat')
@@ -236,11 +228,7 @@ describe('[SP22] a topic to which both the application and the client subscribe'
   it('ends if the application ends it while the client replaces its stream', async () => {
     const outcomes = new Set<string>()
     for (let delayMs = 0; delayMs < 30; delayMs += 1) {
-      const bench = new ServerBench({ handlers: { onSubscribe: () => true }, storeMs: 4 })
-      const attaching = bench.confirmed()
-      await bench.pass(100)
-      const { carrier, attachment } = await attaching
-      const { session } = await opened(bench)
+      const { bench, session, carrier, attachment } = await overSlowStore({ onSubscribe: () => true })
       attachment.receive(`C1:${JSON.stringify({ type: 'subscribe', topic: 'chat' })}`)
       await bench.pass(100)
       attachment.receive(`C2:${JSON.stringify({ type: 'subscribe', topic: 'chat' })}`)
@@ -257,6 +245,13 @@ describe('[SP22] a topic to which both the application and the client subscribe'
     }
     expect([...outcomes]).toEqual(['goes on', 'ended'])
   })
+
+  async function overSlowStore(handlers: Handlers) {
+    const bench = new ServerBench({ handlers, storeMs: 4 })
+    const attaching = bench.confirmed()
+    await bench.pass(100)
+    return { bench, ...(await attaching), ...(await opened(bench)) }
+  }
 
   async function opened(bench: ServerBench) {
     const opening = bench.session()

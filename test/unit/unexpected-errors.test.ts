@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import { Backend, type CarriedSession } from '../../src/gateway/backend.ts'
 import { Call } from '../../src/redis/call.ts'
@@ -14,21 +14,12 @@ import { StoreHealth } from '../../src/server/store/store-health.ts'
 import { subprotocol } from '../../src/wire/steadfast-v1.ts'
 import { ManualClock, promised } from '../support/manual-host.ts'
 import { FakeCarrier, greetingOf, ServerBench } from '../support/server-bench.ts'
+import { expectNoUnhandledRejections } from '../support/unhandled-rejections.ts'
 import { until } from '../support/until.ts'
 
 // Errors that nobody expects, thrown by handlers of promises that nobody awaits: an unhandled rejection would end the process.
 
-const rejections: unknown[] = []
-const onRejection = (reason: unknown) => void rejections.push(reason)
-beforeEach(() => {
-  rejections.splice(0)
-  process.on('unhandledRejection', onRejection)
-})
-afterEach(async () => {
-  await promised()
-  process.off('unhandledRejection', onRejection)
-  expect(rejections, 'unhandled rejections').toEqual([])
-})
+const rejections = expectNoUnhandledRejections()
 
 /** Another session than that of most tests. */
 const another = 'b'.repeat(22)
