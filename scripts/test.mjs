@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { checks, root, run, runTogether } from './checks.mjs'
 
 const flags = process.argv.slice(2)
@@ -72,13 +73,22 @@ function read(outputFile) {
       passed: all.filter(passes).length,
       failed: all.filter(fails).length + broken.length,
       skipped: skipped.length,
-      failedNames: [...all.filter(fails).map(({ fullName }) => fullName), ...broken.map(({ name }) => name)],
+      failedNames: [
+        ...all.filter(fails).map(({ fullName, failureMessages }) => `${fullName}: ${beginningOf(failureMessages.at(-1))}`),
+        ...broken.map(({ name, message }) => `${name}: ${beginningOf(message)}`),
+      ],
       skippedNames: skipped.map(({ fullName }) => fullName),
     }
   } catch (error) {
     console.error(`no results of the tests: ${error.message}`)
     return { passed: 0, failed: 1, skipped: 0, failedNames: [outputFile], skippedNames: [] }
   }
+}
+
+/** The message of an error in one line, without its stack trace. */
+function beginningOf(message = '') {
+  const [text] = stripVTControlCharacters(message).split('\n    at ')
+  return text.replace(/\s+/g, ' ').slice(0, 500)
 }
 
 /** The missing software, counted by the tests that were skipped for it. */
