@@ -107,8 +107,9 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
    */
   restore(isMissed = false): void {
     this.presence.restore()
-    if (this.#isOver || (this.#asking && !isMissed)) return
-    this.#ask(isMissed && this.#place ? { since: this.#place.offset } : {})
+    const since = isMissed ? this.#place?.offset : undefined
+    if (this.#isOver || (this.#asking && since === undefined)) return
+    this.#ask({ since })
   }
 
   closed(): void {
@@ -160,7 +161,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       type: 'subscribe',
       topic,
       since: asked.since,
-      after: this.#place ?? this.#session.streams.placeOf(topic),
+      after: this.#session.streams.readBy(this.#place, topic),
       params,
     } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.

@@ -1,4 +1,4 @@
-import type { TopicPlace } from '../wire/calls.ts'
+import type { ReadPlace, TopicPlace } from '../wire/calls.ts'
 import { countOf, must, textOf } from '../wire/readers.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
 import type { Gap } from './session-port.ts'
@@ -30,7 +30,7 @@ export class StreamCursors {
     return cursorText(this.#streams)
   }
 
-  get places(): readonly StreamPlace[] {
+  get places(): StreamPlace[] {
     return Array.from(this.#streams, ([stream, place]) => ({ stream, ...place }))
   }
 
@@ -87,9 +87,16 @@ export class StreamCursors {
   }
 
   /** How far the newest stream of a topic was read; `undefined` if there is none. */
-  placeOf(topic: string): TopicPlace | undefined {
-    const stream = [...this.#streams.values()].reverse().find((each) => each.topic === topic)
-    return stream && { epoch: stream.epoch, offset: stream.offset }
+  placeOf(topic: string): ReadPlace | undefined {
+    const newest = this.places.reverse().find((each) => each.topic === topic)
+    return newest && { stream: newest.stream, epoch: newest.epoch, offset: newest.offset }
+  }
+
+  /** How far both a reader of a topic (`place`) and the newest stream of the topic have read it. */
+  readBy(place: TopicPlace | null, topic: string): ReadPlace | undefined {
+    const newest = this.placeOf(topic)
+    if (!place || !newest) return place ?? newest
+    return newest.epoch === place.epoch && newest.offset < place.offset ? newest : { ...newest, ...place }
   }
 
   move(number: number, offset: number): void {

@@ -28,6 +28,11 @@ export interface TopicPlace {
   readonly offset: number
 }
 
+/** The place up to which a client has read a topic, and the newest stream of the topic that it knows, if any. */
+export interface ReadPlace extends TopicPlace {
+  readonly stream?: number | undefined
+}
+
 /** Where a subscription begins: after an offset, with all messages that the topic holds, or with its last few messages. */
 export type TopicSince = number | 'start' | { readonly last: number }
 
@@ -38,8 +43,8 @@ export type ClientCall =
       readonly type: 'subscribe'
       readonly topic: string
       readonly since?: TopicSince | undefined
-      /** The place up to which the client has read the topic: the messages after it must be delivered. */
-      readonly after?: TopicPlace | undefined
+      /** The messages after this place must be delivered, and all of a newer stream than the one that the client knows. */
+      readonly after?: ReadPlace | undefined
       readonly params?: unknown
     }
   | { readonly type: 'unsubscribe' | 'members'; readonly topic: string }

@@ -132,6 +132,27 @@ it('[SP22] several uses of a topic share one subscription, and each begins where
   expect((await rig.servers.store.sessions.read(id))?.record.subscriptions).toHaveLength(1)
 })
 
+it('[SP22] a topic in use is read from several earlier offsets at once, and no use misses a message', async () => {
+  await using rig = await startRig({ options: open })
+  const [server] = rig.servers.servers
+  const published = Array.from({ length: 20 }, (_, index) => `m${index + 1}`)
+  for (const each of published) await server?.publish('room', each)
+  // Over poll the calls reach the server together, so that streams are replaced before the client has received them.
+  await using watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 200 }] })
+  const first = watched.client.subscribe('room')
+  await vi.waitFor(() => expect(first.state).toBe('subscribed'), 5000)
+  const begins = [undefined, { last: 5 }, 'start', { last: 2 }, 12] as const
+  const logs = begins.map((since) => {
+    const log: unknown[] = []
+    watched.client.subscribe('room', since === undefined ? {} : { since }).on('message', ({ data }) => log.push(data))
+    return log
+  })
+  await watched.client.flushed()
+  await server?.publish('room', 'last')
+  const all = [...published, 'last']
+  await vi.waitFor(() => expect(logs).toEqual([20, 15, 0, 18, 12].map((first) => all.slice(first))), 5000)
+})
+
 it('[SP22] after its session was lost, a client subscribes again and receives the missed messages', async () => {
   const params: unknown[] = []
   let count = 0

@@ -137,7 +137,8 @@ describe('[SP22] a topic to which both the application and the client subscribe'
   it('is delivered from where the client asks, in one stream, and remains the application’s', async () => {
     const { bench, carrier, call, session } = await withHistory({ onSession })
     expect(shown(carrier)).toEqual(['chat 1:a', 'chat 2:b', 'chat 3:c'])
-    await call({ type: 'subscribe', topic: 'chat', since: { last: 2 }, after: { epoch: await epochOf(bench), offset: 3 } })
+    const after = { epoch: await epochOf(bench), offset: 3, stream: 1 }
+    await call({ type: 'subscribe', topic: 'chat', since: { last: 2 }, after })
     await bench.at(0).publish('chat', 'd')
     await bench.pass(100)
     expect(shown(carrier).slice(3)).toEqual(['chat ends', 'reply 1', 'chat 2:b', 'chat 3:c', 'chat 4:d'])
@@ -150,6 +151,17 @@ describe('[SP22] a topic to which both the application and the client subscribe'
     await bench.at(0).publish('chat', 'f')
     await bench.pass(100)
     expect(shown(carrier).at(-1)).toBe('chat ends')
+  })
+
+  it('begins no later than a stream that the client did not know when it asked', async () => {
+    const { bench, carrier, call } = await withHistory()
+    const after = { epoch: await epochOf(bench), offset: 3 }
+    await call({ type: 'subscribe', topic: 'chat', since: 'start', after })
+    await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after })
+    await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after: { ...after, stream: 2 } })
+    const all = ['chat 1:a', 'chat 2:b', 'chat 3:c']
+    const replaced = (n: number, ...messages: string[]) => ['chat ends', `reply ${n}`, ...messages]
+    expect(shown(carrier)).toEqual(['reply 1', ...all, ...replaced(2, ...all), ...replaced(3, 'chat 3:c')])
   })
 
   it('keeps its stream if the client needs no earlier messages', async () => {

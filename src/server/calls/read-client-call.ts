@@ -1,4 +1,4 @@
-import { type CallValue, type ClientCall, isSince, isTopicName, type TopicPlace } from '../../wire/calls.ts'
+import { type CallValue, type ClientCall, isSince, isTopicName, type ReadPlace } from '../../wire/calls.ts'
 import { isRequestErrorCode } from '../../wire/request-error.ts'
 import { shapeOf, shortLength } from '../delivery/json-shape.ts'
 
@@ -64,9 +64,10 @@ function isBase64(text: unknown): text is string {
   return typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
 }
 
-function isPlace(after: unknown): after is TopicPlace | undefined {
+function isPlace(after: unknown): after is ReadPlace | undefined {
   if (after === undefined) return true
-  return isObject(after) && isCount(after['offset']) && typeof after['epoch'] === 'string' && /^[\w-]{1,64}$/.test(after['epoch'])
+  if (!isObject(after) || !isCount(after['offset']) || !isCount(after['stream'] ?? 0)) return false
+  return isId(after['epoch'])
 }
 
 function isId(id: unknown): id is string {

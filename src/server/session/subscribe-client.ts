@@ -1,4 +1,4 @@
-import { presenceTopicOf, type Subscribed, type TopicPlace } from '../../wire/calls.ts'
+import { presenceTopicOf, type ReadPlace, type Subscribed } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import type { SessionRecord, Subscription } from '../store/ports.ts'
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
@@ -12,8 +12,8 @@ export interface ClientSubscription {
   readonly name: string
   readonly topic: string
   readonly since?: Since | undefined
-  /** The client's position in the topic: it misses nothing after it. */
-  readonly after?: TopicPlace | undefined
+  /** The client's position in the topic, after which it misses nothing, and the newest stream of the topic that it knows. */
+  readonly after?: ReadPlace | undefined
   /** By the store's clock. */
   readonly until?: number | undefined
 }
@@ -41,8 +41,10 @@ export async function subscribeClient(
     const given = earlier.find(isOfApplication)
     const replaced = subscriptions.filter((each) => each.as === name || each === given)
     from = beginOf(place.from, end, after)
-    // A client that does not know its place has not received the earlier stream yet: the new one continues where that begins.
-    if (!after) for (const each of earlier) from = Math.min(from, each.epoch === epoch ? each.from : 0)
+    // A client that does not know an earlier stream has received nothing of it yet: the new one continues where that begins.
+    for (const each of earlier) {
+      if (each.stream > (after?.stream ?? 0)) from = Math.min(from, each.epoch === epoch ? each.from : 0)
+    }
     if (given && replaced.length === 1 && since === undefined && isServed(after, given)) return null
     const permission = given ? {} : { as: name, ...(until !== undefined && { until }) }
     return { subscription: { stream: 0, topic, epoch, from, ...permission }, replaced }
@@ -51,7 +53,7 @@ export async function subscribeClient(
 }
 
 /** Whether a stream holds everything after the client's position. */
-function isServed(after: TopicPlace | undefined, { epoch, from }: Subscription): boolean {
+function isServed(after: ReadPlace | undefined, { epoch, from }: Subscription): boolean {
   return !after || (after.epoch === epoch && after.offset >= from)
 }
 
@@ -186,7 +188,7 @@ async function placeOf({ topics }: SubscribingSession, topic: string, since: Sin
 }
 
 /** The position from which the client reads: its own, if that is earlier; the start if its offset is of another epoch. */
-function beginOf(at: number, end: Begin, after: TopicPlace | undefined): number {
+function beginOf(at: number, end: Begin, after: ReadPlace | undefined): number {
   if (!after) return at
   return after.epoch === end.epoch ? Math.min(at, after.offset) : 0
 }
