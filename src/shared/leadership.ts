@@ -132,7 +132,7 @@ function claimed(state: Leadership, term: number, tab: string, now: number, me: 
   const { role } = state
   // Another claim was heard before, so no tab accepts this one.
   if (term <= state.term) return tab === me && role === 'claiming' ? claiming(state) : { state, commands: [] }
-  const heard = { ...heardNow(state, now), term, leader: tab }
+  const heard = { ...heardNow(state, now), term, leader: tab, isSought: false }
   if (tab === me && role === 'claiming') return { state: { ...heard, role: 'leading' }, commands: ['lead'] }
   // The claiming tab was frozen before it was heard, or has left and joined again.
   const commands: LeadershipCommand[] = state.knows ? [] : ['join']

@@ -1,6 +1,6 @@
 import type { Flushed } from '../api/calls.ts'
 import type { Report } from '../api/evidence.ts'
-import type { SenderPort, Unsent } from '../api/message-sender.ts'
+import type { SenderPort } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
 import type { Entry } from '../sending/outbox.ts'
@@ -188,18 +188,24 @@ export class Mailbox<Out> {
     this.#release(gone.map(({ entry }) => entry))
   }
 
-  /** Ends the mailbox, and returns what is left in it. */
-  drain(): Unsent<Out> {
+  /** Removes the messages that were not posted, and returns them. */
+  takeQueued(): readonly Out[] {
     this.#blobs.stop()
+    const queued = this.#buffer.outbox.drain()
+    for (const { call } of queued) call?.lost('closed')
+    return valuesOf(queued)
+  }
+
+  /** Removes the messages that were posted, and returns those that may not have arrived. */
+  takePosted(): readonly Out[] {
     const sent = [...this.#numbered.filter(({ isReported }) => !isReported), ...this.#posted]
-    const unsent = this.#buffer.outbox.drain()
     const held = [...this.#numbered, ...this.#posted].map(({ entry }) => entry)
     this.#numbered = []
     this.#posted = []
-    if (held.length || unsent.length) this.#buffer.waiters.refuse()
+    if (held.length) this.#buffer.waiters.refuse()
     this.#release(held)
-    for (const { call } of [...unsent, ...held]) call?.lost('closed')
-    return { unsent: valuesOf(unsent), unconfirmed: valuesOf(sent.map(({ entry }) => entry)) }
+    for (const { call } of held) call?.lost('closed')
+    return valuesOf(sent.map(({ entry }) => entry))
   }
 
   #release(entries: readonly Entry<Out>[]): void {

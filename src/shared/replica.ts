@@ -5,7 +5,7 @@ import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/sna
 import type { StreamPlace } from '../session/stream-cursors.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
 import { type Assigned, isCall, type Origin, type Shared } from './messages.ts'
-import { type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
+import { aheadOf, type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
 import { Roll } from './roll.ts'
 
 /** How many dials, and how many turns, a leader has before it reaches the numbers of the next term. */
@@ -28,14 +28,9 @@ export class Replica {
   readonly roll = new Roll()
   readonly #sender: SessionSender<Origin>
   readonly #port: ReplicaPort
-  /** How many frames this tab has posted as the leader, and how many of them it has received back. */
-  #posted = 0
-  #returned = 0
-  /** How far all tabs had read each stream before the frame number `posted`. */
-  #pending: { readonly posted: number; readonly places: readonly StreamPlace[] } | null = null
-  /** How far all tabs have read each stream; `null`: as far as this one. */
-  #common: readonly StreamPlace[] | null = null
-  /** How far this tab read while another had already taken over: the next leader's repeats of it are dropped. */
+  /** For each frame that this tab has posted as the leader and not received back: how far the streams were read before it. */
+  #unreturned: (readonly StreamPlace[])[] = []
+  /** How far this tab has read what the leader has not: the leader's repeats of it are dropped. */
   #ahead: readonly StreamPlace[] = []
   /** The last messages, for a tab that was away. */
   #past = new PastKeeper({ places: [], messages: [] }, [])
@@ -69,15 +64,16 @@ export class Replica {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
     this.roll.lead()
-    this.#posted = this.#returned = 0
-    this.#pending = null
-    this.#share(null)
+    this.#unreturned = []
+    this.#shareCursor()
     session.shared.copies = {
       ...copies,
       read: (frame, place) => {
         if (typeof frame === 'string' && !/^[omMbCarsug]/.test(frame)) return
         copies.read(frame, place)
-        this.#countPosted()
+        // The frame is posted, and not read yet.
+        this.#unreturned.push(session.streams.places)
+        if (this.#unreturned.length === 1) this.#shareCursor()
       },
     }
   }
@@ -85,11 +81,12 @@ export class Replica {
   /** Another tab leads: what this tab read and no other received is read again, but not delivered here twice. */
   follow(): void {
     const { streams } = this.session
-    const common = this.#common
+    const [common] = this.#unreturned
+    this.#unreturned = []
     this.session.shared.copies = null
-    this.#share(null)
+    this.#shareCursor()
     if (!common) return
-    this.#ahead = streams.places
+    this.#ahead = aheadOf([...streams.places, ...this.#ahead], common)
     streams.clear()
     for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
   }
@@ -117,12 +114,9 @@ export class Replica {
   receivedBack(): void {
     const { session } = this
     const { port } = session
-    this.#returned += 1
     const before = session.shared.cursor
-    if (this.#returned === this.#posted) this.#share(null)
-    else if (this.#pending && this.#returned >= this.#pending.posted) this.#share(this.#pending.places)
-    else return
-    this.#pending = null
+    this.#unreturned.shift()
+    this.#shareCursor()
     if (session.owedBytes || before === null || session.cursor === before) return
     // The server was sent an older cursor in between.
     session.owedBytes = 1
@@ -159,12 +153,16 @@ export class Replica {
     return true
   }
 
-  /** Drops all numbered messages. */
+  /** Drops all numbered messages, and the places of the streams; what was read is not delivered once more. */
   empty(): void {
     const { sent } = this.#sender
     const first = sent.last + 1
     this.#sender.replace(first, [])
     this.roll.adopt([], [], first)
+    const { streams } = this.session
+    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
+    streams.clear()
+    this.#forget()
   }
 
   /** The answer to a call has arrived: it is never sent again. */
@@ -189,10 +187,12 @@ export class Replica {
    * Replaces this copy by that of another tab; returns what this tab had missed.
    * @param used the topics that this tab uses
    */
-  adopt({ session: snapshot, opened, origins, assigned }: Shared, past: Past | null, used: readonly string[]): Missed {
+  adopt({ session: snapshot, opened, origins, assigned, uses }: Shared, past: Past | null, used: readonly string[]): Missed {
     const { session } = this
     const { streams } = session
     const had = [...streams.places, ...this.#ahead]
+    const { life } = this
+    const wasKnown = !!streams.get(0)
     const wasSame = snapshot.id === session.id
     session.goOn()
     streams.clear()
@@ -204,14 +204,16 @@ export class Replica {
     if (past && wasSame) this.#past = new PastKeeper(past, streams.places)
     else this.#forget()
     const { places } = streams
-    const ended = used.filter((topic) =>
-      had.some((place) => place.topic === topic && takenOf(places, place.stream, place.epoch) < 0),
-    )
-    const missed = missedBy(had, this.past, places, ended)
+    // The leader unsubscribes from what no other tab uses.
+    const isUsed = (topic: string) => uses[0].some(([, topics]) => topics.includes(topic))
+    const isGone = ({ stream, epoch, topic }: StreamPlace) => takenOf(places, stream, epoch) < 0 || !isUsed(topic)
+    // The numbers of topics' streams begin anew with each life of a session.
+    const known = life === this.life ? had : had.filter(({ stream }) => wasKnown && stream === 0)
+    const ended = used.filter((topic) => known.some((place) => place.topic === topic && isGone(place)))
+    const missed = missedBy(known, this.past, places, ended)
     // What another tab's subscription delivers is repeated by that of this tab, after what it has missed.
     const repeated = places.filter(({ topic }) => ended.includes(topic))
-    const ahead = this.#ahead.filter(({ stream, epoch, offset }) => offset < Infinity || takenOf(places, stream, epoch) >= 0)
-    this.#ahead = [...ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
+    this.#ahead = [...aheadOf(had, places), ...repeated.map((place) => ({ ...place, offset: Infinity }))]
     return missed
   }
 
@@ -226,16 +228,9 @@ export class Replica {
     this.#port.settledBelow(this.first)
   }
 
-  /** Counts a frame that is about to be posted and has not been read yet; the places are those after all frames before it. */
-  #countPosted(): void {
-    const { places } = this.session.streams
-    if (this.#returned < this.#posted) this.#pending ??= { posted: this.#posted, places }
-    else this.#share(places)
-    this.#posted += 1
-  }
-
-  #share(places: readonly StreamPlace[] | null): void {
-    this.#common = places
-    this.session.shared.cursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))
+  /** The leader acknowledges to the server what all tabs have read. */
+  #shareCursor(): void {
+    const [common] = this.#unreturned
+    this.session.shared.cursor = common ? cursorText(new Map(common.map((place) => [place.stream, place]))) : null
   }
 }

@@ -43,11 +43,13 @@ export class Roll {
   }
 
   /**
-   * Numbers messages of a tab, as its leader. Those that have a number are skipped; after a missing one nothing is numbered.
+   * Numbers messages of a tab, as its leader. Those that have a number are skipped; after a missing one nothing is numbered. An
+   * unknown tab may have been evicted, if any was: its messages go on where it says.
    * @param first `null`: none of them has a number
    */
   assign(tab: string, first: number | null, messages: readonly Sent[]): readonly Assigned[] {
-    const next = (this.#said.get(tab) ?? 0) + 1
+    const known = this.#said.get(tab) ?? (this.#said.size < maxTabs ? 0 : undefined)
+    const next = known === undefined ? (first ?? 1) : known + 1
     const seq = first ?? next
     if (seq > next) return []
     const fresh = messages.slice(next - seq)
@@ -62,7 +64,10 @@ export class Roll {
     this.#assigned.delete(tab)
     this.#assigned.set(tab, seq)
     const [oldest] = this.#assigned.keys()
-    if (this.#assigned.size > maxTabs && oldest !== undefined) this.#assigned.delete(oldest)
+    if (this.#assigned.size > maxTabs && oldest !== undefined) {
+      this.#assigned.delete(oldest)
+      this.#said.delete(oldest)
+    }
     this.#origins.push({ tab, seq })
   }
 

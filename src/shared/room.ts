@@ -44,12 +44,14 @@ export class Room {
   #state = outside
   #me = ''
   #name = ''
-  /** How often the tab has joined under the same name. */
-  #stays = 0
+  /** How many `join`s this tab has posted. */
+  #joins = 0
   #channel: TabChannel | null = null
   #unlock: (() => void) | null = null
   #timerDueAt = Infinity
-  /** The term under which this tab led when it left; 0 if another did. */
+  /** Whether the tab knew the session when it left, under its present name. */
+  #hasKnown = false
+  /** The term under which this tab led when it left; 0 if another did, or if this tab joins under a new name. */
   #leftTerm = 0
 
   constructor(port: RoomPort) {
@@ -58,9 +60,9 @@ export class Room {
     this.#timer = new DeadlineTimer(port.host, () => this.#onTimer())
   }
 
-  /** The name for answers to this stay of the tab: answers to a stay before come too late. */
+  /** The name for the answer to this tab's last `join`: an answer to one before lacks what this tab has dropped since. */
   get address(): string {
-    return `${this.#me} ${this.#stays}`
+    return `${this.#me} ${this.#joins}`
   }
 
   get me(): string {
@@ -79,12 +81,15 @@ export class Room {
     return this.#state.knows
   }
 
-  /** Joins the other tabs; `isNew`: under a new name. */
+  /** Joins the other tabs; `isNew`: under a new name, and without the session that it knew. */
   join(isNew: boolean): void {
     const { host, tabs, name } = this.#port
     if (this.isIn) return
-    this.#stays = isNew ? 1 : this.#stays + 1
-    if (this.#stays === 1) this.#me = base64url(host.randomBytes(12))
+    if (isNew || !this.#me) {
+      this.#me = base64url(host.randomBytes(12))
+      this.#leftTerm = 0
+      this.#hasKnown = false
+    }
     this.#name = name()
     this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
     this.locks.join(this.#name, this.#me)
@@ -94,6 +99,7 @@ export class Room {
   leave(): void {
     if (!this.isIn) return
     this.#leftTerm = this.isLeading ? this.#state.term : 0
+    this.#hasKnown ||= this.knows
     this.step({ type: 'left' })
     this.locks.leave()
     this.#channel?.close()
@@ -159,7 +165,8 @@ export class Room {
         port.stepDown()
         break
       case 'join':
-        this.post({ type: 'join', as: this.address, isBack: this.#stays > 1 })
+        this.#joins += 1
+        this.post({ type: 'join', as: this.address, isBack: this.#hasKnown })
         break
       case 'who':
       case 'ask':

@@ -21,6 +21,8 @@ export interface SharedCallsPort {
 export class SharedCalls {
   /** Returns the topics that this tab uses. */
   topics: () => readonly string[] = () => []
+  /** Called when the server has ended a subscription; `isMissed`: while this tab was away. */
+  onUnsubscribed: (topic: string, isMissed?: boolean) => void = () => {}
   readonly #port: SharedCallsPort
   readonly #requests: ServerRequests
   readonly #uses: TopicUses
@@ -69,8 +71,10 @@ export class SharedCalls {
     this.#uses.heard(tab, topics)
     if (room.isLeading) this.#uses.watch()
     this.unsubscribe()
-    // This tab has come back since the leader took it for gone.
-    if (tab === room.me) onWaiting()
+    if (tab !== room.me) return
+    // A leader took this tab for gone, and unsubscribes from the topics that no other tab uses.
+    for (const topic of this.topics()) if (!this.#uses.used.includes(topic)) this.onUnsubscribed(topic, true)
+    onWaiting()
   }
 
   /** A message of a tab is numbered. */
@@ -103,5 +107,6 @@ export class SharedCalls {
   /** Another tab answers the server from now on. */
   follow(): void {
     this.#requests.follow()
+    this.#uses.follow()
   }
 }

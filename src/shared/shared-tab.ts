@@ -27,7 +27,12 @@ export class SharedTab<Out> implements ClientConnection {
   readonly #part: TabPart<Out>
   readonly #own: ClientConnection
   readonly #shown: Shown
-  #isFinishing = false
+  /** The `close()` under way. */
+  #closing: Promise<Unsent<Out>> | null = null
+  /** What the application asked for during it, which comes after it. */
+  #wanted: 'connect' | 'reconnect' | null = null
+  /** The messages that were queued when it did. */
+  #queued: readonly Out[] = []
   #isPageLeaving = false
   #stopListening: (() => void) | null = null
   /** The listener of this tab's own connection to page events. */
@@ -81,7 +86,7 @@ export class SharedTab<Out> implements ClientConnection {
       flushed: () => mailbox.flushed(),
       giveUp: () => {
         mailbox.loseCalls(false)
-        if (!this.#isFinishing) mailbox.refuseWaiters()
+        if (!this.#closing) mailbox.refuseWaiters()
       },
       finish: (close, code, reason) => this.#finish(close, code, reason),
       attach() {},
@@ -89,7 +94,7 @@ export class SharedTab<Out> implements ClientConnection {
       dueAt: () => Infinity,
       pump() {},
     }
-    this.#part.onUnsubscribed = (...ended) => sender.onUnsubscribed?.(...ended)
+    calls.onUnsubscribed = (...ended) => sender.onUnsubscribed?.(...ended)
     calls.topics = () => sender.topics?.() ?? []
     return { sender, connection: this }
   }
@@ -118,6 +123,11 @@ export class SharedTab<Out> implements ClientConnection {
   hold(): void {}
 
   #want(what: 'connect' | 'reconnect'): void {
+    if (this.#closing) {
+      if (this.#shown.reopenSoon()) this.#queued = [...this.#queued, ...this.#part.mailbox.takeQueued()]
+      this.#wanted = what
+      return
+    }
     const isNew = this.#shown.reopen()
     if (this.#room.isIn) {
       if (this.#room.isLeading) this.#connectOwn(what)
@@ -130,7 +140,10 @@ export class SharedTab<Out> implements ClientConnection {
     })
     const { status } = this.state
     if (status === 'idle' || status === 'closed') this.#shown.show({ status: 'connecting', attempt: 0, transports: [] })
-    if (isNew) this.#part.mailbox.count = 0
+    if (isNew) {
+      this.#part.mailbox.count = 0
+      this.#part.replica.empty()
+    }
     // A prerendered page connects when it is shown.
     if (!this.#client.host.isPrerendering()) this.#room.join(isNew)
   }
@@ -151,7 +164,7 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   #raised(event: MirroredEvent): void {
-    if (!this.#room.isLeading || this.#part.isEnding) return
+    if (!this.#room.isLeading || this.#part.isEnding || isTakenOver(event)) return
     this.#room.postAsLeader({ type: 'event', event: ofEveryTab(event) })
     this.#shown.relay(event)
   }
@@ -165,34 +178,49 @@ export class SharedTab<Out> implements ClientConnection {
     else if (type === 'resume') this.#room.step({ type: 'thawed' })
   }
 
+  #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+    this.#wanted = null
+    if (this.#closing) close()
+    else this.#closing = this.#end(close, code, reason).then((left) => this.#ended(left))
+    return this.#closing
+  }
+
   /** Ends this tab's part; the last tab ends the session. Messages handed over already have 5 s to be acknowledged. */
-  async #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+  async #end(close: () => void, code: number | undefined, reason: string): Promise<readonly Out[]> {
     const { host } = this.#client
-    this.#isFinishing = true
-    this.#part.mailbox.loseCalls(true)
+    const { mailbox } = this.#part
+    mailbox.loseCalls(true)
     const isHeard = this.#part.isUp && !this.#isPageLeaving
     close()
-    if (isHeard && !this.#part.mailbox.isEmpty) {
+    if (isHeard && !mailbox.isEmpty) {
       await new Promise<void>((resolve) => {
         const cancel = host.after(lastWriteMs, resolve)
         const done = () => {
           cancel()
           resolve()
         }
-        this.#part.mailbox.flushed().then(done, done)
+        mailbox.flushed().then(done, done)
       })
     }
     await this.#succeeded()
     this.#part.isEnding = this.#room.isLeading && (await this.#room.locks.isAlone())
     if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
-    if (this.#shown.isClosedHere) {
-      this.#part.calls.follow()
-      this.#room.leave()
-      this.#stopListening?.()
-      this.#stopListening = null
-    }
-    this.#isFinishing = this.#part.isEnding = false
-    return this.#part.mailbox.drain()
+    this.#part.calls.follow()
+    this.#room.leave()
+    this.#stopListening?.()
+    this.#stopListening = null
+    this.#part.isEnding = false
+    return mailbox.takePosted()
+  }
+
+  #ended(unconfirmed: readonly Out[]): Unsent<Out> {
+    const wanted = this.#wanted
+    const unsent = [...this.#queued, ...(wanted ? [] : this.#part.mailbox.takeQueued())]
+    if (unsent.length) this.#part.mailbox.refuseWaiters()
+    this.#closing = this.#wanted = null
+    this.#queued = []
+    if (wanted) this.#want(wanted)
+    return { unsent, unconfirmed }
   }
 
   /** Waits until this tab leads: if the leader was closed a moment ago, the last tab must lead before it can end the session. */
@@ -205,6 +233,11 @@ export class SharedTab<Out> implements ClientConnection {
     if (isReady() || !(await this.#room.locks.isAlone())) return
     while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
+}
+
+/** Whether another tab has connected while this one was frozen, which its client reports as an error. */
+function isTakenOver({ type, details }: MirroredEvent): boolean {
+  return type === 'error' && details.diagnosis.evidence?.kind === 'closed' && details.diagnosis.evidence.code === 4409
 }
 
 /** The event without what concerns the leader's page only. */

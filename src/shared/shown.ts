@@ -7,7 +7,7 @@ export class Shown {
   readonly #events: ConnectionEvents
   /** The state of the shared connection, whether or not this tab's client is closed. */
   #shared: ClientState = Object.freeze({ status: 'idle' })
-  /** The state of this tab's client if the application has closed it; the other tabs go on. */
+  /** The state of this tab's client if the application has closed it, also if it is about to reopen it; the other tabs go on. */
   #closed: ClientState | null = null
   #open: EventDetails['open'] | null = null
   /** Whether the session is not the one of the last `open`: the next `open` then reports `resumed: false`. */
@@ -32,6 +32,11 @@ export class Shown {
 
   get isClosedHere(): boolean {
     return this.#closed !== null
+  }
+
+  /** Whether this tab's client is to be reopened as soon as it has been closed. */
+  get isReopening(): boolean {
+    return this.#closed?.status === 'connecting'
   }
 
   /** The transport of the open connection; '' if there is none. */
@@ -72,11 +77,20 @@ export class Shown {
     this.#events.raise('state', { state: this.#closed, previous })
   }
 
+  /** Shows that this tab's client is about to be reopened; returns whether it was closed. */
+  reopenSoon(): boolean {
+    const previous = this.state
+    if (previous.status !== 'closed') return false
+    this.#closed = Object.freeze({ status: 'connecting', attempt: 0, transports: [] })
+    this.#events.raise('state', { state: this.#closed, previous })
+    return true
+  }
+
   /** Reopens this tab's client; returns whether it was closed. */
   reopen(): boolean {
     if (!this.#closed) return false
+    this.#shared = this.isReopening ? this.#closed : Object.freeze({ status: 'idle' })
     this.#closed = null
-    this.#shared = Object.freeze({ status: 'idle' })
     this.isOther = true
     return true
   }

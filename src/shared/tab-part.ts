@@ -1,7 +1,6 @@
 import type { Report } from '../api/evidence.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { SharingClient } from '../api/sharing.ts'
-import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
@@ -33,8 +32,6 @@ export class TabPart<Out> {
   /** The sender of the session, used while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
-  /** Called when the server has ended a subscription. */
-  onUnsubscribed: CallSender<Out>['onUnsubscribed'] = null
   /** This is the last tab and the session ends with it: a tab that joins now begins another. */
   isEnding = false
   readonly #port: TabPartPort<Out>
@@ -70,7 +67,7 @@ export class TabPart<Out> {
     if (!session.port) return
     session.port = {
       ...session.port,
-      ...{ onCall: (json) => this.calls.received(json), onUnsubscribed: (topic) => this.onUnsubscribed?.(topic) },
+      ...{ onCall: (json) => this.calls.received(json), onUnsubscribed: (topic) => this.calls.onUnsubscribed(topic) },
       // A flushed() may be pending in any tab.
       isAwaited: () => session.sent.last >= session.sent.first,
     }
@@ -103,7 +100,7 @@ export class TabPart<Out> {
   #handOver(): void {
     this.mailbox.expire(this.#port.client.host.now())
     this.#port.room.arm()
-    if (!this.isUp || !this.#port.room.knows) return
+    if (!this.isUp || !this.#port.room.knows || this.#shown.isReopening) return
     // Before the calls that subscribe.
     this.calls.postUses()
     const { session, roll } = this.replica
@@ -212,7 +209,7 @@ export class TabPart<Out> {
       if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
     }
     for (const message of missed.messages) this.#received(message)
-    for (const topic of missed.ended) this.onUnsubscribed?.(topic, true)
+    for (const topic of missed.ended) this.calls.onUnsubscribed(topic, true)
     this.setUp(isUp)
   }
 

@@ -9,11 +9,18 @@ export class TopicUses {
   #unused = new Set<string>()
   /** Those of them whose `unsubscribe` this tab has posted as the leader, and not received yet. */
   readonly #posted = new Set<string>()
+  /** Whether the leader received what this tab posted last: it may have been away when this tab posted it to the one before. */
+  #isKnown = true
   /** The tabs whose end this tab awaits while it leads, each with what stops that. */
   readonly #watched = new Map<string, () => void>()
 
   constructor(room: Room) {
     this.#room = room
+  }
+
+  /** The topics that any tab uses. */
+  get used(): readonly string[] {
+    return [...this.#byTab.values()].flat()
   }
 
   /** For a tab that joins. */
@@ -24,13 +31,21 @@ export class TopicUses {
   adopt([uses, unused]: Uses): void {
     this.#byTab = new Map(uses)
     this.#unused = new Set(unused)
+    this.#isKnown = true
   }
 
-  /** Posts the topics that this tab uses, if the other tabs know of others. */
+  /** Another tab leads from now on. */
+  follow(): void {
+    this.#isKnown = false
+  }
+
+  /** Posts the topics that this tab uses, unless the leader knows them. */
   post(topics: readonly string[]): void {
     const { me } = this.#room
     const known = this.#byTab.get(me) ?? []
-    if (topics.length === known.length && topics.every((topic, index) => topic === known[index])) return
+    const isSame = topics.length === known.length && topics.every((topic, index) => topic === known[index])
+    if (isSame && (this.#isKnown || !topics.length)) return
+    this.#isKnown = true
     // At once, since the calls that this tab numbers as the leader are not ordered by the channel.
     this.heard(me, topics)
     this.#room.post({ type: 'uses', tab: me, topics })
@@ -41,7 +56,7 @@ export class TopicUses {
     for (const topic of this.#byTab.get(tab) ?? []) this.#unused.add(topic)
     if (topics.length) this.#byTab.set(tab, topics)
     else this.#byTab.delete(tab)
-    for (const topic of this.#used) this.#forget(topic)
+    for (const topic of this.used) this.#forget(topic)
   }
 
   /** Awaits the end of each tab that uses a topic: whether it is closed, leaves or crashes, its topics are then unused. */
@@ -73,16 +88,12 @@ export class TopicUses {
   /** A call that subscribes to a topic or, if `isEnd`, unsubscribes from it is numbered. */
   numbered(topic: string, isEnd: boolean): void {
     // A tab may cease to use a topic while its call is queued.
-    if (isEnd || this.#used.includes(topic)) this.#forget(topic)
+    if (isEnd || this.used.includes(topic)) this.#forget(topic)
     else this.#unused.add(topic)
   }
 
   #forget(topic: string): void {
     this.#unused.delete(topic)
     this.#posted.delete(topic)
-  }
-
-  get #used(): readonly string[] {
-    return [...this.#byTab.values()].flat()
   }
 }

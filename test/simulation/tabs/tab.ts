@@ -150,7 +150,8 @@ export class Tab {
     topic.on('gap', ({ after, resumesAt }) => {
       // The tab was away, and the leader's past does not reach back as far.
       court.must(this.timesAway > timesAway, 'topic-gap', () => `${this.name} has a gap of ${name} and was never away`)
-      const isNext = (after === null || after === offset) && resumesAt > offset + 1
+      // A use that has read nothing yet begins at a place that only its gap tells.
+      const isNext = (after === null || after === offset || !offset) && resumesAt > (offset || (after ?? 0)) + 1
       court.must(
         isNext,
         'topic-gap-place',
@@ -175,6 +176,15 @@ export class Tab {
     const { unsent, unconfirmed } = await this.client.close()
     for (const each of [...unsent, ...unconfirmed]) this.reported.add(String(each))
     this.#around.trace(() => `${this.name} has closed, ${unsent.length} unsent, ${unconfirmed.length} unconfirmed`)
+  }
+
+  reopen(): void {
+    this.isClosed = false
+    this.opens = 0
+    // What was published meanwhile may not be there any more.
+    this.timesAway += 1
+    this.#around.trace(() => `${this.name}: reopen`)
+    this.client.connect()
   }
 
   #listen(): void {
@@ -203,7 +213,7 @@ export class Tab {
     client.on('error', ({ diagnosis, undelivered = [], unconfirmed = [] }) => {
       trace(() => `${name} error ${diagnosis.cause}`)
       court.must(
-        !['close.4400', 'protocol-mismatch', 'close.4409'].includes(diagnosis.cause),
+        !['close.4400', 'protocol-mismatch', 'close.4409', 'close.4410'].includes(diagnosis.cause),
         'protocol-error',
         () => `${name}: ${diagnosis.cause}, ${diagnosis.message}`,
       )

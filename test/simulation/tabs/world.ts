@@ -214,6 +214,7 @@ class TabsWorld {
         // A closed leader keeps leading until its messages have settled.
         tab.stoppedAt = this.#clock.now
         this.#isLonely()
+        this.#reopenLater(tab, (operation.pick * 1000) % 1)
         return
       case 'hide':
         if (tab.being.state !== 'awake' || tab.isAway) return
@@ -232,6 +233,12 @@ class TabsWorld {
       default:
         operation satisfies never
     }
+  }
+
+  /** Half of the closed tabs are opened again, some of them in the same task. */
+  #reopenLater(tab: Tab, lot: number): void {
+    if (lot < 0.1) tab.reopen()
+    else if (lot < 0.5) this.#clock.after(tab.being, 10_000 * lot ** 3, () => tab.reopen())
   }
 
   /** A tab stops: if it led, another tab that has not stopped meanwhile must soon become leader. */
