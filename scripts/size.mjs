@@ -16,7 +16,7 @@ const dist = `${root}/dist`
 const scripts = {
   'steadfast.core.min.js': 28_800,
   'steadfast.min.js': 36_000,
-  'steadfast.session.min.js': 51_500,
+  'steadfast.session.min.js': 51_600,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"

@@ -91,9 +91,13 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   received(data: In, place: TopicPlace): void {
-    // The topic began anew, and another tab has subscribed to it before this one.
-    if (this.#place && this.#place.epoch !== place.epoch) this.#skipTo(null, { ...place, offset: place.offset - 1 })
-    if (place.offset > (this.#place?.offset ?? -1)) this.#place = place
+    const { epoch, offset } = place
+    // Another tab may have subscribed to it before this one.
+    this.#enter(epoch, offset - 1)
+    const last = this.#place?.offset ?? offset - 1
+    // This page lacks earlier messages, which the subscription that it has asked for repeats, and this one too.
+    if (this.#asking && offset > last + 1) return
+    if (offset > last) this.#place = place
     for (const handle of this.#handles) handle.received(data, place)
   }
 
@@ -102,14 +106,12 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   /**
-   * The server has lost the session, and the subscription with it; or (`isMissed`) this page was away and drops the present stream,
-   * which began after what it has missed: with `since` the server replaces the stream, even if it is the application's.
+   * The page has joined another session, without the subscription; or (`isMissed`) it was away and drops the present stream, which
+   * began after what it has missed: with `since` the server replaces a stream, even if it is the application's.
    */
   restore(isMissed = false): void {
     this.presence.restore()
-    const since = isMissed ? this.#place?.offset : undefined
-    if (this.#isOver || (this.#asking && since === undefined)) return
-    this.#ask({ since })
+    if (!this.#isOver && (!this.#asking || (isMissed && this.#place))) this.#ask({ since: this.#place?.offset })
   }
 
   closed(): void {
@@ -157,19 +159,15 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       this.#asking -= 1
       return
     }
-    const call = {
-      type: 'subscribe',
-      topic,
-      since: asked.since,
-      after: this.#session.streams.readBy(this.#place, topic),
-      params,
-    } as const
+    const { since, handle } = asked
+    const after = this.#session.streams.readBy(this.#place, topic)
+    const call = { type: 'subscribe', topic, since, after, params } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.
     this.#session.send(call, {
       answered: (answer) => {
         this.#asking -= 1
         if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
-        else this.#subscribed(readSubscribed(answer.value), asked.handle)
+        else this.#subscribed(readSubscribed(answer.value), handle)
       },
       lost: (why) => this.#unanswered(why, asked),
     })
@@ -192,8 +190,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {
     if (this.#isOver) return
-    const known = this.#place
-    if (known && known.epoch !== epoch) this.#skipTo(null, { epoch, offset: from })
+    this.#enter(epoch, from)
     this.#place ??= { epoch, offset: from }
     asker?.begin({ epoch, offset: at })
     for (const handle of this.#handles) if (!handle.hasSince) handle.begin({ epoch, offset: tail })
@@ -201,6 +198,11 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#setState('subscribed')
     this.presence.subscribed()
     for (const handle of this.#handles) handle.emit('subscribed', {})
+  }
+
+  /** If the topic has begun anew, what was read of it before is gone. */
+  #enter(epoch: string, offset: number): void {
+    if (this.#place && this.#place.epoch !== epoch) this.#skipTo(null, { epoch, offset })
   }
 
   #skipTo(after: number | null, place: TopicPlace): void {

@@ -192,7 +192,6 @@ export class Replica {
     const { streams } = session
     const had = [...streams.places, ...this.#ahead]
     const { life } = this
-    const wasKnown = !!streams.get(0)
     const wasSame = snapshot.id === session.id
     session.goOn()
     streams.clear()
@@ -204,16 +203,19 @@ export class Replica {
     if (past && wasSame) this.#past = new PastKeeper(past, streams.places)
     else this.#forget()
     const { places } = streams
+    this.#ahead = aheadOf(had, places)
+    // A tab that was not here before has missed nothing.
+    if (!past) return { gaps: [], messages: [], ended: [] }
     // The leader unsubscribes from what no other tab uses.
     const isUsed = (topic: string) => uses[0].some(([, topics]) => topics.includes(topic))
     const isGone = ({ stream, epoch, topic }: StreamPlace) => takenOf(places, stream, epoch) < 0 || !isUsed(topic)
     // The numbers of topics' streams begin anew with each life of a session.
-    const known = life === this.life ? had : had.filter(({ stream }) => wasKnown && stream === 0)
+    const known = life === this.life ? had : had.filter(({ stream }) => stream === 0)
     const ended = used.filter((topic) => known.some((place) => place.topic === topic && isGone(place)))
     const missed = missedBy(known, this.past, places, ended)
     // What another tab's subscription delivers is repeated by that of this tab, after what it has missed.
     const repeated = places.filter(({ topic }) => ended.includes(topic))
-    this.#ahead = [...aheadOf(had, places), ...repeated.map((place) => ({ ...place, offset: Infinity }))]
+    this.#ahead = [...this.#ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
     return missed
   }
 

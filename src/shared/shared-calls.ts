@@ -9,7 +9,7 @@ export interface SharedCallsPort {
   readonly room: Room
   readonly replica: Replica
   readonly mailbox: Pick<Mailbox<unknown>, 'answers' | 'of'>
-  /** Whether the leader takes messages, and the session goes on. */
+  /** Whether the leader takes messages. */
   isUp(): boolean
   /** Whether the application of this tab has closed its client. */
   isClosedHere(): boolean

@@ -33,6 +33,8 @@ export class SharedTab<Out> implements ClientConnection {
   #wanted: 'connect' | 'reconnect' | null = null
   /** The messages that were queued when it did. */
   #queued: readonly Out[] = []
+  /** This tab was the last and ends the session; a tab that joins now begins another. */
+  #isEnding = false
   #isPageLeaving = false
   #stopListening: (() => void) | null = null
   /** The listener of this tab's own connection to page events. */
@@ -160,11 +162,11 @@ export class SharedTab<Out> implements ClientConnection {
   #stepDown(): void {
     this.#part.replica.follow()
     this.#part.calls.stepDown()
-    this.#own.hold(true)
+    if (!this.#isEnding) this.#own.hold(true)
   }
 
   #raised(event: MirroredEvent): void {
-    if (!this.#room.isLeading || this.#part.isEnding || isTakenOver(event)) return
+    if (!this.#room.isLeading || isTakenOver(event)) return
     this.#room.postAsLeader({ type: 'event', event: ofEveryTab(event) })
     this.#shown.relay(event)
   }
@@ -203,13 +205,13 @@ export class SharedTab<Out> implements ClientConnection {
       })
     }
     await this.#succeeded()
-    this.#part.isEnding = this.#room.isLeading && (await this.#room.locks.isAlone())
-    if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
+    this.#isEnding = this.#room.isLeading && (await this.#room.locks.isAlone())
     this.#part.calls.follow()
     this.#room.leave()
+    if (this.#isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
+    this.#isEnding = false
     this.#stopListening?.()
     this.#stopListening = null
-    this.#part.isEnding = false
     return mailbox.takePosted()
   }
 

@@ -32,8 +32,6 @@ export class TabPart<Out> {
   /** The sender of the session, used while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
-  /** This is the last tab and the session ends with it: a tab that joins now begins another. */
-  isEnding = false
   readonly #port: TabPartPort<Out>
   readonly #shown: Shown
   /** Messages that this tab cannot apply before its `sync`. */
@@ -60,7 +58,7 @@ export class TabPart<Out> {
       settledBelow: (first) => this.mailbox.settledBelow(first),
     })
     this.calls = new SharedCalls({
-      ...{ room: port.room, replica: this.replica, mailbox: this.mailbox, isUp: () => this.isUp && !this.isEnding },
+      ...{ room: port.room, replica: this.replica, mailbox: this.mailbox, isUp: () => this.isUp },
       ...{ isClosedHere: () => shown.isClosedHere, onWaiting: () => this.handOverSoon() },
     })
     const { session } = mode
@@ -120,11 +118,10 @@ export class TabPart<Out> {
       case 'join':
         if (isMine)
           this.#early = [] // The leader's `sync` has what precedes it.
-        else if (isLeading && !this.isEnding) this.#sync(message.as, message.isBack && this.replica.past)
+        else if (isLeading) this.#sync(message.as, message.isBack && this.replica.past)
         break
       case 'post': {
-        const messages =
-          isLeading && this.isUp && !this.isEnding ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
+        const messages = isLeading && this.isUp ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
         if (messages.length) this.#port.room.postAsLeader({ type: 'assigned', messages })
         break
       }
@@ -159,7 +156,8 @@ export class TabPart<Out> {
         this.calls.used(message)
         break
       case 'frame':
-        if (isMine) this.replica.receivedBack()
+        if (isMine && this.#port.room.isLeading) this.replica.receivedBack()
+        // Also what this tab posted before it stepped down, which its copy no longer has.
         else this.replica.apply(message.frame, message.place)
         break
       case 'lost':

@@ -9,6 +9,7 @@ export class TopicUses {
   #unused = new Set<string>()
   /** Those of them whose `unsubscribe` this tab has posted as the leader, and not received yet. */
   readonly #posted = new Set<string>()
+  #hasPosted = false
   /** Whether the leader received what this tab posted last: it may have been away when this tab posted it to the one before. */
   #isKnown = true
   /** The tabs whose end this tab awaits while it leads, each with what stops that. */
@@ -36,7 +37,7 @@ export class TopicUses {
 
   /** Another tab leads from now on. */
   follow(): void {
-    this.#isKnown = false
+    this.#isKnown = !this.#hasPosted
   }
 
   /** Posts the topics that this tab uses, unless the leader knows them. */
@@ -44,8 +45,8 @@ export class TopicUses {
     const { me } = this.#room
     const known = this.#byTab.get(me) ?? []
     const isSame = topics.length === known.length && topics.every((topic, index) => topic === known[index])
-    if (isSame && (this.#isKnown || !topics.length)) return
-    this.#isKnown = true
+    if (isSame && this.#isKnown) return
+    this.#isKnown = this.#hasPosted = true
     // At once, since the calls that this tab numbers as the leader are not ordered by the channel.
     this.heard(me, topics)
     this.#room.post({ type: 'uses', tab: me, topics })

@@ -144,14 +144,14 @@ export const mutations = [
     name: 'ahead-of-the-leader',
     breaks: 'a tab drops what its leader repeats because it had read less',
     file: 'src/shared/replica.ts',
-    from: 'aheadOf(had, places)',
-    to: 'this.#ahead',
+    from: 'this.#ahead = aheadOf(had, places)',
+    to: 'aheadOf(had, places)',
   },
   {
     name: 'uses-of-before',
     breaks: 'a new leader learns what each tab uses, also if it was away',
     file: 'src/shared/topic-uses.ts',
-    from: '    this.#isKnown = false\n',
+    from: '    this.#isKnown = !this.#hasPosted\n',
     to: '',
   },
   {
