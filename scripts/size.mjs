@@ -36,9 +36,9 @@ const apps = {
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    64_800,
+    65_100,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_700],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_800],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_800],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,

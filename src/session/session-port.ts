@@ -75,7 +75,7 @@ export interface SessionCopies {
 export interface SessionSharing {
   copies: SessionCopies | null
   /** The cursor sent to the server: that of the copies, which may be behind this session; `null`: the session's own. */
-  cursor: string | null
+  cursor: (() => string) | null
   /** Whether other pages continue the session, so that a client that connects again does not begin another. */
   isKept: boolean
 }

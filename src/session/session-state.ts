@@ -66,7 +66,7 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return this.shared.cursor ?? this.streams.text
+    return this.shared.cursor?.() ?? this.streams.text
   }
 
   hello(dial: number, more: Partial<Hello>): Hello {

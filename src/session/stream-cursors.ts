@@ -31,7 +31,7 @@ export class StreamCursors {
   }
 
   get places(): StreamPlace[] {
-    return Array.from(this.#streams, ([stream, place]) => ({ stream, ...place }))
+    return Array.from(this.#streams, ([stream, { epoch, topic, offset }]) => ({ stream, epoch, topic, offset }))
   }
 
   get(stream: number): Stream | undefined {
@@ -89,7 +89,9 @@ export class StreamCursors {
   /** How far the newest stream of a topic was read; `undefined` if there is none. */
   placeOf(topic: string): ReadPlace | undefined {
     const newest = this.places.reverse().find((each) => each.topic === topic)
-    return newest && { stream: newest.stream, epoch: newest.epoch, offset: newest.offset }
+    if (!newest) return
+    const { stream, epoch, offset } = newest
+    return { stream, life: this.get(0)?.epoch, epoch, offset }
   }
 
   /** How far both a reader of a topic (`place`) and the newest stream of the topic have read it. */

@@ -3,6 +3,7 @@ import type { Report } from '../api/evidence.ts'
 import type { SenderPort } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
+import type { FlushWaiters } from '../sending/flush-waiters.ts'
 import type { Entry } from '../sending/outbox.ts'
 import { nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { BlobReader } from '../session/blob-reader.ts'
@@ -117,8 +118,9 @@ export class Mailbox<Out> {
     return { refused: this.answers.takeRefused() }
   }
 
-  refuseWaiters(): void {
-    this.#buffer.waiters.refuse()
+  /** Hands over the pending `flushed()` calls to the caller, which settles them. */
+  takeWaiters(): FlushWaiters {
+    return this.#buffer.takeWaiters()
   }
 
   /** Drops the messages that have expired. */
@@ -193,6 +195,7 @@ export class Mailbox<Out> {
     this.#blobs.stop()
     const queued = this.#buffer.outbox.drain()
     for (const { call } of queued) call?.lost('closed')
+    this.#wake()
     return valuesOf(queued)
   }
 
@@ -202,7 +205,6 @@ export class Mailbox<Out> {
     const held = [...this.#numbered, ...this.#posted].map(({ entry }) => entry)
     this.#numbered = []
     this.#posted = []
-    if (held.length) this.#buffer.waiters.refuse()
     this.#release(held)
     for (const { call } of held) call?.lost('closed')
     return valuesOf(sent.map(({ entry }) => entry))

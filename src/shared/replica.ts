@@ -117,7 +117,7 @@ export class Replica {
     const before = session.shared.cursor
     this.#unreturned.shift()
     this.#shareCursor()
-    if (session.owedBytes || before === null || session.cursor === before) return
+    if (session.owedBytes || !before || session.cursor === before()) return
     // The server was sent an older cursor in between.
     session.owedBytes = 1
     port?.onAckOwed()
@@ -233,6 +233,6 @@ export class Replica {
   /** The leader acknowledges to the server what all tabs have read. */
   #shareCursor(): void {
     const [common] = this.#unreturned
-    this.session.shared.cursor = common ? cursorText(new Map(common.map((place) => [place.stream, place]))) : null
+    this.session.shared.cursor = common ? () => cursorText(common.map((place) => [place.stream, place])) : null
   }
 }

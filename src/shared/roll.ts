@@ -12,6 +12,8 @@ export class Roll {
   #assigned = new Map<string, number>()
   /** The same, including those that the leader has posted and not received yet. */
   #said = new Map<string, number>()
+  /** Whether a tab may have been evicted. */
+  #hasEvicted = false
   #nextN = 1
   /** The origins of the unacknowledged numbered messages, from number `#first` on. */
   #origins: Origin[] = []
@@ -48,7 +50,7 @@ export class Roll {
    * @param first `null`: none of them has a number
    */
   assign(tab: string, first: number | null, messages: readonly Sent[]): readonly Assigned[] {
-    const known = this.#said.get(tab) ?? (this.#said.size < maxTabs ? 0 : undefined)
+    const known = this.#said.get(tab) ?? (this.#hasEvicted ? undefined : 0)
     const next = known === undefined ? (first ?? 1) : known + 1
     const seq = first ?? next
     if (seq > next) return []
@@ -65,6 +67,7 @@ export class Roll {
     this.#assigned.set(tab, seq)
     const [oldest] = this.#assigned.keys()
     if (this.#assigned.size > maxTabs && oldest !== undefined) {
+      this.#hasEvicted = true
       this.#assigned.delete(oldest)
       this.#said.delete(oldest)
     }
@@ -79,6 +82,7 @@ export class Roll {
 
   /** Replaces this roll by that of another tab. */
   adopt(assigned: readonly (readonly [string, number])[], origins: readonly Origin[], first: number): void {
+    this.#hasEvicted ||= assigned.length >= maxTabs
     this.#assigned = new Map(assigned)
     this.#origins = [...origins]
     this.#first = first

@@ -49,7 +49,7 @@ export class Room {
   #channel: TabChannel | null = null
   #unlock: (() => void) | null = null
   #timerDueAt = Infinity
-  /** Whether the tab knew the session when it left, under its present name. */
+  /** Whether the tab has ever known a session under its present name. */
   #hasKnown = false
   /** The term under which this tab led when it left; 0 if another did, or if this tab joins under a new name. */
   #leftTerm = 0
@@ -81,15 +81,17 @@ export class Room {
     return this.#state.knows
   }
 
-  /** Joins the other tabs; `isNew`: under a new name, and without the session that it knew. */
-  join(isNew: boolean): void {
+  /** The tab is to join under another name, and without the session that it knew. */
+  forget(): void {
+    this.#me = ''
+    this.#leftTerm = 0
+    this.#hasKnown = false
+  }
+
+  join(): void {
     const { host, tabs, name } = this.#port
     if (this.isIn) return
-    if (isNew || !this.#me) {
-      this.#me = base64url(host.randomBytes(12))
-      this.#leftTerm = 0
-      this.#hasKnown = false
-    }
+    this.#me ||= base64url(host.randomBytes(12))
     this.#name = name()
     this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
     this.locks.join(this.#name, this.#me)
@@ -99,7 +101,6 @@ export class Room {
   leave(): void {
     if (!this.isIn) return
     this.#leftTerm = this.isLeading ? this.#state.term : 0
-    this.#hasKnown ||= this.knows
     this.step({ type: 'left' })
     this.locks.leave()
     this.#channel?.close()
@@ -117,7 +118,8 @@ export class Room {
 
   step(input: LeadershipInput): void {
     const { state, commands } = leadershipAfter(this.#state, input, this.#port.host.now(), this.#me)
-    const { leader, term } = this.#state
+    const { leader, term, knows } = this.#state
+    this.#hasKnown ||= knows
     this.#state = state
     if (state.leader !== leader || state.term !== term) this.#port.followed()
     for (const command of commands) this.#run(command)

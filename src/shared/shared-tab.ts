@@ -1,19 +1,16 @@
 import type { ClientState } from '../api/events.ts'
-import type { MessageSender, Unsent } from '../api/message-sender.ts'
+import type { MessageSender } from '../api/message-sender.ts'
 import type { Mode } from '../api/mode.ts'
 import type { ClientConnection, SharingClient, Wired } from '../api/sharing.ts'
 import type { TabHost } from '../api/tab-host.ts'
-import { lastWriteMs, lookAgainMs } from '../sending/final-flush.ts'
 import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import { type MirroredEvent, tabsVersion } from './messages.ts'
 import { ownConnection, type PageListener } from './own-connection.ts'
 import { Room } from './room.ts'
 import { Shown } from './shown.ts'
+import { TabClosing } from './tab-closing.ts'
 import { TabPart } from './tab-part.ts'
-
-/** How long the last tab waits to become the leader before it ends, in milliseconds. */
-const successionMs = 2000
 
 export function isSession(mode: Mode): mode is SessionMode {
   return 'session' in mode
@@ -27,15 +24,10 @@ export class SharedTab<Out> implements ClientConnection {
   readonly #part: TabPart<Out>
   readonly #own: ClientConnection
   readonly #shown: Shown
-  /** The `close()` under way. */
-  #closing: Promise<Unsent<Out>> | null = null
-  /** What the application asked for during it, which comes after it. */
-  #wanted: 'connect' | 'reconnect' | null = null
-  /** The messages that were queued when it did. */
-  #queued: readonly Out[] = []
-  /** This tab was the last and ends the session; a tab that joins now begins another. */
-  #isEnding = false
+  readonly #closing: TabClosing<Out>
   #isPageLeaving = false
+  /** The page is in the back/forward cache. */
+  #isAway = false
   #stopListening: (() => void) | null = null
   /** The listener of this tab's own connection to page events. */
   #toOwn: PageListener | null = null
@@ -76,6 +68,15 @@ export class SharedTab<Out> implements ClientConnection {
         this.#toOwn = listener
       },
     })
+    this.#closing = new TabClosing({
+      ...{ host, room: this.#room, part: this.#part, own: () => this.#own, isPageLeaving: () => this.#isPageLeaving },
+      left: (wanted) => {
+        this.#stopListening?.()
+        this.#stopListening = null
+        if (wanted) this.#want(wanted)
+        else this.#isAway = false
+      },
+    })
   }
 
   get wired(): Wired<Out> {
@@ -88,9 +89,9 @@ export class SharedTab<Out> implements ClientConnection {
       flushed: () => mailbox.flushed(),
       giveUp: () => {
         mailbox.loseCalls(false)
-        if (!this.#closing) mailbox.refuseWaiters()
+        if (!this.#closing.isUnderWay) mailbox.takeWaiters().refuse()
       },
-      finish: (close, code, reason) => this.#finish(close, code, reason),
+      finish: (...last) => this.#closing.close(...last),
       attach() {},
       detach: () => [],
       dueAt: () => Infinity,
@@ -125,12 +126,12 @@ export class SharedTab<Out> implements ClientConnection {
   hold(): void {}
 
   #want(what: 'connect' | 'reconnect'): void {
-    if (this.#closing) {
-      if (this.#shown.reopenSoon()) this.#queued = [...this.#queued, ...this.#part.mailbox.takeQueued()]
-      this.#wanted = what
+    if (this.#closing.isUnderWay) {
+      this.#closing.reopen(what, this.#shown.reopenSoon())
       return
     }
     const isNew = this.#shown.reopen()
+    this.#shown.isWanted = true
     if (this.#room.isIn) {
       if (this.#room.isLeading) this.#connectOwn(what)
       else this.#room.post({ type: 'want', what })
@@ -145,9 +146,10 @@ export class SharedTab<Out> implements ClientConnection {
     if (isNew) {
       this.#part.mailbox.count = 0
       this.#part.replica.empty()
+      this.#room.forget()
     }
-    // A prerendered page connects when it is shown.
-    if (!this.#client.host.isPrerendering()) this.#room.join(isNew)
+    // A page that is prerendered or away joins when it is shown.
+    if (!this.#client.host.isPrerendering() && !this.#isAway) this.#room.join()
   }
 
   #connectOwn(what: 'connect' | 'reconnect'): void {
@@ -162,7 +164,7 @@ export class SharedTab<Out> implements ClientConnection {
   #stepDown(): void {
     this.#part.replica.follow()
     this.#part.calls.stepDown()
-    if (!this.#isEnding) this.#own.hold(true)
+    if (!this.#closing.isEnding) this.#own.hold(true)
   }
 
   #raised(event: MirroredEvent): void {
@@ -173,67 +175,12 @@ export class SharedTab<Out> implements ClientConnection {
 
   #onPage(type: Parameters<PageListener>[0]['type']): void {
     this.#isPageLeaving = type === 'leaving' || type === 'pagehide' || (this.#isPageLeaving && type === 'hidden')
+    if (type === 'pagehide' || type === 'pageshow') this.#isAway = type === 'pagehide'
     // A page in the back/forward cache must hold no lock, and receives no messages.
     if (type === 'pagehide') this.#room.leave()
-    else if ((type === 'pageshow' || type === 'activated') && !this.#shown.isClosedHere) this.#room.join(false)
+    else if ((type === 'pageshow' || type === 'activated') && !this.#shown.isClosedHere) this.#room.join()
     else if (type === 'freeze') this.#room.step({ type: 'froze' })
     else if (type === 'resume') this.#room.step({ type: 'thawed' })
-  }
-
-  #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
-    this.#wanted = null
-    if (this.#closing) close()
-    else this.#closing = this.#end(close, code, reason).then((left) => this.#ended(left))
-    return this.#closing
-  }
-
-  /** Ends this tab's part; the last tab ends the session. Messages handed over already have 5 s to be acknowledged. */
-  async #end(close: () => void, code: number | undefined, reason: string): Promise<readonly Out[]> {
-    const { host } = this.#client
-    const { mailbox } = this.#part
-    mailbox.loseCalls(true)
-    const isHeard = this.#part.isUp && !this.#isPageLeaving
-    close()
-    if (isHeard && !mailbox.isEmpty) {
-      await new Promise<void>((resolve) => {
-        const cancel = host.after(lastWriteMs, resolve)
-        const done = () => {
-          cancel()
-          resolve()
-        }
-        mailbox.flushed().then(done, done)
-      })
-    }
-    await this.#succeeded()
-    this.#isEnding = this.#room.isLeading && (await this.#room.locks.isAlone())
-    this.#part.calls.follow()
-    this.#room.leave()
-    if (this.#isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
-    this.#isEnding = false
-    this.#stopListening?.()
-    this.#stopListening = null
-    return mailbox.takePosted()
-  }
-
-  #ended(unconfirmed: readonly Out[]): Unsent<Out> {
-    const wanted = this.#wanted
-    const unsent = [...this.#queued, ...(wanted ? [] : this.#part.mailbox.takeQueued())]
-    if (unsent.length) this.#part.mailbox.refuseWaiters()
-    this.#closing = this.#wanted = null
-    this.#queued = []
-    if (wanted) this.#want(wanted)
-    return { unsent, unconfirmed }
-  }
-
-  /** Waits until this tab leads: if the leader was closed a moment ago, the last tab must lead before it can end the session. */
-  async #succeeded(): Promise<void> {
-    const { host } = this.#client
-    const until = host.now() + successionMs
-    /** The goodbye can also be sent without a connection, but not during a connect, which it would abort. */
-    const isReady = () => this.#room.isLeading && (this.#part.isUp || this.#own.state.status !== 'connecting')
-    const isToWait = () => this.#room.isIn && !this.#isPageLeaving && !isReady() && host.now() < until
-    if (isReady() || !(await this.#room.locks.isAlone())) return
-    while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
 }
 

@@ -12,6 +12,8 @@ export class Shown {
   #open: EventDetails['open'] | null = null
   /** Whether the session is not the one of the last `open`: the next `open` then reports `resumed: false`. */
   isOther = true
+  /** The application has called `connect()` since the shared connection was closed, and it is not connecting yet. */
+  isWanted = false
 
   constructor(events: ConnectionEvents) {
     this.#events = events
@@ -64,17 +66,20 @@ export class Shown {
     const previous = this.#shared
     if (JSON.stringify(state) === JSON.stringify(previous)) return
     this.#shared = Object.freeze(state)
+    this.isWanted &&= state.status === 'closed'
     if (!this.#closed) this.#events.raise('state', { state, previous })
   }
 
-  /** Closes this tab's client. */
+  /** Closes this tab's client; it raises no event if it was closed already, with the others. */
   close(code: number, reason: string): void {
     const previous = this.state
-    if (previous.status === 'closed') return
     const end = { code, reason, diagnosis: null }
-    this.#closed = Object.freeze({ status: 'closed', ...end })
+    const closed: ClientState = previous.status === 'closed' ? previous : Object.freeze({ status: 'closed', ...end })
+    this.#closed = closed
+    if (closed === previous) return
     this.#events.raise('close', { ...end, wasClean: previous.status === 'open', retry: null, final: true })
-    this.#events.raise('state', { state: this.#closed, previous })
+    // A listener may have opened it again.
+    if (this.#closed === closed) this.#events.raise('state', { state: closed, previous })
   }
 
   /** Shows that this tab's client is about to be reopened; returns whether it was closed. */

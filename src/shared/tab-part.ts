@@ -90,12 +90,12 @@ export class TabPart<Out> {
     Promise.resolve()
       .then(() => {
         this.#isToHandOver = false
-        this.#handOver()
+        this.handOver()
       })
       .catch((error) => this.#port.client.host.report(error))
   }
 
-  #handOver(): void {
+  handOver(): void {
     this.mailbox.expire(this.#port.client.host.now())
     this.#port.room.arm()
     if (!this.isUp || !this.#port.room.knows || this.#shown.isReopening) return
@@ -234,7 +234,7 @@ export class TabPart<Out> {
       begun: () => this.#sync(null, false),
     })
     this.calls.lead()
-    if (this.#shown.shared.status !== 'closed') this.#port.connect('connect')
+    if (this.#shown.shared.status !== 'closed' || this.#shown.isWanted) this.#port.connect('connect')
   }
 
   /** Another tab leads from now on, or this one under another term. */

@@ -31,6 +31,8 @@ export interface TopicPlace {
 /** The place up to which a client has read a topic, and the newest stream of the topic that it knows, if any. */
 export interface ReadPlace extends TopicPlace {
   readonly stream?: number | undefined
+  /** The epoch of stream 0: the streams' numbers begin anew with each life of a session. */
+  readonly life?: string | undefined
 }
 
 /** Where a subscription begins: after an offset, with all messages that the topic holds, or with its last few messages. */

@@ -1,14 +1,22 @@
-import { expect, it, vi } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import type { RealtimeServerOptions } from '../../src/server/options.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
+import { session } from '../../src/session/index.ts'
+import { shared } from '../../src/shared/index.ts'
+import { localTabs } from '../support/local-tabs.ts'
 import { startTabRig } from '../support/tab-rig.ts'
+import { watchClient } from '../support/watched-client.ts'
 
 /** A rig whose server keeps what it receives. */
-async function start() {
+async function start(options: RealtimeServerOptions = {}) {
   const received: unknown[] = []
   const rig = await startTabRig({
-    onMessage: (session, { data }) => {
+    onMessage: (each, { data }) => {
       received.push(data)
-      session.send(`echo ${data}`)
+      each.send(`echo ${data}`)
     },
+    ...options,
   })
   return Object.assign(rig, { received })
 }
@@ -70,10 +78,132 @@ it.each(situations)('close() after connect() in the same task closes %s, which c
   tab.client.connect()
   tab.client.send('last')
   const [{ unsent, unconfirmed }] = await Promise.all([first, tab.client.close()])
-  expect([...unsent, ...unconfirmed, ...rig.received]).toEqual(['last'])
+  expect({ unsent, unconfirmed, received: rig.received }).toEqual({ unsent: ['last'], unconfirmed: [], received: [] })
   expect(tab.client.state.status).toBe('closed')
   tab.client.connect()
   tab.client.send('later')
   await vi.waitFor(() => expect(tab.data).toContain('echo later'), 8000)
   expect([rig.servers.errors, tab.reported]).toEqual([[], []])
+})
+
+describe.each(situations)('%s', (_, count, which) => {
+  async function opened(options: RealtimeServerOptions = {}) {
+    const rig = await start(options)
+    const tabs = [await rig.open(), ...(count === 2 ? [await rig.open()] : [])]
+    const tab = tabs[which]
+    if (!tab) throw new RangeError()
+    return { rig, tab, others: tabs.filter((each) => each !== tab) }
+  }
+
+  it('can be reopened by a listener to its own `close`', async () => {
+    const { rig, tab } = await opened()
+    await using _ = rig
+    tab.client.once('close', () => tab.client.connect())
+    const closing = tab.client.close()
+    tab.client.send('after')
+    expect(await closing).toEqual({ unsent: [], unconfirmed: [] })
+    await vi.waitFor(() => expect(tab.data).toEqual(['echo after']), 8000)
+    expect(tab.client.state.status).toBe('open')
+    for (const { state } of tab.of('state')) expect(state).toHaveProperty('status')
+  })
+
+  it('resolves a pending flushed() when close() has delivered the messages', async () => {
+    const { rig, tab } = await opened()
+    await using _ = rig
+    tab.client.send('one')
+    const flushed = tab.client.flushed()
+    expect(await tab.client.close()).toEqual({ unsent: [], unconfirmed: [] })
+    await flushed
+    expect(rig.received).toEqual(['one'])
+  })
+
+  it('aborts a request at once, also if it is reopened in the same task', async () => {
+    const log: string[] = []
+    const { rig, tab } = await opened({
+      onRequest: async (_session, { signal }) => {
+        log.push('asked')
+        signal.addEventListener('abort', () => log.push('aborted'))
+        await sleep(20_000, null, { signal, ref: false })
+      },
+    })
+    await using _ = rig
+    const answer = tab.client.request('slow')
+    const refused = expect(answer).rejects.toMatchObject({ code: 'closed' })
+    await vi.waitFor(() => expect(log).toEqual(['asked']), 5000)
+    const since = performance.now()
+    const closing = tab.client.close()
+    tab.client.connect()
+    await Promise.all([refused, closing, tab.nth('open', 2)])
+    expect(log).toEqual(['asked', 'aborted'])
+    // Not the 5 s that messages have to be acknowledged.
+    expect(performance.now() - since).toBeLessThan(4000)
+  })
+
+  it('stays closed if it is closed after the server has ended the session, while another tab begins the next', async () => {
+    const sessions: Session[] = []
+    const { rig, tab, others } = await opened({ onSession: (each) => void sessions.push(each) })
+    await using _ = rig
+    await sessions[0]?.close(4001, 'bye')
+    await vi.waitFor(() => expect(tab.client.state.status).toBe('closed'), 5000)
+    const events = tab.events.length
+    const closing = tab.client.close()
+    for (const other of others) other.client.connect()
+    await closing
+    await Promise.all(others.map((other) => vi.waitFor(() => expect(other.client.state.status).toBe('open'), 8000)))
+    await sleep(100)
+    expect(tab.events.slice(events)).toEqual([])
+    expect(tab.client.state).toMatchObject({ status: 'closed', code: 4001 })
+    expect(() => tab.client.send('void')).toThrow('closed')
+    tab.client.connect()
+    tab.client.send('again')
+    await vi.waitFor(() => expect(tab.data).toEqual(['echo again']), 8000)
+  })
+
+  it('joins when its page is shown, if the page was put away while it was reopened', async () => {
+    const { rig, tab } = await opened()
+    await using _ = rig
+    const closing = tab.client.close()
+    tab.client.connect()
+    tab.leave()
+    await closing
+    await sleep(300)
+    expect(tab.of('open')).toHaveLength(1)
+    tab.comeBack()
+    tab.client.send('back')
+    await vi.waitFor(() => expect(tab.data).toEqual(['echo back']), 8000)
+  })
+})
+
+it('flushed() of a reopened client does not wait for messages from before, nor fail with them', async () => {
+  let isHeld = true
+  const received: unknown[] = []
+  await using rig = await start({
+    onMessage: async (_, { data }) => {
+      await vi.waitUntil(() => !isHeld, { timeout: 20_000, interval: 10 })
+      received.push(data)
+    },
+  })
+  const [, tab] = [await rig.open(), await rig.open()]
+  tab.client.send('slow')
+  await sleep(100)
+  const closing = tab.client.close()
+  tab.client.connect()
+  tab.client.send('new')
+  const flushed = tab.client.flushed()
+  expect(await closing).toEqual({ unsent: [], unconfirmed: ['slow'] })
+  isHeld = false
+  await flushed
+  expect(received).toEqual(['slow', 'new'])
+})
+
+it('flushed() settles when a client that was never connected is closed with a call queued', async () => {
+  const client = watchClient('http://127.0.0.1:9/realtime', {
+    ...{ protocol: session(), connection: shared({ key: 'x' }), autoConnect: false, transports: ['websocket'] },
+    host: { tabs: localTabs() },
+  }).client
+  client.subscribe('room')
+  await sleep(10)
+  const flushed = client.flushed()
+  await client.close()
+  await flushed
 })

@@ -153,6 +153,32 @@ it('[SP22] a topic in use is read from several earlier offsets at once, and no u
   await vi.waitFor(() => expect(logs).toEqual([20, 15, 0, 18, 12].map((first) => all.slice(first))), 5000)
 })
 
+it('[SP22] uses that begin while the session is lost miss no message of the streams of the next one', async () => {
+  await using rig = await startRig({ options: { ...open, resumeWindowMs: 400 } })
+  const [server] = rig.servers.servers
+  const published = Array.from({ length: 20 }, (_, index) => `m${index + 1}`)
+  for (const each of published) await server?.publish('room', each)
+  await using watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 200 }] })
+  const first = watched.client.subscribe('room')
+  await vi.waitFor(() => expect(first.state).toBe('subscribed'), 5000)
+  const [id = ''] = await rig.servers.store.sessions.sessionsOf('anonymous')
+  await rig.proxy.set({ type: 'refuse' })
+  rig.proxy.killAll()
+  await vi.waitFor(async () => expect(await rig.servers.store.sessions.read(id)).toBeNull(), 10_000)
+  const begins = ['start', { last: 2 }, 12] as const
+  const logs = begins.map((since) => {
+    const log: unknown[] = []
+    watched.client.subscribe('room', { since }).on('message', ({ data }) => log.push(data))
+    return log
+  })
+  await rig.proxy.set()
+  await watched.nth('open', 2, 10_000)
+  await watched.client.flushed()
+  await server?.publish('room', 'last')
+  const all = [...published, 'last']
+  await vi.waitFor(() => expect(logs).toEqual([0, 18, 12].map((each) => all.slice(each))), 5000)
+})
+
 it('[SP22] after its session was lost, a client subscribes again and receives the missed messages', async () => {
   const params: unknown[] = []
   let count = 0

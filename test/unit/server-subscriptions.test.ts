@@ -57,6 +57,11 @@ function shown({ news }: FakeCarrier): string[] {
   })
 }
 
+/** The epoch of the first session's record. */
+async function lifeOf(bench: ServerBench) {
+  return (await bench.store.sessions.read(sessionId))?.record.epoch
+}
+
 async function topicsOf(bench: ServerBench) {
   const read = await bench.store.sessions.read(sessionId)
   return read?.record.subscriptions.map(({ topic, as }) => (as === undefined ? topic : `${topic} as ${as}`))
@@ -137,7 +142,7 @@ describe('[SP22] a topic to which both the application and the client subscribe'
   it('is delivered from where the client asks, in one stream, and remains the application’s', async () => {
     const { bench, carrier, call, session } = await withHistory({ onSession })
     expect(shown(carrier)).toEqual(['chat 1:a', 'chat 2:b', 'chat 3:c'])
-    const after = { epoch: await epochOf(bench), offset: 3, stream: 1 }
+    const after = { epoch: await epochOf(bench), offset: 3, stream: 1, life: await lifeOf(bench) }
     await call({ type: 'subscribe', topic: 'chat', since: { last: 2 }, after })
     await bench.at(0).publish('chat', 'd')
     await bench.pass(100)
@@ -158,10 +163,18 @@ describe('[SP22] a topic to which both the application and the client subscribe'
     const after = { epoch: await epochOf(bench), offset: 3 }
     await call({ type: 'subscribe', topic: 'chat', since: 'start', after })
     await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after })
-    await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after: { ...after, stream: 2 } })
+    const life = await lifeOf(bench)
+    await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after: { ...after, stream: 2, life: 'of-before' } })
+    await call({ type: 'subscribe', topic: 'chat', since: { last: 1 }, after: { ...after, stream: 3, life } })
     const all = ['chat 1:a', 'chat 2:b', 'chat 3:c']
     const replaced = (n: number, ...messages: string[]) => ['chat ends', `reply ${n}`, ...messages]
-    expect(shown(carrier)).toEqual(['reply 1', ...all, ...replaced(2, ...all), ...replaced(3, 'chat 3:c')])
+    expect(shown(carrier)).toEqual([
+      'reply 1',
+      ...all,
+      ...replaced(2, ...all),
+      ...replaced(3, ...all),
+      ...replaced(4, 'chat 3:c'),
+    ])
   })
 
   it('keeps its stream if the client needs no earlier messages', async () => {

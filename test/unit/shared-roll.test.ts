@@ -36,4 +36,13 @@ describe('the numbers of messages', () => {
       expect(roll.of('idle')).toBe(3)
     },
   )
+
+  it('go on for a tab that was evicted while its message was on the channel', () => {
+    const { roll, post } = leading()
+    post('oldest', 1, 'one')
+    for (let n = 0; n < 999; n += 1) post(`tab ${n}`, 1, 'hello')
+    const onTheWay = [...roll.assign('new', 1, ['hello']), ...roll.assign('oldest', 2, ['two'])]
+    for (const each of onTheWay) roll.heard(each)
+    expect(post('oldest', 3, 'three')).toEqual(['1003:three'])
+  })
 })

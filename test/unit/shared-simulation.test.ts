@@ -26,13 +26,14 @@ test(`no message is lost, repeated or out of order in tabs that share a connecti
 // 9003481: a tab joined twice, and the answer to the first `join` lacked what it dropped at the second.
 // 9024193: a tab whose messages no other had received was away. 9025291: a tab stepped down while frames that it had posted were
 // on their way. 26527: the last tab led again while it ended the session. 26899: an opened tab got a topic's newest messages first.
+// 9059524: a tab joined its session again after another, and was told of nothing that it had missed.
 // 9042322: a tab ceased to use a topic while the next leader was away.
 // 9000999: a tab joined another session, whose streams had the same numbers.
 // 9007605, 30019292: a tab that had been frozen stole the lock of the tab that had taken over, or reported its own loss as an error.
 // 9017622: two tabs asked for earlier messages of one topic, and the second replaced the stream of the first.
 test.each([
   33, 567, 1295, 11_432, 26_527, 26_899, 9_000_247, 9_000_999, 9_001_310, 9_001_990, 9_003_244, 9_003_481, 9_004_946, 9_007_605,
-  9_009_578, 9_017_622, 9_024_193, 9_025_291, 9_042_322, 30_019_292,
+  9_009_578, 9_017_622, 9_024_193, 9_025_291, 9_042_322, 9_059_524, 30_019_292,
 ])('seed %i, which once failed, passes', async (seed) => {
   const { violation } = await simulateTabs(tabScheduleOf(seed))
   expect(violation).toBeNull()

@@ -66,8 +66,9 @@ function isBase64(text: unknown): text is string {
 
 function isPlace(after: unknown): after is ReadPlace | undefined {
   if (after === undefined) return true
-  if (!isObject(after) || !isCount(after['offset']) || !isCount(after['stream'] ?? 0)) return false
-  return isId(after['epoch'])
+  if (!isObject(after)) return false
+  const { epoch, offset, stream = 0, life = '-' } = after
+  return isId(epoch) && isCount(offset) && isCount(stream) && isId(life)
 }
 
 function isId(id: unknown): id is string {

@@ -36,14 +36,15 @@ export async function subscribeClient(
   const end = since === undefined ? place : await placeOf(session, topic, undefined)
   const { epoch } = end
   let from = 0
-  const choose = ({ subscriptions }: SessionRecord): Opening | null => {
+  const choose = ({ subscriptions, epoch: life }: SessionRecord): Opening | null => {
+    const known = (after?.life === life && after.stream) || 0
     const earlier = subscriptions.filter((each) => each.topic === topic && nameOf(each) === name)
     const given = earlier.find(isOfApplication)
     const replaced = subscriptions.filter((each) => each.as === name || each === given)
     from = beginOf(place.from, end, after)
     // A client that does not know an earlier stream has received nothing of it yet: the new one continues where that begins.
     for (const each of earlier) {
-      if (each.stream > (after?.stream ?? 0)) from = Math.min(from, each.epoch === epoch ? each.from : 0)
+      if (each.stream > known) from = Math.min(from, each.epoch === epoch ? each.from : 0)
     }
     if (given && replaced.length === 1 && since === undefined && isServed(after, given)) return null
     const permission = given ? {} : { as: name, ...(until !== undefined && { until }) }

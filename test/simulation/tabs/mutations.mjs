@@ -186,7 +186,7 @@ export const mutations = [
     name: 'replaced-unread',
     breaks: 'a stream that replaces one that a tab has not received begins no later',
     file: 'src/server/session/subscribe-client.ts',
-    from: 'each.stream > (after?.stream ?? 0)',
+    from: 'each.stream > known',
     to: '!after',
   },
 ]
