@@ -168,3 +168,20 @@ it('a subscription of the application stays when the last tab that uses the topi
   await rig.server.publish('news', '1')
   await vi.waitFor(() => expect(first.data).toEqual(['1']), 5000)
 })
+
+it('a tab that is put away and shown several times within seconds keeps its topics, and misses nothing', async () => {
+  await using rig = await start()
+  const [, tab] = [await rig.open(), await rig.open()]
+  const { topic, log } = await use(tab, 'one')
+  // Back before, while and after the leader unsubscribes.
+  const pausesMs = [0, 1, 2, 3, 4, 6, 8, 12, 20, 40]
+  for (const [index, pauseMs] of pausesMs.entries()) {
+    tab.leave()
+    await sleep(pauseMs)
+    await rig.server.publish('one', `${index}`)
+    tab.comeBack()
+    await vi.waitFor(() => expect(log.at(-1)).toBe(`${index}`), 5000)
+  }
+  await sleep(300)
+  expect([log, topic.state]).toEqual([pausesMs.map((_, index) => `${index}`), 'subscribed'])
+})

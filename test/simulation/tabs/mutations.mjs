@@ -155,38 +155,10 @@ export const mutations = [
     to: '',
   },
   {
-    name: 'back-and-not-subscribed',
-    breaks: 'a tab that comes back subscribes again to what only it uses',
-    file: 'src/shared/replica.ts',
-    from: ' || !isUsed(topic)',
-    to: '',
-  },
-  {
-    name: 'sought-for-ever',
-    breaks: 'a tab that wakes up does not steal the lock from a leader that once asked for the session',
-    file: 'src/shared/leadership.ts',
-    from: ', leader: tab, isSought: false }',
-    to: ', leader: tab }',
-  },
-  {
-    name: 'past-of-others',
-    breaks: 'a tab gets nothing from before it knew the session',
-    file: 'src/shared/room.ts',
-    from: 'isBack: this.#hasKnown',
-    to: 'isBack: this.#joins > 1',
-  },
-  {
     name: 'streams-of-another-life',
     breaks: 'the streams of two sessions are never compared',
     file: 'src/shared/replica.ts',
     from: 'life === this.life ? had :',
     to: 'true ? had :',
-  },
-  {
-    name: 'replaced-unread',
-    breaks: 'a stream that replaces one that a tab has not received begins no later',
-    file: 'src/server/session/subscribe-client.ts',
-    from: 'each.stream > known',
-    to: '!after',
   },
 ]
