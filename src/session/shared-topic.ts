@@ -36,6 +36,8 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   #params: unknown
   /** How far the topic was read; the next subscription continues from there. */
   #place: TopicPlace | null = null
+  /** A subscription that repeats what this page lacks was asked for: until its answer, others deliver what comes later. */
+  #isBehind = false
   /** The number of unanswered `subscribe` calls. */
   #asking = 0
   /** When the last subscription was made because the server had ended the one before. */
@@ -91,18 +93,15 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   received(data: In, place: TopicPlace): void {
-    const { epoch, offset } = place
+    if (this.#isBehind) return
     // Another tab may have subscribed to it before this one.
-    this.#enter(epoch, offset - 1)
-    const last = this.#place?.offset ?? offset - 1
-    // This page lacks earlier messages, which the subscription that it has asked for repeats, and this one too.
-    if (this.#asking && offset > last + 1) return
-    if (offset > last) this.#place = place
+    this.#enter(place.epoch, place.offset - 1)
+    if (place.offset > (this.#place?.offset ?? -1)) this.#place = place
     for (const handle of this.#handles) handle.received(data, place)
   }
 
   missed({ after, resumesAt }: { readonly after: number | null; readonly resumesAt: number }, epoch: string): void {
-    this.#skipTo(after, { epoch, offset: resumesAt - 1 })
+    if (!this.#isBehind) this.#skipTo(after, { epoch, offset: resumesAt - 1 })
   }
 
   /**
@@ -111,7 +110,9 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
    */
   restore(isMissed = false): void {
     this.presence.restore()
-    if (!this.#isOver && (!this.#asking || (isMissed && this.#place))) this.#ask({ since: this.#place?.offset })
+    if (this.#isOver || (this.#asking && !(isMissed && this.#place))) return
+    this.#isBehind = !!this.#place
+    this.#ask({ since: this.#place?.offset })
   }
 
   closed(): void {
@@ -159,15 +160,14 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       this.#asking -= 1
       return
     }
-    const { since, handle } = asked
     const after = this.#session.streams.readBy(this.#place, topic)
-    const call = { type: 'subscribe', topic, since, after, params } as const
+    const call = { type: 'subscribe', topic, since: asked.since, after, params } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.
     this.#session.send(call, {
       answered: (answer) => {
         this.#asking -= 1
         if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
-        else this.#subscribed(readSubscribed(answer.value), handle)
+        else this.#subscribed(readSubscribed(answer.value), asked.handle)
       },
       lost: (why) => this.#unanswered(why, asked),
     })
@@ -190,6 +190,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {
     if (this.#isOver) return
+    this.#isBehind = false
     this.#enter(epoch, from)
     this.#place ??= { epoch, offset: from }
     asker?.begin({ epoch, offset: at })

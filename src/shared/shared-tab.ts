@@ -131,7 +131,7 @@ export class SharedTab<Out> implements ClientConnection {
       return
     }
     const isNew = this.#shown.reopen()
-    this.#shown.isWanted = true
+    this.#shown.isWanted = this.#shown.shared.status === 'closed'
     if (this.#room.isIn) {
       if (this.#room.isLeading) this.#connectOwn(what)
       else this.#room.post({ type: 'want', what })
