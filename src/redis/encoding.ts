@@ -60,11 +60,11 @@ export function decodeEntryAt(offset: number, element: Buffer): PrivateEntry {
   return { offset, ...decodeEntry(element) }
 }
 
-/** The fields that change with messages, in the order in which they are stored, and the fields that are stored elsewhere. */
+/** The fields that change with messages, in the order in which they are stored, and the fields that are stored elsewhere or nowhere. */
 const hotFields: readonly string[] = [
   ...['authenticatedAt', 'taken', 'done', 'redeliveredThrough', 'lease', 'turn', 'k', 'lastStream', 'lastEnd', 'ended'],
 ]
-const otherFields: readonly string[] = ['epoch', 'principalId', 'principal', 'data', 'subscriptions']
+const otherFields: readonly string[] = ['epoch', 'principalId', 'address', 'principal', 'data', 'subscriptions']
 
 /** The part of a record that changes with each message, without field names, which would be most of it. */
 export function encodeHot(record: SessionRecord): string {

@@ -42,6 +42,7 @@ it.each(situations)('connect() in the same task as close() reopens %s', async (_
   expect(await closing).toEqual({ unsent: [], unconfirmed: [] })
   await vi.waitFor(() => expect(tab.data).toContain('echo after'), 8000)
   expect([tab.client.state.status, tab.of('open').length, rig.received]).toEqual(['open', opens + 1, ['before', 'after']])
+  expect(tab.of('open').at(-1)?.resumed).toBe(false)
   await tab.client.flushed()
   for (const each of tabs) if (each !== tab) expect(each.client.state.status).toBe('open')
   expect([rig.servers.errors, tab.reported]).toEqual([[], []])

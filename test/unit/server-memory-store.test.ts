@@ -330,6 +330,21 @@ describe('the message that a full memoryStore drops', () => {
     expect([await held(0), await held(1)]).toEqual([4, 5])
   })
 
+  it('belongs to the address with the most bytes if all are anonymous, and there to its largest session', async () => {
+    const { sessions } = memoryStore({ maxBytes: 20_000 })
+    const addresses = ['one', ...Array.from({ length: 30 }, () => 'other')]
+    for (const [index, address] of addresses.entries())
+      await sessions.write(`s${index}`, recordOf({ principalId: 'anonymous', address }), null, Infinity)
+    const push = (index: number, bytes: number) => sessions.append(`s${index}`, 'e1', { kind: 'message', data: textOf(bytes) })
+    const held = async (index: number) => (await sessions.readAfter(`s${index}`, 0, all))?.messages.length
+    for (let times = 0; times < 4; times += 1) await push(0, 1000)
+    await push(1, 500)
+    for (let times = 0; times < 50; times += 1) for (let index = 2; index <= 30; index += 1) await push(index, 500)
+    expect([await held(0), await held(1)]).toEqual([4, 1])
+    for (let index = 0; index <= 30; index += 1) await sessions.trim(`s${index}`, 1000)
+    expect(await Promise.all(addresses.map((_, index) => held(index)))).toEqual(addresses.map(() => 0))
+  })
+
   it('is found in a time that hardly grows with the number of principals', { timeout: 60_000 }, async () => {
     const cost = async (principals: number) => {
       const { sessions } = memoryStore({ maxBytes: principals * 1000 })

@@ -143,7 +143,8 @@ export class HttpHandler {
       return
     }
     const lines = body.lines.slice(1)
-    if (body.type === 'whole' && !hello.send) this.#attach(response, entry, lines, { attempt, refuse, names })
+    if (body.type === 'whole' && !hello.send)
+      this.#attach(response, { ...entry, address: client }, lines, { attempt, refuse, names })
     else await this.#send(response, hello, entry.principal, lines, { body, attempt, refuse })
   }
 

@@ -153,7 +153,7 @@ export class WebSocketHandler {
     Reflect.set(webSocket, carrierOf, carrier)
     Reflect.set(socket, carrierOf, carrier)
     webSocket.on('close', closed)
-    carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
+    carrier.attachment = node.attach({ ...entry, address: client }, carrier, this.#access.reauthentication(request, principal))
     socket.on('data', arrived)
     webSocket.on('message', received)
     for (const frame of said.rest()) received.call(webSocket, ...frame)

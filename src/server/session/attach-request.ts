@@ -13,6 +13,8 @@ import type { Principal } from './session-handle.ts'
 export interface Attaching {
   readonly hello: ClientHello
   readonly principal: Principal
+  /** The client's address as limits count it, if it is known. */
+  readonly address?: string | undefined
   /** Calls `acceptSession` before a session is created. @defaultValue it is not called */
   readonly ask?: AskAcceptance | null
 }
@@ -21,15 +23,17 @@ export interface Attaching {
 export class AttachRequest implements JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
+  readonly address: string | undefined
   readonly mayCreate = true
   readonly ask: AskAcceptance | null
   readonly isKeepAlive = false
   readonly #session: SessionActor
   readonly #attachment: Attachment
 
-  constructor(session: SessionActor, attachment: Attachment, { hello, principal, ask = null }: Attaching) {
+  constructor(session: SessionActor, attachment: Attachment, { hello, principal, address, ask = null }: Attaching) {
     this.hello = hello
     this.principal = principal
+    this.address = session.node.settings.isAuthenticating ? undefined : address
     this.ask = ask
     this.#session = session
     this.#attachment = attachment

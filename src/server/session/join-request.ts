@@ -13,6 +13,8 @@ import type { Principal } from './session-handle.ts'
 export interface JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
+  /** The client's address as limits count it, if it is known and the client is anonymous. */
+  readonly address?: string | undefined
   /**
    * Whether the session is created if there is none. A POST creates none: its client has an attachment, which ends when the
    * session is lost.
@@ -31,7 +33,7 @@ export interface JoinRequest {
 
 /** The record of a new session, or of a lost one that its client begins again (rule 4). */
 export function newRecord(
-  { hello, principal }: JoinRequest,
+  { hello, principal, address }: JoinRequest,
   epoch: string,
   { lease, isPinned }: FirstLease,
   authentication: Authentication = unlimited,
@@ -56,6 +58,7 @@ export function newRecord(
     ended: null,
     ...(protocol === undefined ? {} : { protocol }),
     ...(isPinned ? { isPinned } : {}),
+    ...(address === undefined ? {} : { address }),
   }
 }
 

@@ -194,6 +194,7 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Sessi
   if (record.takenBefore) copy.takenBefore = record.takenBefore
   if (record.isPinned) copy.isPinned = true
   if (record.answeredAt !== undefined) copy.answeredAt = record.answeredAt
+  if (record.address !== undefined) copy.address = record.address
   return copy
 }
 

@@ -117,6 +117,8 @@ export interface SessionRecord {
   readonly epoch: string
   /** The id of the principal that made the session. */
   readonly principalId: string
+  /** The client's address as limits count it, if it is anonymous. A store that does not evict by it need not keep it. */
+  readonly address?: string
   /** The last result of `authenticate`, as JSON; the application has a copy of its own, which it may change. */
   readonly principal: unknown
   /**
@@ -134,9 +136,8 @@ export interface SessionRecord {
   /** The offset in stream 0 of the last answer to a handled call (rule 21), if there was one. */
   readonly answeredAt?: number
   /**
-   * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its
-   * end; `null` when no handler runs. That of a pinned session lasts from its start to its end, and for as long as its node is
-   * alive: `until` is 0 there.
+   * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its end;
+   * `null` when none runs. That of a pinned session lasts from its start to its end, while its node is alive: `until` is 0 there.
    */
   readonly lease: { readonly node: string; readonly until: number } | null
   /** The number of the client's last decision which attachment carries the session, and its k; 0 before the first. */

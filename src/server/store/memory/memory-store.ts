@@ -14,8 +14,8 @@ export interface MemoryLimits {
   /**
    * Bytes in total, each message with 64 bytes of overhead, about what it costs to keep. Topics cannot evict the sessions'
    * private streams, nor the other way round: the larger half gives way. Of the topics, which are the application's, the oldest
-   * message is evicted; of the private streams, the oldest message of the principal (without `authenticate`: of the session) that
-   * holds most, so that no client can evict what another has yet to read.
+   * message is evicted; of the private streams, the oldest message of the principal that holds most (without `authenticate`: of the
+   * address, and among its sessions of the one that holds most), so that no client can evict what another has yet to read.
    * @defaultValue 134_217_728 (128 MiB)
    */
   readonly maxBytes?: number

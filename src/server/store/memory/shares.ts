@@ -5,21 +5,49 @@ import { MemoryStream } from './stream.ts'
 /** The principal of all clients of a server without `authenticate`, which does not distinguish them. */
 const anonymous = 'anonymous'
 
-/** The messages of one principal; the more bytes they take, the lower the rank. */
+/** The session to which messages are sent, and whose messages they count as. */
+export interface Owner {
+  readonly sessionId: string
+  readonly principalId: string
+  /** The client's address, if it is anonymous and the address is known. */
+  readonly address?: string | undefined
+}
+
+/** The messages of one principal, or of one anonymous session; the more bytes they take, the lower the rank. */
 class Share implements Ranked {
   readonly key: string
+  readonly holder: Holder
   readonly streams: BoundedStreams
   openStreams = 0
   queuedRank = 0
   place = 0
 
-  constructor(key: string, bounds: Bounds, pushed: (share: Share) => void) {
+  constructor(key: string, holder: Holder, bounds: Bounds) {
     this.key = key
-    this.streams = new BoundedStreams(bounds, () => pushed(this))
+    this.holder = holder
+    this.streams = new BoundedStreams(bounds, () => {})
   }
 
   get rank(): number {
     return -this.streams.cost
+  }
+}
+
+/** A principal with its one share, or an address with those of its anonymous sessions. */
+class Holder implements Ranked {
+  readonly key: string
+  readonly shares = new LazyHeap<Share>()
+  count = 0
+  cost = 0
+  queuedRank = 0
+  place = 0
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  get rank(): number {
+    return -this.cost
   }
 }
 
@@ -35,13 +63,15 @@ export class PrivateStream<Item> extends MemoryStream<Item> {
 
 /**
  * All private streams. When there is no room, the oldest message of the principal that holds most is evicted, so that no client
- * evicts what others have yet to read. Each anonymous session counts by itself.
+ * evicts what others have yet to read. Of anonymous sessions it is that of the address that holds most, and among its sessions, of
+ * the one that holds most.
  */
 export class Shares implements Half {
   readonly #bounds: Bounds
   readonly #budget: Budget
   readonly #byKey = new Map<string, Share>()
-  readonly #heap = new LazyHeap<Share>()
+  readonly #holdersByKey = new Map<string, Holder>()
+  readonly #heap = new LazyHeap<Holder>()
   cost = 0
 
   constructor(bounds: Omit<Bounds, 'maxAgeMs'>, budget: Budget) {
@@ -50,14 +80,10 @@ export class Shares implements Half {
     budget.join(this)
   }
 
-  open<Item>(principalId: string, sessionId: string): PrivateStream<Item> {
-    const key = principalId === anonymous ? `session ${sessionId}` : `principal ${principalId}`
-    let share = this.#byKey.get(key)
-    if (!share) {
-      share = new Share(key, this.#bounds, (grown) => this.#heap.lowered(grown))
-      this.#byKey.set(key, share)
-      this.#heap.add(share)
-    }
+  open<Item>({ sessionId, principalId, address }: Owner): PrivateStream<Item> {
+    const ofPrincipal = `principal ${principalId}`
+    const isAnonymous = address !== undefined || principalId === anonymous
+    const share = isAnonymous ? this.#share(`session ${sessionId}`, `address ${address}`) : this.#share(ofPrincipal, ofPrincipal)
     share.openStreams += 1
     return new PrivateStream<Item>(share)
   }
@@ -65,11 +91,16 @@ export class Shares implements Half {
   /** Discards all messages of a stream that is no longer used. */
   close(stream: PrivateStream<unknown>): void {
     const { share } = stream
+    const { holder } = share
     this.trim(stream, stream.tail)
     share.openStreams -= 1
     if (share.openStreams > 0) return
-    this.#heap.remove(share)
+    holder.shares.remove(share)
     this.#byKey.delete(share.key)
+    holder.count -= 1
+    if (holder.count > 0) return
+    this.#heap.remove(holder)
+    this.#holdersByKey.delete(holder.key)
   }
 
   /**
@@ -77,27 +108,52 @@ export class Shares implements Half {
    * @throws RangeError if the message alone exceeds the limit of a stream; then nothing has changed.
    */
   push<Item>(stream: PrivateStream<Item>, item: Item, bytes: number): number {
-    const { streams } = stream.share
-    const before = streams.cost
-    const offset = streams.push(stream, item, bytes, 0)
-    this.cost += streams.cost - before
+    const { share } = stream
+    const before = share.streams.cost
+    const offset = share.streams.push(stream, item, bytes, 0)
+    this.#count(share, before)
+    share.holder.shares.lowered(share)
+    this.#heap.lowered(share.holder)
     this.#budget.fit()
     return offset
   }
 
   /** Discards the messages of a stream up to an offset. */
   trim(stream: PrivateStream<unknown>, through: number): void {
-    const { streams } = stream.share
-    const before = streams.cost
-    streams.trim(stream, through)
-    this.cost += streams.cost - before
+    const { share } = stream
+    const before = share.streams.cost
+    share.streams.trim(stream, through)
+    this.#count(share, before)
   }
 
   forgetOldest(): void {
-    const streams = this.#heap.first(Infinity)?.streams
-    if (!streams) return
-    const before = streams.cost
-    streams.forgetOldest()
-    this.cost += streams.cost - before
+    const share = this.#heap.first(Infinity)?.shares.first(Infinity)
+    if (!share) return
+    const before = share.streams.cost
+    share.streams.forgetOldest()
+    this.#count(share, before)
+  }
+
+  #share(key: string, holderKey: string): Share {
+    let share = this.#byKey.get(key)
+    if (share) return share
+    let holder = this.#holdersByKey.get(holderKey)
+    if (!holder) {
+      holder = new Holder(holderKey)
+      this.#holdersByKey.set(holderKey, holder)
+      this.#heap.add(holder)
+    }
+    share = new Share(key, holder, this.#bounds)
+    this.#byKey.set(key, share)
+    holder.shares.add(share)
+    holder.count += 1
+    return share
+  }
+
+  /** Counts what the messages of a share cost after a change; `before`: what they did. */
+  #count({ streams, holder }: Share, before: number): void {
+    const more = streams.cost - before
+    this.cost += more
+    holder.cost += more
   }
 }
