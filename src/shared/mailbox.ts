@@ -37,6 +37,7 @@ export class Mailbox<Out> {
   #posted: Posted<Out>[] = []
   /** Numbered messages, in ascending order. `isReported`: already reported as lost. */
   #numbered: { readonly n: number; readonly entry: Entry<Out>; isReported: boolean }[] = []
+  #whenSettled: (() => void)[] = []
   /** How many of `#posted` were posted to the present leader. */
   #postedToLeader = 0
 
@@ -50,11 +51,6 @@ export class Mailbox<Out> {
         if (this.#buffer.outbox.remove(entry)) this.#buffer.lose([entry], report)
       },
     })
-  }
-
-  /** Whether no message is queued, posted or unacknowledged. */
-  get isEmpty(): boolean {
-    return !this.#buffer.outbox.first && !this.#posted.length && !this.#numbered.length
   }
 
   /** When the oldest queued message expires. */
@@ -116,6 +112,14 @@ export class Mailbox<Out> {
     this.#wake()
     await flushed
     return { refused: this.answers.takeRefused() }
+  }
+
+  /** Resolves when each message that was posted is acknowledged or lost. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenSettled.push(resolve)
+      this.#wake()
+    })
   }
 
   /** Hands over the pending `flushed()` calls to the caller, which settles them. */
@@ -220,5 +224,6 @@ export class Mailbox<Out> {
 
   #wake(): void {
     this.#buffer.settle(this.#numbered[0]?.entry ?? this.#posted[0]?.entry)
+    if (!this.#numbered.length && !this.#posted.length) for (const resolve of this.#whenSettled.splice(0)) resolve()
   }
 }

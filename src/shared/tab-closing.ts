@@ -58,23 +58,16 @@ export class TabClosing<Out> {
     this.#waiters.push(part.mailbox.takeWaiters())
     part.handOver()
     // Under way before the events, whose listeners may open the client again.
-    this.#closing ??= this.#end(part.isUp && !isPageLeaving() && part.mailbox.flushed(), code, reason)
+    this.#closing ??= this.#end(part.isUp && !isPageLeaving(), code, reason)
     const closing = this.#closing
     close()
     return closing
   }
 
-  /** @param flushed settles when the messages handed over are acknowledged, which may take 5 s; `false`: nobody takes them now */
-  async #end(flushed: Promise<unknown> | false, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+  /** @param isHeard whether the messages handed over are acknowledged now, for which they have 5 s */
+  async #end(isHeard: boolean, code: number | undefined, reason: string): Promise<Unsent<Out>> {
     const { host, room, part, own } = this.#port
-    // An error means that the client has given up.
-    if (flushed)
-      await within<unknown>(
-        flushed.catch(() => {}),
-        lastWriteMs,
-        host,
-        () => {},
-      )
+    if (isHeard) await within(part.mailbox.settled(), lastWriteMs, host, () => {})
     await this.#succeeded()
     this.isEnding = room.isLeading && (await room.locks.isAlone())
     part.calls.follow()

@@ -118,6 +118,25 @@ describe.each(situations)('%s', (_, count, which) => {
     expect(rig.received).toEqual(['one'])
   })
 
+  it('is closed as soon by two calls of close() as by one', async () => {
+    const { rig, tab } = await opened({
+      onMessage: async (_, { data }) => {
+        await sleep(200)
+        rig.received.push(data)
+      },
+    })
+    await using _ = rig
+    tab.client.send('one')
+    const since = performance.now()
+    const flushed = tab.client.flushed()
+    const ends = await Promise.all([tab.client.close(), tab.client.close(4000, 'again')])
+    expect(ends).toEqual([0, 1].map(() => ({ unsent: [], unconfirmed: [] })))
+    await flushed
+    expect([rig.received, tab.of('close').length]).toEqual([['one'], 1])
+    // Not the 5 s that messages have to be acknowledged.
+    expect(performance.now() - since).toBeLessThan(4000)
+  })
+
   it('aborts a request at once, also if it is reopened in the same task', async () => {
     const log: string[] = []
     const { rig, tab } = await opened({
