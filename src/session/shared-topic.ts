@@ -36,7 +36,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   #params: unknown
   /** How far the topic was read; the next subscription continues from there. */
   #place: TopicPlace | null = null
-  /** A subscription that repeats what this page lacks was asked for: until its answer, others deliver what comes later. */
+  /** Whether a subscription that repeats what this page lacks is unanswered: what the present one delivers is dropped. */
   #isBehind = false
   /** The number of unanswered `subscribe` calls. */
   #asking = 0

@@ -3,7 +3,7 @@ import type { Report } from '../api/evidence.ts'
 import type { SenderPort } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
-import type { FlushWaiters } from '../sending/flush-waiters.ts'
+import { FlushWaiters } from '../sending/flush-waiters.ts'
 import type { Entry } from '../sending/outbox.ts'
 import { nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { BlobReader } from '../session/blob-reader.ts'
@@ -37,7 +37,8 @@ export class Mailbox<Out> {
   #posted: Posted<Out>[] = []
   /** Numbered messages, in ascending order. `isReported`: already reported as lost. */
   #numbered: { readonly n: number; readonly entry: Entry<Out>; isReported: boolean }[] = []
-  #whenSettled: (() => void)[] = []
+  /** Those who wait until each message that was posted is acknowledged or lost. */
+  readonly #settling = new FlushWaiters()
   /** How many of `#posted` were posted to the present leader. */
   #postedToLeader = 0
 
@@ -116,10 +117,9 @@ export class Mailbox<Out> {
 
   /** Resolves when each message that was posted is acknowledged or lost. */
   settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#whenSettled.push(resolve)
-      this.#wake()
-    })
+    const settled = this.#settling.add(0)
+    this.#wake()
+    return settled
   }
 
   /** Hands over the pending `flushed()` calls to the caller, which settles them. */
@@ -224,6 +224,6 @@ export class Mailbox<Out> {
 
   #wake(): void {
     this.#buffer.settle(this.#numbered[0]?.entry ?? this.#posted[0]?.entry)
-    if (!this.#numbered.length && !this.#posted.length) for (const resolve of this.#whenSettled.splice(0)) resolve()
+    if (!this.#numbered.length && !this.#posted.length) this.#settling.settle(0)
   }
 }

@@ -5,6 +5,7 @@ import type { ClientConnection, SharingClient, Wired } from '../api/sharing.ts'
 import type { TabHost } from '../api/tab-host.ts'
 import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import { type MirroredEvent, tabsVersion } from './messages.ts'
 import { ownConnection, type PageListener } from './own-connection.ts'
 import { Room } from './room.ts'
@@ -186,7 +187,7 @@ export class SharedTab<Out> implements ClientConnection {
 
 /** Whether another tab has connected while this one was frozen, which its client reports as an error. */
 function isTakenOver({ type, details }: MirroredEvent): boolean {
-  return type === 'error' && details.diagnosis.evidence?.kind === 'closed' && details.diagnosis.evidence.code === 4409
+  return type === 'error' && details.diagnosis.evidence?.kind === 'closed' && details.diagnosis.evidence.code === codes.moved
 }
 
 /** The event without what concerns the leader's page only. */

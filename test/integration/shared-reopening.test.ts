@@ -21,17 +21,26 @@ async function start(options: RealtimeServerOptions = {}) {
   return Object.assign(rig, { received })
 }
 
-const situations = [
+type Situation = readonly [name: string, tabs: number, which: number]
+
+const situations: readonly Situation[] = [
   ['the only tab', 1, 0],
   ['the leader of two tabs', 2, 0],
   ['a tab that follows', 2, 1],
-] as const
+]
 
-it.each(situations)('connect() in the same task as close() reopens %s', async (_, count, which) => {
-  await using rig = await start()
+/** The tab of a situation, and the others. */
+async function opened([_, count, which]: Situation, options: RealtimeServerOptions = {}) {
+  const rig = await start(options)
   const tabs = [await rig.open(), ...(count === 2 ? [await rig.open()] : [])]
   const tab = tabs[which]
   if (!tab) throw new RangeError()
+  return { rig, tab, others: tabs.filter((each) => each !== tab) }
+}
+
+it.each(situations)('connect() in the same task as close() reopens %s', async (...situation) => {
+  const { rig, tab, others } = await opened(situation)
+  await using _ = rig
   tab.client.send('before')
   await tab.client.flushed()
   const opens = tab.of('open').length
@@ -44,17 +53,15 @@ it.each(situations)('connect() in the same task as close() reopens %s', async (_
   expect([tab.client.state.status, tab.of('open').length, rig.received]).toEqual(['open', opens + 1, ['before', 'after']])
   expect(tab.of('open').at(-1)?.resumed).toBe(false)
   await tab.client.flushed()
-  for (const each of tabs) if (each !== tab) expect(each.client.state.status).toBe('open')
+  for (const other of others) expect(other.client.state.status).toBe('open')
   expect([rig.servers.errors, tab.reported]).toEqual([[], []])
 })
 
 it.each(situations)(
   'what %s had queued before close() is sent or returned by it, what it sends after connect() is delivered',
-  async (_, count, which) => {
-    await using rig = await start()
-    const tabs = [await rig.open(), ...(count === 2 ? [await rig.open()] : [])]
-    const tab = tabs[which]
-    if (!tab) throw new RangeError()
+  async (...situation) => {
+    const { rig, tab } = await opened(situation)
+    await using _ = rig
     tab.client.send('one')
     const closing = tab.client.close()
     tab.client.connect()
@@ -70,11 +77,9 @@ it.each(situations)(
   },
 )
 
-it.each(situations)('close() after connect() in the same task closes %s, which can be opened later', async (_, count, which) => {
-  await using rig = await start()
-  const tabs = [await rig.open(), ...(count === 2 ? [await rig.open()] : [])]
-  const tab = tabs[which]
-  if (!tab) throw new RangeError()
+it.each(situations)('close() after connect() in the same task closes %s, which can be opened later', async (...situation) => {
+  const { rig, tab } = await opened(situation)
+  await using _ = rig
   const first = tab.client.close()
   tab.client.connect()
   tab.client.send('last')
@@ -87,17 +92,9 @@ it.each(situations)('close() after connect() in the same task closes %s, which c
   expect([rig.servers.errors, tab.reported]).toEqual([[], []])
 })
 
-describe.each(situations)('%s', (_, count, which) => {
-  async function opened(options: RealtimeServerOptions = {}) {
-    const rig = await start(options)
-    const tabs = [await rig.open(), ...(count === 2 ? [await rig.open()] : [])]
-    const tab = tabs[which]
-    if (!tab) throw new RangeError()
-    return { rig, tab, others: tabs.filter((each) => each !== tab) }
-  }
-
+describe.each(situations)('%s', (...situation) => {
   it('can be reopened by a listener to its own `close`', async () => {
-    const { rig, tab } = await opened()
+    const { rig, tab } = await opened(situation)
     await using _ = rig
     tab.client.once('close', () => tab.client.connect())
     const closing = tab.client.close()
@@ -109,7 +106,7 @@ describe.each(situations)('%s', (_, count, which) => {
   })
 
   it('resolves a pending flushed() when close() has delivered the messages', async () => {
-    const { rig, tab } = await opened()
+    const { rig, tab } = await opened(situation)
     await using _ = rig
     tab.client.send('one')
     const flushed = tab.client.flushed()
@@ -119,7 +116,7 @@ describe.each(situations)('%s', (_, count, which) => {
   })
 
   it('is closed as soon by two calls of close() as by one', async () => {
-    const { rig, tab } = await opened({
+    const { rig, tab } = await opened(situation, {
       onMessage: async (_, { data }) => {
         await sleep(200)
         rig.received.push(data)
@@ -139,7 +136,7 @@ describe.each(situations)('%s', (_, count, which) => {
 
   it('aborts a request at once, also if it is reopened in the same task', async () => {
     const log: string[] = []
-    const { rig, tab } = await opened({
+    const { rig, tab } = await opened(situation, {
       onRequest: async (_session, { signal }) => {
         log.push('asked')
         signal.addEventListener('abort', () => log.push('aborted'))
@@ -161,7 +158,7 @@ describe.each(situations)('%s', (_, count, which) => {
 
   it('stays closed if it is closed after the server has ended the session, while another tab begins the next', async () => {
     const sessions: Session[] = []
-    const { rig, tab, others } = await opened({ onSession: (each) => void sessions.push(each) })
+    const { rig, tab, others } = await opened(situation, { onSession: (each) => void sessions.push(each) })
     await using _ = rig
     await sessions[0]?.close(4001, 'bye')
     await vi.waitFor(() => expect(tab.client.state.status).toBe('closed'), 5000)
@@ -180,7 +177,7 @@ describe.each(situations)('%s', (_, count, which) => {
   })
 
   it('joins when its page is shown, if the page was put away while it was reopened', async () => {
-    const { rig, tab } = await opened()
+    const { rig, tab } = await opened(situation)
     await using _ = rig
     const closing = tab.client.close()
     tab.client.connect()

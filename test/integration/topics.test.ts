@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
+import type { TopicOptions } from '../../src/api/calls.ts'
 import type { Topic } from '../../src/index.ts'
 import { RequestError as ServerError } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
@@ -132,51 +133,56 @@ it('[SP22] several uses of a topic share one subscription, and each begins where
   expect((await rig.servers.store.sessions.read(id))?.record.subscriptions).toHaveLength(1)
 })
 
-it('[SP22] a topic in use is read from several earlier offsets at once, and no use misses a message', async () => {
-  await using rig = await startRig({ options: open })
-  const [server] = rig.servers.servers
+/** A topic of 20 messages in use, over poll: calls reach the server together, so that streams are replaced before the client reads them. */
+async function topicInUse(options: RealtimeServerOptions = {}) {
+  const rig = await startRig({ options: { ...open, ...options } })
+  const publish = (data: string) => rig.servers.servers[0]?.publish('room', data)
   const published = Array.from({ length: 20 }, (_, index) => `m${index + 1}`)
-  for (const each of published) await server?.publish('room', each)
-  // Over poll the calls reach the server together, so that streams are replaced before the client has received them.
-  await using watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 200 }] })
-  const first = watched.client.subscribe('room')
-  await vi.waitFor(() => expect(first.state).toBe('subscribed'), 5000)
-  const begins = [undefined, { last: 5 }, 'start', { last: 2 }, 12] as const
-  const logs = begins.map((since) => {
-    const log: unknown[] = []
-    watched.client.subscribe('room', since === undefined ? {} : { since }).on('message', ({ data }) => log.push(data))
-    return log
-  })
-  await watched.client.flushed()
-  await server?.publish('room', 'last')
-  const all = [...published, 'last']
-  await vi.waitFor(() => expect(logs).toEqual([20, 15, 0, 18, 12].map((first) => all.slice(first))), 5000)
+  for (const each of published) await publish(each)
+  const watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 200 }] })
+  const { client } = watched
+  const topic = client.subscribe('room')
+  await vi.waitFor(() => expect(topic.state).toBe('subscribed'), 5000)
+  return {
+    ...{ rig, watched, client },
+    /** Begins a use for each of these, and returns what each of them gets. */
+    readSince: (begins: readonly TopicOptions['since'][]) =>
+      begins.map((since) => {
+        const log: unknown[] = []
+        client.subscribe('room', since === undefined ? {} : { since }).on('message', ({ data }) => log.push(data))
+        return log
+      }),
+    /** Publishes one more, and expects that each use gets all messages but its first so many. */
+    async expectAfter(logs: readonly unknown[][], skipped: readonly number[]) {
+      await client.flushed()
+      await publish('last')
+      const all = [...published, 'last']
+      await vi.waitFor(() => expect(logs).toEqual(skipped.map((count) => all.slice(count))), 5000)
+    },
+    async [Symbol.asyncDispose]() {
+      await watched[Symbol.asyncDispose]()
+      await rig[Symbol.asyncDispose]()
+    },
+  }
+}
+
+it('[SP22] a topic in use is read from several earlier offsets at once, and no use misses a message', async () => {
+  await using used = await topicInUse()
+  const logs = used.readSince([undefined, { last: 5 }, 'start', { last: 2 }, 12])
+  await used.expectAfter(logs, [20, 15, 0, 18, 12])
 })
 
 it('[SP22] uses that begin while the session is lost miss no message of the streams of the next one', async () => {
-  await using rig = await startRig({ options: { ...open, resumeWindowMs: 400 } })
-  const [server] = rig.servers.servers
-  const published = Array.from({ length: 20 }, (_, index) => `m${index + 1}`)
-  for (const each of published) await server?.publish('room', each)
-  await using watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 200 }] })
-  const first = watched.client.subscribe('room')
-  await vi.waitFor(() => expect(first.state).toBe('subscribed'), 5000)
-  const [id = ''] = await rig.servers.store.sessions.sessionsOf('anonymous')
-  await rig.proxy.set({ type: 'refuse' })
-  rig.proxy.killAll()
-  await vi.waitFor(async () => expect(await rig.servers.store.sessions.read(id)).toBeNull(), 10_000)
-  const begins = ['start', { last: 2 }, 12] as const
-  const logs = begins.map((since) => {
-    const log: unknown[] = []
-    watched.client.subscribe('room', { since }).on('message', ({ data }) => log.push(data))
-    return log
-  })
-  await rig.proxy.set()
-  await watched.nth('open', 2, 10_000)
-  await watched.client.flushed()
-  await server?.publish('room', 'last')
-  const all = [...published, 'last']
-  await vi.waitFor(() => expect(logs).toEqual([0, 18, 12].map((each) => all.slice(each))), 5000)
+  await using used = await topicInUse({ resumeWindowMs: 400 })
+  const { servers, proxy } = used.rig
+  const [id = ''] = await servers.store.sessions.sessionsOf('anonymous')
+  await proxy.set({ type: 'refuse' })
+  proxy.killAll()
+  await vi.waitFor(async () => expect(await servers.store.sessions.read(id)).toBeNull(), 10_000)
+  const logs = used.readSince(['start', { last: 2 }, 12])
+  await proxy.set()
+  await used.watched.nth('open', 2, 10_000)
+  await used.expectAfter(logs, [0, 18, 12])
 })
 
 it('[SP22] after its session was lost, a client subscribes again and receives the missed messages', async () => {

@@ -59,7 +59,7 @@ export class BoundedStreams implements Half {
   #cost = 0
 
   /** @param pushed called when the streams hold more than before */
-  constructor(bounds: Bounds, pushed: () => void) {
+  constructor(bounds: Bounds, pushed: () => void = () => {}) {
     this.#bounds = bounds
     this.#pushed = pushed
   }

@@ -14,6 +14,10 @@ export interface Ranked {
 export class LazyHeap<Item extends Ranked> {
   readonly #heap: Item[] = []
 
+  get isEmpty(): boolean {
+    return this.#heap.length === 0
+  }
+
   add(item: Item): void {
     item.queuedRank = item.rank
     this.#rise(item, this.#heap.push(item) - 1)

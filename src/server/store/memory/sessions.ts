@@ -106,7 +106,7 @@ export class MemorySessions implements SessionStore {
   append(id: string, epoch: string, entry: PrivateAppend): number | null {
     const session = this.#sessions.get(id)
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
-    session.stream ??= this.#shares.open<Item>({ ...session.current.record, sessionId: id })
+    session.stream ??= this.#shares.open<Item>(id, session.current.record)
     const item = itemOf(entry)
     const offset = this.#shares.push(session.stream, item, entryBytesOf(entry))
     this.#watchers.changed(id, { tail: offset, epoch, entry: appendOf(item) })

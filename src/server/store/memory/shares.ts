@@ -1,17 +1,10 @@
+import type { SessionRecord } from '../ports.ts'
 import { BoundedStreams, type Bounds, type Budget, type Half } from './bounded-streams.ts'
 import { LazyHeap, type Ranked } from './heap.ts'
 import { MemoryStream } from './stream.ts'
 
 /** The principal of all clients of a server without `authenticate`, which does not distinguish them. */
 const anonymous = 'anonymous'
-
-/** The session to which messages are sent, and whose messages they count as. */
-export interface Owner {
-  readonly sessionId: string
-  readonly principalId: string
-  /** The client's address, if it is anonymous and the address is known. */
-  readonly address?: string | undefined
-}
 
 /** The messages of one principal, or of one anonymous session; the more bytes they take, the lower the rank. */
 class Share implements Ranked {
@@ -25,7 +18,7 @@ class Share implements Ranked {
   constructor(key: string, holder: Holder, bounds: Bounds) {
     this.key = key
     this.holder = holder
-    this.streams = new BoundedStreams(bounds, () => {})
+    this.streams = new BoundedStreams(bounds)
   }
 
   get rank(): number {
@@ -37,7 +30,6 @@ class Share implements Ranked {
 class Holder implements Ranked {
   readonly key: string
   readonly shares = new LazyHeap<Share>()
-  count = 0
   cost = 0
   queuedRank = 0
   place = 0
@@ -80,7 +72,7 @@ export class Shares implements Half {
     budget.join(this)
   }
 
-  open<Item>({ sessionId, principalId, address }: Owner): PrivateStream<Item> {
+  open<Item>(sessionId: string, { principalId, address }: SessionRecord): PrivateStream<Item> {
     const ofPrincipal = `principal ${principalId}`
     const isAnonymous = address !== undefined || principalId === anonymous
     const share = isAnonymous ? this.#share(`session ${sessionId}`, `address ${address}`) : this.#share(ofPrincipal, ofPrincipal)
@@ -97,8 +89,7 @@ export class Shares implements Half {
     if (share.openStreams > 0) return
     holder.shares.remove(share)
     this.#byKey.delete(share.key)
-    holder.count -= 1
-    if (holder.count > 0) return
+    if (!holder.shares.isEmpty) return
     this.#heap.remove(holder)
     this.#holdersByKey.delete(holder.key)
   }
@@ -146,7 +137,6 @@ export class Shares implements Half {
     share = new Share(key, holder, this.#bounds)
     this.#byKey.set(key, share)
     holder.shares.add(share)
-    holder.count += 1
     return share
   }
 
