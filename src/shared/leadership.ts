@@ -40,6 +40,8 @@ export type LeadershipInput =
   /** The lock was granted; `isAlone`: there is no other tab. */
   | { readonly type: 'granted'; readonly isAlone: boolean }
   | { readonly type: 'claimed'; readonly term: number; readonly tab: string }
+  /** This tab has received the session from a tab that leads under a term unknown here. */
+  | { readonly type: 'synced'; readonly term: number; readonly tab: string }
   /** Time has passed; `dueAt` is the time for which the timer was set. */
   | { readonly type: 'tick'; readonly dueAt: number }
 
@@ -103,6 +105,10 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
       return { state: heardNow(state, now), commands: [] }
     case 'claimed':
       return claimed(state, input.term, input.tab, now, me)
+    case 'synced': {
+      const { state: next, commands } = claimed(state, input.term, input.tab, now, me)
+      return { state: next, commands: commands.filter((each) => each !== 'join') }
+    }
     case 'tick':
       return ticked(state, input.dueAt, now)
     default:

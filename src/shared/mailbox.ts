@@ -20,6 +20,13 @@ interface Posted<Out> {
   abort?: (n: number) => void
 }
 
+interface Numbered<Out> extends Posted<Out> {
+  /** 0 if it is acknowledged already. */
+  readonly n: number
+  /** It was already reported as lost. */
+  isReported: boolean
+}
+
 export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<Out>, 'writeTimeoutMs'> {
   /** Called when there may be a message to hand over. */
   onWaiting(): void
@@ -35,8 +42,8 @@ export class Mailbox<Out> {
   readonly #blobs: BlobReader<Out>
   /** Messages posted to a leader that may be gone, and not numbered as far as this tab has heard. */
   #posted: Posted<Out>[] = []
-  /** Numbered messages, in ascending order. `isReported`: already reported as lost. */
-  #numbered: { readonly n: number; readonly entry: Entry<Out>; isReported: boolean }[] = []
+  /** Numbered messages, in ascending order. */
+  #numbered: Numbered<Out>[] = []
   /** Those who wait until each message that was posted is acknowledged or lost. */
   readonly #settling = new FlushWaiters()
   /** How many of `#posted` were posted to the present leader. */
@@ -76,11 +83,11 @@ export class Mailbox<Out> {
   /** As `CallSender.withdrawCall`. If the leader has posted no number yet, the next one is given nothing in place of the call. */
   withdrawCall(entry: Entry<Out>, abort: (n: number) => void): void {
     if (this.#buffer.outbox.remove(entry)) return
-    const isIt = (each: { readonly entry: Entry<Out> }) => each.entry === entry
-    const posted = this.#posted.find(isIt)
+    const isIt = (each: Posted<Out>) => each.entry === entry
+    const numbered = this.#numbered.find(isIt)
+    const posted = numbered ?? this.#posted.find(isIt)
     if (posted) Object.assign(posted, { data: null, abort })
-    const n = this.#numbered.find(isIt)?.n
-    if (n) abort(n)
+    if (numbered?.n) abort(numbered.n)
   }
 
   /** This tab's message with that number. */
@@ -160,8 +167,20 @@ export class Mailbox<Out> {
     const posted = this.#posted.shift()
     this.#postedToLeader = Math.max(0, this.#postedToLeader - 1)
     if (!posted) return
-    this.#numbered.push({ n: n ?? 0, entry: posted.entry, isReported: false })
+    this.#numbered.push({ ...posted, n: n ?? 0, isReported: false })
     if (n) posted.abort?.(n)
+  }
+
+  /**
+   * The session knows only `count` messages of this tab. A leader numbered the others, and left before it received the numbers
+   * itself, that is, before it wrote those messages: they are posted again, unless they were reported as lost.
+   */
+  revoked(count: number): void {
+    const surplus = Math.min(this.#numbered.length, Math.max(0, this.count - count))
+    const revoked = this.#numbered.splice(this.#numbered.length - surplus)
+    this.count = Math.min(this.count, count)
+    this.#posted.unshift(...revoked.filter(({ isReported }) => !isReported))
+    this.#release(revoked.flatMap(({ isReported, entry }) => (isReported ? [entry] : [])))
   }
 
   /** The server has acknowledged all messages below this number. */

@@ -85,8 +85,11 @@ type TabBody =
 /** The messages of the leader only: a tab accepts them if they carry the term and the name of its leader. */
 type LeaderBody =
   | { readonly type: 'beat' }
-  /** For one tab, to the name under which it joined, or for all tabs (`null`) when a new session has begun. */
-  | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | false }
+  /**
+   * For one tab, to the name under which it joined; or for all tabs (`null`) when a new session has begun, in which the numbers of
+   * messages go on.
+   */
+  | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | null }
   | { readonly type: 'up' | 'down' }
   /** These messages are numbered; the leader writes them once it has received this itself. */
   | { readonly type: 'assigned'; readonly messages: readonly Assigned[] }
@@ -94,7 +97,8 @@ type LeaderBody =
   | { readonly type: 'frame'; readonly frame: string | ArrayBuffer; readonly place: string }
   /** These messages are never delivered. */
   | { readonly type: 'lost'; readonly numbers: readonly number[]; readonly report: Report }
-  | { readonly type: 'event'; readonly event: MirroredEvent }
+  /** An event of the leader's connection, and the state of the connection in which the event is raised. */
+  | { readonly type: 'event'; readonly event: MirroredEvent; readonly state: ClientState }
 
 /** `from` is the tab that posts the message. */
 export type LeaderMessage = LeaderBody & { readonly from: string; readonly term: number }

@@ -153,16 +153,21 @@ export class Replica {
     return true
   }
 
-  /** Drops all numbered messages, and the places of the streams; what was read is not delivered once more. */
+  /** Leaves the session, and drops all numbered messages. */
   empty(): void {
     const { sent } = this.#sender
     const first = sent.last + 1
     this.#sender.replace(first, [])
     this.roll.adopt([], [], first)
-    const { streams } = this.session
-    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
-    streams.clear()
-    this.#forget()
+    this.#leave()
+  }
+
+  /** The leader has begun a new session. The numbered messages are part of it: their numbers come in the channel's order. */
+  renew(snapshot: SessionSnapshot): void {
+    this.#leave()
+    this.session.goOn()
+    this.session.opened = null
+    restoreSession(this.session, snapshot)
   }
 
   /** The answer to a call has arrived: it is never sent again. */
@@ -188,10 +193,9 @@ export class Replica {
    * @param used the topics that this tab uses
    */
   adopt({ session: snapshot, opened, origins, assigned, uses }: Shared, past: Past | null, used: readonly string[]): Missed {
-    const { session } = this
+    const { session, life } = this
     const { streams } = session
     const had = [...streams.places, ...this.#ahead]
-    const { life } = this
     const wasSame = snapshot.id === session.id
     session.goOn()
     streams.clear()
@@ -217,6 +221,14 @@ export class Replica {
     const repeated = places.filter(({ topic }) => ended.includes(topic))
     this.#ahead = [...this.#ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
     return missed
+  }
+
+  /** Leaves the session; what was read is not delivered once more. */
+  #leave(): void {
+    const { streams } = this.session
+    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
+    streams.clear()
+    this.#forget()
   }
 
   /** Drops the messages of the past. */

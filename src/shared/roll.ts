@@ -32,6 +32,11 @@ export class Roll {
     return this.#assigned.get(tab) ?? 0
   }
 
+  /** Whether a tab may have numbered messages that are not counted here. */
+  isUnsure(tab: string): boolean {
+    return this.#hasEvicted && !this.#assigned.has(tab)
+  }
+
   /** The number of a message; `undefined` if it is acknowledged. */
   numberOf({ tab, seq }: Origin): number | undefined {
     const index = this.#origins.findIndex((each) => each.tab === tab && each.seq === seq)

@@ -232,7 +232,7 @@ export class Room {
   #holds(message: Extract<TabMessage, LeaderMessage>): boolean {
     const { from, term } = message
     if (message.type === 'sync' && message.to === this.address && term > this.#state.term)
-      this.step({ type: 'claimed', term, tab: from })
+      this.step({ type: 'synced', term, tab: from })
     return term === this.#state.term && from === this.#state.leader
   }
 

@@ -170,8 +170,9 @@ export class SharedTab<Out> implements ClientConnection {
 
   #raised(event: MirroredEvent): void {
     if (!this.#room.isLeading || isTakenOver(event)) return
-    this.#room.postAsLeader({ type: 'event', event: ofEveryTab(event) })
-    this.#shown.relay(event)
+    const { state } = this.#own
+    this.#room.postAsLeader({ type: 'event', event: ofEveryTab(event), state })
+    this.#shown.relay(event, state)
   }
 
   #onPage(type: Parameters<PageListener>[0]['type']): void {

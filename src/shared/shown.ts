@@ -7,6 +7,8 @@ export class Shown {
   readonly #events: ConnectionEvents
   /** The state of the shared connection, whether or not this tab's client is closed. */
   #shared: ClientState = Object.freeze({ status: 'idle' })
+  /** The one before an event that is raised before `state`; the same otherwise. */
+  #previous = this.#shared
   /** The state of this tab's client if the application has closed it, also if it is about to reopen it; the other tabs go on. */
   #closed: ClientState | null = null
   #open: EventDetails['open'] | null = null
@@ -46,10 +48,11 @@ export class Shown {
     return this.#shared.status === 'open' ? this.#shared.transport : ''
   }
 
-  /** Raises an event of the leader's connection. */
-  relay(event: MirroredEvent): void {
+  /** Raises an event of the leader's connection, in this state of it. */
+  relay(event: MirroredEvent, state: ClientState): void {
     const { type, details } = event
-    if (type === 'state') this.show(details.state)
+    this.#shared = Object.freeze(state)
+    if (type === 'state') this.show(state)
     else if (type === 'open') this.opened(details)
     else if (!this.#closed) this.#events.raise<MirroredType>(type, details)
   }
@@ -63,9 +66,9 @@ export class Shown {
   }
 
   show(state: ClientState): void {
-    const previous = this.#shared
+    const previous = this.#previous
     if (JSON.stringify(state) === JSON.stringify(previous)) return
-    this.#shared = Object.freeze(state)
+    this.#previous = this.#shared = Object.freeze(state)
     this.isWanted &&= state.status === 'closed'
     if (!this.#closed) this.#events.raise('state', { state, previous })
   }
@@ -94,7 +97,7 @@ export class Shown {
   /** Reopens this tab's client; returns whether it was closed. */
   reopen(): boolean {
     if (!this.#closed) return false
-    this.#shared = this.isReopening ? this.#closed : Object.freeze({ status: 'idle' })
+    this.#previous = this.#shared = this.isReopening ? this.#closed : Object.freeze({ status: 'idle' })
     this.#closed = null
     this.isOther = true
     return true

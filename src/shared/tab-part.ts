@@ -101,12 +101,11 @@ export class TabPart<Out> {
     if (!this.isUp || !this.#port.room.knows || this.#shown.isReopening) return
     // Before the calls that subscribe.
     this.calls.postUses()
-    const { session, roll } = this.replica
-    const { skip, messages } = this.mailbox.toPost(session.opened?.maxMessageBytes ?? Infinity)
+    const { skip, messages } = this.mailbox.toPost(this.replica.session.opened?.maxMessageBytes ?? Infinity)
     if (!messages.length) return
     const seq = this.mailbox.count + 1 + skip
     if (this.#port.room.isLeading)
-      this.#port.room.postAsLeader({ type: 'assigned', messages: roll.assign(this.#port.room.me, seq, messages) })
+      this.#port.room.postAsLeader({ type: 'assigned', messages: this.replica.roll.assign(this.#port.room.me, seq, messages) })
     else this.#port.room.post({ type: 'post', seq, messages })
   }
 
@@ -118,7 +117,7 @@ export class TabPart<Out> {
       case 'join':
         if (isMine)
           this.#early = [] // The leader's `sync` has what precedes it.
-        else if (isLeading) this.#sync(message.as, message.isBack && this.replica.past)
+        else if (isLeading) this.#sync(message.as, message.isBack ? this.replica.past : null)
         break
       case 'post': {
         const messages = isLeading && this.isUp ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
@@ -130,7 +129,7 @@ export class TabPart<Out> {
         break
       case 'sync':
         if (message.to === this.#port.room.address && !knows) this.#learn(message)
-        else if (message.to === null && !isMine && knows) this.#adopt(message.shared, null)
+        else if (message.to === null && !isMine && knows) this.#renew(message.shared)
         break
       case 'up':
       case 'down':
@@ -165,20 +164,20 @@ export class TabPart<Out> {
         this.mailbox.withdrawn(new Set(message.numbers), message.report)
         break
       case 'event':
-        if (!isMine) this.#shown.relay(message.event)
+        if (!isMine) this.#shown.relay(message.event, message.state)
         break
     }
   }
 
   /** Adopts the state at the time of this tab's `join`, and then applies what the leader has posted since. */
   #learn({ shared, past, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
-    this.#adopt(shared, past || false)
-    for (const each of this.#early.splice(0))
-      if (each.type === 'uses' || (each.from === from && each.term === term)) this.#obey(each, false)
+    this.#adopt(shared, past)
+    const early = this.#early.splice(0)
+    for (const each of early) if (each.type === 'uses' || (each.from === from && each.term === term)) this.#obey(each, false)
   }
 
   /** Sends the whole state to one tab, or to all others (`null`). */
-  #sync(to: string | null, past: Past | false): void {
+  #sync(to: string | null, past: Past | null): void {
     const { origins, assigned } = this.replica.roll
     const shared = {
       ...{ session: this.replica.snapshot(), opened: this.replica.session.opened, origins, assigned },
@@ -188,27 +187,33 @@ export class TabPart<Out> {
     this.#port.room.postAsLeader({ type: 'sync', to, shared, past })
   }
 
-  /** Adopts the state of another tab; `past`: the leader's, for a tab that comes back; `null`: a new session has begun. */
-  #adopt(shared: Shared, past: Past | false | null): void {
-    const { session, state, open, isUp } = shared
+  /** The leader has begun a new session. */
+  #renew({ session, isUp }: Shared): void {
+    this.replica.renew(session)
+    this.#shown.isOther = true
+    this.setUp(isUp)
+  }
+
+  /** Adopts the state of the leader; `past`: the leader's, for a tab that comes back. */
+  #adopt(shared: Shared, past: Past | null): void {
+    const { session, state, open } = shared
     const { roll, life } = this.replica
     const wasSame = session.id === this.replica.session.id
-    const missed = this.replica.adopt(shared, past || null, this.calls.topics())
+    const missed = this.replica.adopt(shared, past, this.calls.topics())
     this.#shown.isOther ||= life !== this.replica.life
-    if (!wasSame && past !== null) this.mailbox.forgotten()
+    if (!wasSame) this.mailbox.forgotten()
     const { me: tab } = this.#port.room
+    if (!roll.isUnsure(tab)) this.mailbox.revoked(roll.of(tab))
     while (this.mailbox.count < roll.of(tab)) this.mailbox.placed(roll.numberOf({ tab, seq: this.mailbox.count + 1 }))
     this.mailbox.settledBelow(session.first)
-    if (past !== null) this.calls.adopt(shared)
+    this.calls.adopt(shared)
     this.#port.room.step({ type: 'learned' })
     for (const gap of missed.gaps) this.#port.client.port.onGap(gap)
-    if (past !== null) {
-      this.#shown.show(state)
-      if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
-    }
+    this.#shown.show(state)
+    if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
     for (const message of missed.messages) this.#received(message)
     for (const topic of missed.ended) this.calls.onUnsubscribed(topic, true)
-    this.setUp(isUp)
+    this.setUp(shared.isUp)
   }
 
   #lost(origins: readonly Origin[], report: Report): void {
@@ -231,7 +236,7 @@ export class TabPart<Out> {
     this.mailbox.count = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
       read: (frame, place) => this.#port.room.postAsLeader({ type: 'frame', frame, place }),
-      begun: () => this.#sync(null, false),
+      begun: () => this.#sync(null, null),
     })
     this.calls.lead()
     if (this.#shown.shared.status !== 'closed' || this.#shown.isWanted) this.#port.connect('connect')

@@ -105,6 +105,32 @@ describe.each(situations)('%s', (...situation) => {
     for (const { state } of tab.of('state')) expect(state).toHaveProperty('status')
   })
 
+  it('begins one new session if a listener to `close` calls connect() after the server has ended the session', async () => {
+    const sessions: Session[] = []
+    const { rig, tab } = await opened(situation, { onSession: (each) => void sessions.push(each) })
+    await using _ = rig
+    tab.client.on('close', ({ final }) => final && tab.client.connect())
+    sessions[0]?.close(4321, 'enough')
+    tab.client.send('after')
+    await vi.waitFor(() => expect(tab.data).toEqual(['echo after']), 8000)
+    expect([sessions.length, tab.of('close').length, tab.of('open').at(-1)?.resumed]).toEqual([2, 1, false])
+  })
+
+  it('is in the state that an event announces when its listeners run', async () => {
+    const sessions: Session[] = []
+    const { rig, tab } = await opened(situation, { onSession: (each) => void sessions.push(each) })
+    await using _ = rig
+    const seen: string[] = []
+    for (const type of ['close', 'open', 'state'] as const)
+      tab.client.on(type, () => void seen.push(`${type}: ${tab.client.state.status}`))
+    tab.client.reconnect()
+    const reconnected = ['close: connecting', 'state: connecting', 'open: open', 'state: open']
+    await vi.waitFor(() => expect(seen).toEqual(reconnected), 8000)
+    seen.length = 0
+    sessions[0]?.close(4321, 'enough')
+    await vi.waitFor(() => expect(seen).toEqual(['close: closed', 'state: closed']), 8000)
+  })
+
   it('resolves a pending flushed() when close() has delivered the messages', async () => {
     const { rig, tab } = await opened(situation)
     await using _ = rig

@@ -9,9 +9,8 @@ import { RealtimeServers } from './realtime-servers.ts'
 import { type WatchedClient, watchClient } from './watched-client.ts'
 
 /** A real server, and tabs of one browser, which the test hides, freezes and kills. */
-export async function startTabRig(options: RealtimeServerOptions = {}) {
+export async function startTabRig(options: RealtimeServerOptions = {}, tabs = localTabs()) {
   const servers = await RealtimeServers.start({ options })
-  const tabs = localTabs()
   const storage = new Map<string, string>()
   const watched: WatchedClient[] = []
   const [server] = servers.servers
