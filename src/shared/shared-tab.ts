@@ -132,8 +132,8 @@ export class SharedTab<Out> implements ClientConnection {
       return
     }
     const isNew = this.#shown.reopen()
-    this.#shown.isWanted = this.#shown.shared.status === 'closed'
     if (this.#room.isIn) {
+      this.#shown.isWanted = this.#shown.shared.status === 'closed'
       if (this.#room.isLeading) this.#connectOwn(what)
       else this.#room.post({ type: 'want', what })
       return
@@ -149,6 +149,7 @@ export class SharedTab<Out> implements ClientConnection {
       this.#part.replica.empty()
       this.#room.forget()
     }
+    this.#shown.isWanted = true
     // A page that is prerendered or away joins when it is shown.
     if (!this.#client.host.isPrerendering() && !this.#isAway) this.#room.join()
   }

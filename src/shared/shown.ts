@@ -14,7 +14,7 @@ export class Shown {
   #open: EventDetails['open'] | null = null
   /** Whether the session is not the one of the last `open`: the next `open` then reports `resumed: false`. */
   isOther = true
-  /** The application has called `connect()` since the shared connection was closed, and it is not connecting yet. */
+  /** The application has called `connect()`, and the shared connection is closed, or this tab does not know its state yet. */
   isWanted = false
 
   constructor(events: ConnectionEvents) {
@@ -22,7 +22,7 @@ export class Shown {
   }
 
   get state(): ClientState {
-    return this.#closed ?? this.#shared
+    return this.#closed ?? (this.isWanted ? this.#previous : this.#shared)
   }
 
   get shared(): ClientState {
@@ -51,7 +51,7 @@ export class Shown {
   /** Raises an event of the leader's connection, in this state of it. */
   relay(event: MirroredEvent, state: ClientState): void {
     const { type, details } = event
-    this.#shared = Object.freeze(state)
+    this.#become(state)
     if (type === 'state') this.show(state)
     else if (type === 'open') this.opened(details)
     else if (!this.#closed) this.#events.raise<MirroredType>(type, details)
@@ -65,12 +65,35 @@ export class Shown {
     if (!this.#closed) this.#events.raise('open', { ...details, resumed, ...(restored && { restored }) })
   }
 
+  /** Shows the connection that this tab has joined; returns whether the application wants it to be opened. */
+  joined(state: ClientState, open: EventDetails['open'] | null): boolean {
+    const { status } = this.#shared
+    this.#become(state)
+    if (this.isWanted) return true
+    if (state.status === 'closed' && status !== 'closed') this.#ended(state)
+    this.show(state)
+    if (open && state.status === 'open') this.opened({ ...open, resumed: true })
+    return false
+  }
+
   show(state: ClientState): void {
     const previous = this.#previous
+    this.#become(state)
     if (JSON.stringify(state) === JSON.stringify(previous)) return
-    this.#previous = this.#shared = Object.freeze(state)
-    this.isWanted &&= state.status === 'closed'
+    this.#previous = this.#shared
     if (!this.#closed) this.#events.raise('state', { state, previous })
+  }
+
+  #become(state: ClientState): void {
+    this.#shared = Object.freeze(state)
+    this.isWanted &&= state.status === 'closed'
+  }
+
+  /** The connection was closed while this tab was away. */
+  #ended({ code, reason, diagnosis }: Extract<ClientState, { status: 'closed' }>): void {
+    const evidence = diagnosis?.evidence
+    const wasClean = evidence?.kind === 'closed' && evidence.wasClean
+    if (!this.#closed) this.#events.raise('close', { code, reason, wasClean, diagnosis, retry: null, final: true })
   }
 
   /** Closes this tab's client; it raises no event if it was closed already, with the others. */

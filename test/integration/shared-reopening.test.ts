@@ -92,6 +92,36 @@ it.each(situations)('close() after connect() in the same task closes %s, which c
   expect([rig.servers.errors, tab.reported]).toEqual([[], []])
 })
 
+it('a tab that is opened after the server has ended the session opens the connection again, for all tabs', async () => {
+  const sessions: Session[] = []
+  const rig = await start({ onSession: (each) => void sessions.push(each) })
+  await using _ = rig
+  const first = await rig.open()
+  sessions[0]?.close(4321, 'enough')
+  await vi.waitFor(() => expect(first.client.state.status).toBe('closed'), 5000)
+  const second = await rig.open({ isAwaited: false })
+  await vi.waitFor(() => expect([first, second].map(({ client }) => client.state.status)).toEqual(['open', 'open']), 5000)
+  expect(second.of('state').map(({ state }) => state.status)).not.toContain('closed')
+  second.client.send('new')
+  await vi.waitFor(() => expect(first.data).toEqual(['echo new']), 5000)
+  expect([sessions.length, second.of('close'), first.of('close').length]).toEqual([2, [], 1])
+})
+
+it('a tab that comes back to a connection that the server has ended meanwhile raises `close`, and can open it again', async () => {
+  const sessions: Session[] = []
+  const rig = await start({ onSession: (each) => void sessions.push(each) })
+  await using _ = rig
+  const [first, second] = [await rig.open(), await rig.open()]
+  second.leave()
+  sessions[0]?.close(4321, 'enough')
+  await vi.waitFor(() => expect(first.client.state.status).toBe('closed'), 5000)
+  second.client.once('close', () => second.client.connect())
+  second.comeBack()
+  await vi.waitFor(() => expect([first, second].map(({ client }) => client.state.status)).toEqual(['open', 'open']), 5000)
+  expect(second.of('close')).toMatchObject([{ code: 4321, reason: 'enough', wasClean: true, retry: null, final: true }])
+  expect([sessions.length, second.of('open').at(-1)?.resumed]).toEqual([2, false])
+})
+
 describe.each(situations)('%s', (...situation) => {
   it('can be reopened by a listener to its own `close`', async () => {
     const { rig, tab } = await opened(situation)

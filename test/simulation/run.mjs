@@ -2,7 +2,7 @@
 //   npm run simulate -- --seeds N --first S    runs N seeds; prints the shortest schedule for the first failure of each kind
 //   npm run simulate -- --tell S               prints all events of one seed
 //   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and prints which seed detects it
-//   npm run simulate -- --tabs …              the same for tabs that share a connection
+//   npm run simulate -- --tabs …              the same for tabs that share a connection; --ends: the server ends the session
 //   npm run simulate -- --mutate NAME          runs the seeds with one of those rules broken
 import { readFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
@@ -26,6 +26,8 @@ const { values } = parseArgs({
     mutations: { type: 'boolean', default: false },
     /** Simulates tabs that share a connection, in place of one client and two nodes. */
     tabs: { type: 'boolean', default: false },
+    /** With `--tabs`: the server ends the session in some seeds. */
+    ends: { type: 'boolean', default: false },
     /** Runs the seeds with one mutation, by its name. */
     mutate: { type: 'string' },
   },
@@ -42,9 +44,9 @@ async function run() {
   if (values.mutate && !mutation)
     throw new Error(`There is no mutation ${values.mutate}; there are ${mutations.map(({ name }) => name).join(', ')}.`)
   const { simulateSeeds, tell } = await bundled(mutation)
-  if (values.tell) return (await tell(Number(values.tell))) ? 0 : 1
+  if (values.tell) return (await tell(Number(values.tell), values.ends)) ? 0 : 1
   console.log(`seeds ${first} to ${first + seeds - 1}`)
-  return (await simulateSeeds(first, seeds, Number(values.failures))) > 0 ? 1 : 0
+  return (await simulateSeeds(first, seeds, Number(values.failures), values.ends)) > 0 ? 1 : 0
 }
 
 /** Breaks every rule on purpose; the simulation must detect each mutation. */

@@ -17,7 +17,8 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
   if (!server) throw new RangeError('There is no server.')
   return {
     ...{ servers, server },
-    async open(more: RealtimeOptions = {}) {
+    /** Opens a tab, and by default waits until it is connected. */
+    async open({ isAwaited = true, ...more }: RealtimeOptions & { readonly isAwaited?: boolean } = {}) {
       const listeners = new Set<Parameters<Host['listen']>[0]>()
       const listen: Host['listen'] = (listener) => {
         listeners.add(listener)
@@ -32,7 +33,7 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
       })
       watched.push(tab)
       tab.client.connect()
-      await tab.nth('open')
+      if (isAwaited) await tab.nth('open')
       const signal = (given: PageSignal) => {
         for (const each of [...listeners]) each(given)
       }

@@ -6,6 +6,7 @@ import { simulateTabs } from '../simulation/tabs/world.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seeds = 300
+const seedsWithEnds = 100
 // `SEED=… vitest` begins at that seed; without it every run sees others.
 const first = seedOf(process.env) % 2 ** 31
 
@@ -16,6 +17,20 @@ test(`no message is lost, repeated or out of order in tabs that share a connecti
     const { violation } = await simulateTabs(tabScheduleOf(seed))
     if (violation) expect.fail(`seed ${seed} breaks ${violation.invariant}: ${violation.detail}`)
   }
+})
+
+test(`so it is if the server ends sessions, and the applications connect again (SEED=${first})`, {
+  timeout: 120_000,
+}, async () => {
+  for (let seed = first; seed < first + seedsWithEnds; seed += 1) {
+    const { violation } = await simulateTabs(tabScheduleOf(seed, true))
+    if (violation) expect.fail(`seed ${seed} (--ends) breaks ${violation.invariant}: ${violation.detail}`)
+  }
+})
+
+test('a tab that is opened after the server has ended the session opens the next one (seed 33)', async () => {
+  const { violation } = await simulateTabs(tabScheduleOf(33, true))
+  expect(violation).toBeNull()
 })
 
 // 33, 1295: a tab was closed and opened again at once, alone; it resumed the session that it had ended, or what it knew of it.

@@ -2,14 +2,14 @@ import { tabScheduleOf } from './schedule.ts'
 import { simulateTabs, type TabsOutcome } from './world.ts'
 
 /** Runs `count` seeds; resolves with how many failed. */
-export async function simulateSeeds(first: number, count: number, maxFailures: number): Promise<number> {
+export async function simulateSeeds(first: number, count: number, maxFailures: number, hasEnds: boolean): Promise<number> {
   const sums = { events: 0, handled: 0, received: 0, takeovers: 0 }
   const started = performance.now()
   let failed = 0
   let done = 0
   let saidAt = started
   for (let seed = first; seed < first + count && failed < maxFailures; seed += 1) {
-    const outcome = await simulateTabs(tabScheduleOf(seed))
+    const outcome = await simulateTabs(tabScheduleOf(seed, hasEnds))
     done += 1
     for (const name of ['events', 'handled', 'received', 'takeovers'] as const) sums[name] += outcome[name]
     if (outcome.violation) {
@@ -28,8 +28,8 @@ export async function simulateSeeds(first: number, count: number, maxFailures: n
 }
 
 /** Runs one seed and prints all its events. */
-export async function tell(seed: number): Promise<boolean> {
-  const outcome = await simulateTabs(tabScheduleOf(seed), true)
+export async function tell(seed: number, hasEnds: boolean): Promise<boolean> {
+  const outcome = await simulateTabs(tabScheduleOf(seed, hasEnds), true)
   console.log([...outcome.trace, outcome.violation ? textOf(outcome) : 'all is well'].join('\n'))
   return !outcome.violation
 }

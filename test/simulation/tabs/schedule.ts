@@ -8,6 +8,8 @@ export type TabOperation = { readonly at: number } & (
   | { readonly type: 'publish'; readonly topic: string }
   /** A request of the server to the page. */
   | { readonly type: 'ask' }
+  /** The server ends the session; each application connects again, some from the listener to `close`. */
+  | { readonly type: 'end' }
   | ({ readonly pick: number } & (
       | { readonly type: 'send'; readonly count: number }
       | { readonly type: 'crash' | 'close' }
@@ -65,8 +67,8 @@ function drawn(random: Random, at: number): TabOperation {
   return { at, type: 'open' }
 }
 
-/** The schedule of a seed. */
-export function tabScheduleOf(seed: number): TabSchedule {
+/** The schedule of a seed; `hasEnds`: the server may end the session. */
+export function tabScheduleOf(seed: number, hasEnds = false): TabSchedule {
   const random = new Random(seed, 31)
   const endMs = random.magnitude(2000, 30_000)
   const count = random.integer(5, 40)
@@ -77,6 +79,9 @@ export function tabScheduleOf(seed: number): TabSchedule {
     return drawn(random, at)
   })
   operations.push({ at: 0, type: 'open' }, { at: 1, type: 'open' })
+  const ends = hasEnds ? random.integer(0, 2) : 0
+  for (let index = 0; index < ends; index += 1)
+    operations.push({ at: random.pick(operations).at + random.magnitude(1, 50), type: 'end' })
   operations.sort((one, other) => one.at - other.at)
   return {
     seed,

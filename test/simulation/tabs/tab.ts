@@ -49,6 +49,7 @@ export class Tab {
   stoppedAt = -1
   readonly #listeners = new Set<(signal: PageSignal) => void>()
   readonly #around: TabSurroundings
+  readonly #random: Random
 
   constructor(name: string, around: TabSurroundings) {
     const { clock, seed, route, trace, court, browser, transport } = around
@@ -59,6 +60,7 @@ export class Tab {
     this.timers = new Timers(clock, this.being)
     this.network = new Network(clock, this.being, seed + number * 7919, route, (line) => trace(() => `${name} ${line()}`))
     const random = new Random(seed, 20 + number)
+    this.#random = new Random(seed, 1000 + number)
     const host: Host = {
       now: () => epochMs + clock.now,
       after: this.timers.after,
@@ -218,6 +220,13 @@ export class Tab {
         () => `${name}: ${diagnosis.cause}, ${diagnosis.message}`,
       )
       for (const each of [...undelivered, ...unconfirmed]) this.reported.add(String(each))
+    })
+    client.on('close', ({ final, code }) => {
+      if (!final || this.isClosed) return
+      trace(() => `${name} was closed with ${code}`)
+      const connect = () => this.isClosed || client.connect()
+      if (this.#random.chance(0.5)) connect()
+      else this.timers.after(this.#random.magnitude(1, 3000), connect)
     })
     client.on('state', ({ state }) => trace(() => `${name} is ${state.status}`))
   }

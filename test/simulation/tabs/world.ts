@@ -46,8 +46,12 @@ class TabsWorld {
   readonly #tabs: Tab[] = []
   /** Every message that a handler has received, with its number. */
   readonly #handled = new Map<string, number>()
-  /** The session to which the server's messages go. */
+  /** The session of the leader, to which the server's messages go. */
   #sessionId = ''
+  /** By the epochs of their records. */
+  readonly #sessionIds = new Map<string, string>()
+  /** The sessions that the server has ended. */
+  readonly #ended = new Set<string>()
   #sessions = 0
   #pushed = 0
   #lastTerm = 0
@@ -89,6 +93,10 @@ class TabsWorld {
         onSession: ({ id }) => {
           this.#note(() => `a session begins: ${id}`)
           this.#sessions += 1
+          this.#store.read(id).then(
+            (read) => this.#sessionIds.set(read?.record.epoch ?? '', id),
+            () => {},
+          )
         },
         onSubscribe: () => true,
         onMessage: (_, message) => this.#handle(String(message.data), message.id.n, message.redelivered),
@@ -123,7 +131,8 @@ class TabsWorld {
     }
     if (!this.#tabs.some(({ isLiving }) => isLiving)) this.#open()
     await this.#until(this.#clock.now + 3000)
-    const isOpen = () => this.#tabs.every(({ isLiving, client }) => !isLiving || client.state.status === 'open')
+    const isOpen = () =>
+      !this.#ended.has(this.#sessionId) && this.#tabs.every(({ isLiving, client }) => !isLiving || client.state.status === 'open')
     if (!(await this.#until(this.#clock.now + recoveryMs, isOpen))) return
     const pushed = this.#push(1)
     for (const tab of this.#tabs) if (tab.isLiving) tab.send(1)
@@ -184,6 +193,10 @@ class TabsWorld {
     }
     if (type === 'ask') {
       this.#ask()
+      return
+    }
+    if (type === 'end') {
+      this.#endSession()
       return
     }
     const tab = living[Math.floor(operation.pick * living.length)]
@@ -306,6 +319,14 @@ class TabsWorld {
     return data
   }
 
+  #endSession(): void {
+    this.#ended.add(this.#sessionId)
+    this.#node
+      .session(this.#sessionId)
+      .then((session) => session?.close(4321, 'enough'))
+      .catch(() => {})
+  }
+
   #ask(): void {
     const id = this.#sessionId
     this.#asking.push(id)
@@ -355,9 +376,9 @@ class TabsWorld {
   /** A tab posts a message: the first claim of a term makes its tab the leader. */
   #posted(message: TabMessage, being: Being): void {
     this.#note(() => `  * ${JSON.stringify(message).slice(0, 400)}`)
-    if (message.type === 'sync' && message.to === null) this.#sessionId = message.shared.session.id
+    if (message.type === 'frame' && message.term === this.#lastTerm && /^o/.test(String(message.frame)))
+      this.#sessionId = this.#sessionIds.get(JSON.parse(String(message.frame).slice(1)).epoch) ?? ''
     if (message.type !== 'claim' || message.term <= this.#lastTerm) return
-    this.#sessionId = message.session
     this.#lastTerm = message.term
     this.#leader = being
     this.#claims += 1
