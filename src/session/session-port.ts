@@ -67,6 +67,8 @@ export interface SessionJournal {
 export interface SessionCopies {
   /** A frame of the server is about to be read; `place` as in `SessionState.readBytes`. */
   read(frame: string | ArrayBuffer, place: string): void
+  /** A new session is about to begin. */
+  leaving(): void
   /** A new session has begun, which shares nothing with the one before. */
   begun(): void
 }

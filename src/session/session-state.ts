@@ -98,6 +98,7 @@ export class SessionState {
 
   /** Begins a new session: nothing of the old one is kept, except that the numbers go on. */
   begin(id: string): void {
+    this.shared.copies?.leaving()
     this.id = id
     this.opened = null
     this.owedBytes = 0

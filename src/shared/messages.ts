@@ -86,8 +86,8 @@ type TabBody =
 type LeaderBody =
   | { readonly type: 'beat' }
   /**
-   * For one tab, to the name under which it joined; or for all tabs (`null`) when a new session has begun, in which the numbers of
-   * messages go on.
+   * For one tab, to the name under which it joined; or for all tabs (`null`) when a new session has begun. The numbers of messages
+   * go on in it, except those that the leader had posted and not received yet: they are void.
    */
   | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | null }
   | { readonly type: 'up' | 'down' }

@@ -70,12 +70,17 @@ export function takenOf(places: readonly StreamPlace[], stream: number, epoch: s
   return Math.max(-1, ...places.flatMap((place) => (place.stream === stream && place.epoch === epoch ? place.offset : [])))
 }
 
+/** The life of the session: the epoch of its own stream. */
+export function lifeIn(places: readonly StreamPlace[]): string {
+  return places.find(({ stream }) => stream === 0)?.epoch ?? ''
+}
+
 /**
  * Pure: of what a tab has read (`had`), the places up to which it must drop what a session repeats that has read its streams as
  * far as `now`. `had` begins with what was read last.
  */
 export function aheadOf(had: readonly StreamPlace[], now: readonly StreamPlace[]): readonly StreamPlace[] {
-  const life = had.find(({ stream }) => stream === 0)?.epoch ?? ''
+  const life = lifeIn(had)
   const taken = takenOf(now, 0, life)
   // A session that has read less announces streams again; with one that has read as much, those that it lacks have ended.
   const isBehind = takenOf(had, 0, life) > taken

@@ -5,7 +5,7 @@ import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/sna
 import type { StreamPlace } from '../session/stream-cursors.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
 import { type Assigned, isCall, type Origin, type Shared } from './messages.ts'
-import { aheadOf, type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
+import { aheadOf, lifeIn, type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
 import { Roll } from './roll.ts'
 
 /** How many dials, and how many turns, a leader has before it reaches the numbers of the next term. */
@@ -30,6 +30,8 @@ export class Replica {
   readonly #port: ReplicaPort
   /** For each frame that this tab has posted as the leader and not received back: how far the streams were read before it. */
   #unreturned: (readonly StreamPlace[])[] = []
+  /** How far the streams of the session before the present one were read, if this tab has led since. */
+  #left: readonly StreamPlace[] = []
   /** How far this tab has read what the leader has not: the leader's repeats of it are dropped. */
   #ahead: readonly StreamPlace[] = []
   /** The last messages, for a tab that was away. */
@@ -60,14 +62,18 @@ export class Replica {
   }
 
   /** Makes this tab the leader under this term: it posts each frame to the others before it reads it. */
-  lead(term: number, copies: SessionCopies): void {
+  lead(term: number, copies: Omit<SessionCopies, 'leaving'>): void {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
     this.roll.lead()
     this.#unreturned = []
+    this.#left = []
     this.#shareCursor()
     session.shared.copies = {
       ...copies,
+      leaving: () => {
+        this.#left = session.streams.places
+      },
       read: (frame, place) => {
         if (typeof frame === 'string' && !/^[omMbCarsug]/.test(frame)) return
         copies.read(frame, place)
@@ -86,7 +92,10 @@ export class Replica {
     this.session.shared.copies = null
     this.#shareCursor()
     if (!common) return
-    this.#ahead = aheadOf([...streams.places, ...this.#ahead], common)
+    // Frames of a session before the present one may be among those to be read again.
+    const isOfLeft = this.#left.length > 0 && lifeIn(common) === lifeIn(this.#left)
+    const ahead = aheadOf([...(isOfLeft ? this.#left : streams.places), ...this.#ahead], common)
+    this.#ahead = isOfLeft ? [...streams.places, ...ahead] : ahead
     streams.clear()
     for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
   }
@@ -153,21 +162,16 @@ export class Replica {
     return true
   }
 
-  /** Leaves the session, and drops all numbered messages. */
+  /** Drops all numbered messages, and the places of the streams; what was read is not delivered once more. */
   empty(): void {
     const { sent } = this.#sender
     const first = sent.last + 1
     this.#sender.replace(first, [])
     this.roll.adopt([], [], first)
-    this.#leave()
-  }
-
-  /** The leader has begun a new session. The numbered messages are part of it: their numbers come in the channel's order. */
-  renew(snapshot: SessionSnapshot): void {
-    this.#leave()
-    this.session.goOn()
-    this.session.opened = null
-    restoreSession(this.session, snapshot)
+    const { streams } = this.session
+    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
+    streams.clear()
+    this.#forget()
   }
 
   /** The answer to a call has arrived: it is never sent again. */
@@ -221,14 +225,6 @@ export class Replica {
     const repeated = places.filter(({ topic }) => ended.includes(topic))
     this.#ahead = [...this.#ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
     return missed
-  }
-
-  /** Leaves the session; what was read is not delivered once more. */
-  #leave(): void {
-    const { streams } = this.session
-    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
-    streams.clear()
-    this.#forget()
   }
 
   /** Drops the messages of the past. */

@@ -6,6 +6,7 @@ import type { SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Origin, Shared, TabMessage } from './messages.ts'
+import { Numbering } from './numbering.ts'
 import type { Past } from './past.ts'
 import { Replica } from './replica.ts'
 import type { Room } from './room.ts'
@@ -37,6 +38,7 @@ export class TabPart<Out> {
   /** Messages that this tab cannot apply before its `sync`. */
   #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' | 'uses' }>[] = []
   #isToHandOver = false
+  readonly #numbering: Numbering<Out>
 
   constructor(mode: SessionMode, port: TabPartPort<Out>) {
     const { client, shown } = port
@@ -61,6 +63,7 @@ export class TabPart<Out> {
       ...{ room: port.room, replica: this.replica, mailbox: this.mailbox, isUp: () => this.isUp },
       ...{ isClosedHere: () => shown.isClosedHere, onWaiting: () => this.handOverSoon() },
     })
+    this.#numbering = new Numbering({ room: port.room, replica: this.replica, mailbox: this.mailbox, calls: this.calls })
     const { session } = mode
     if (!session.port) return
     session.port = {
@@ -104,8 +107,7 @@ export class TabPart<Out> {
     const { skip, messages } = this.mailbox.toPost(this.replica.session.opened?.maxMessageBytes ?? Infinity)
     if (!messages.length) return
     const seq = this.mailbox.count + 1 + skip
-    if (this.#port.room.isLeading)
-      this.#port.room.postAsLeader({ type: 'assigned', messages: this.replica.roll.assign(this.#port.room.me, seq, messages) })
+    if (this.#port.room.isLeading) this.#numbering.assign(this.#port.room.me, seq, messages)
     else this.#port.room.post({ type: 'post', seq, messages })
   }
 
@@ -119,17 +121,16 @@ export class TabPart<Out> {
           this.#early = [] // The leader's `sync` has what precedes it.
         else if (isLeading) this.#sync(message.as, message.isBack ? this.replica.past : null)
         break
-      case 'post': {
-        const messages = isLeading && this.isUp ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
-        if (messages.length) this.#port.room.postAsLeader({ type: 'assigned', messages })
+      case 'post':
+        if (isLeading && this.isUp) this.#numbering.assign(message.from, message.seq, message.messages)
         break
-      }
       case 'want':
         if (isLeading) this.#port.connect(message.what)
         break
       case 'sync':
         if (message.to === this.#port.room.address && !knows) this.#learn(message)
-        else if (message.to === null && !isMine && knows) this.#renew(message.shared)
+        else if (message.to === null && isMine) this.#numbering.renewed()
+        else if (message.to === null && knows) this.#renew(message.shared)
         break
       case 'up':
       case 'down':
@@ -144,12 +145,7 @@ export class TabPart<Out> {
   #obey(message: TabMessage, isMine: boolean): void {
     switch (message.type) {
       case 'assigned':
-        for (const each of message.messages) {
-          if (!this.replica.keep(each)) continue
-          this.calls.numbered(each)
-          if (each.tab === this.#port.room.me) this.mailbox.placed(each.n)
-        }
-        if (this.#port.room.isLeading) this.replica.pump()
+        this.#numbering.assigned(message)
         break
       case 'uses':
         this.calls.used(message)
@@ -188,24 +184,22 @@ export class TabPart<Out> {
   }
 
   /** The leader has begun a new session. */
-  #renew({ session, isUp }: Shared): void {
-    this.replica.renew(session)
+  #renew(shared: Shared): void {
+    this.replica.adopt(shared, null, [])
     this.#shown.isOther = true
-    this.setUp(isUp)
+    this.#numbering.adopt(shared.session.first)
+    this.setUp(shared.isUp)
   }
 
   /** Adopts the state of the leader; `past`: the leader's, for a tab that comes back. */
   #adopt(shared: Shared, past: Past | null): void {
     const { session, state, open } = shared
-    const { roll, life } = this.replica
+    const { life } = this.replica
     const wasSame = session.id === this.replica.session.id
     const missed = this.replica.adopt(shared, past, this.calls.topics())
     this.#shown.isOther ||= life !== this.replica.life
     if (!wasSame) this.mailbox.forgotten()
-    const { me: tab } = this.#port.room
-    if (!roll.isUnsure(tab)) this.mailbox.revoked(roll.of(tab))
-    while (this.mailbox.count < roll.of(tab)) this.mailbox.placed(roll.numberOf({ tab, seq: this.mailbox.count + 1 }))
-    this.mailbox.settledBelow(session.first)
+    this.#numbering.adopt(session.first)
     this.calls.adopt(shared)
     this.#port.room.step({ type: 'learned' })
     for (const gap of missed.gaps) this.#port.client.port.onGap(gap)
@@ -232,10 +226,13 @@ export class TabPart<Out> {
     this.#early = []
     // This tab's own connection does not take messages yet.
     this.setUp(false)
-    this.mailbox.count = this.replica.roll.of(this.#port.room.me)
+    this.#numbering.lead()
     this.replica.lead(term, {
       read: (frame, place) => this.#port.room.postAsLeader({ type: 'frame', frame, place }),
-      begun: () => this.#sync(null, null),
+      begun: () => {
+        this.#numbering.renewing()
+        this.#sync(null, null)
+      },
     })
     this.calls.lead()
     if (this.#shown.shared.status !== 'closed' || this.#shown.isWanted) this.#port.connect('connect')

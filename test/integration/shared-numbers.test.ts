@@ -98,6 +98,7 @@ it('a message numbered just before the leader begins another session is delivere
   sessions[0]?.close()
   await vi.waitFor(() => expect(posted.slice(posted.indexOf('assigned'))).toContain('sync'), 5000)
   leader.crash()
+  watched.onPosted = () => {}
   watched.release()
   await vi.waitFor(() => expect(received).toEqual(['one']), 8000)
   await follower.client.flushed()

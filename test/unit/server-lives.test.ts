@@ -86,11 +86,16 @@ describe('[SP5] moving', () => {
     expect(first.carrier.closed).toBeNull()
   })
 
-  it('replaces the held answer to a poll by the next one of the same dial', async () => {
+  it('completes the held answer to a poll for the next one of the same dial, but refuses the second within a second', async () => {
     const bench = new ServerBench()
-    const first = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
-    const second = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
-    expect([first.carrier.closed, second.carrier.closed]).toEqual([{ code: 4409, reason: 'moved' }, null])
+    const poll = () => bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
+    const [first, second, third] = [await poll(), await poll(), await poll()]
+    const moved = { code: 4409, reason: 'moved' }
+    const closed = () => [first, second, third].map(({ carrier }) => carrier.closed)
+    expect(closed()).toEqual(['complete', moved, null])
+    await bench.pass(1000)
+    await poll()
+    expect(closed()).toEqual(['complete', moved, 'complete'])
   })
 })
 

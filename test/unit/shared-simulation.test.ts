@@ -28,8 +28,11 @@ test(`so it is if the server ends sessions, and the applications connect again (
   }
 })
 
-test('a tab that is opened after the server has ended the session opens the next one (seed 33)', async () => {
-  const { violation } = await simulateTabs(tabScheduleOf(33, true))
+// 33: a tab was opened after the server had ended the session. 91007813, 91012750: a leader that had been frozen had read more
+// than the one that began the next session, or a tab was about to lead meanwhile. 91012669: a leader began the next session, and
+// another took over before it received the last frames of the session before.
+test.each([33, 91_007_813, 91_012_669, 91_012_750])('seed %i with ends, which once failed, passes', async (seed) => {
+  const { violation } = await simulateTabs(tabScheduleOf(seed, true))
   expect(violation).toBeNull()
 })
 

@@ -53,12 +53,11 @@ export class Attachment implements OpenAttachment, Recipient {
     reauthenticate: Reauthenticate | null,
   ) {
     this.session = session
-    const now = wholeMs(this.session.node)
     this.carrier = carrier
     this.k = k
-    this.#since = now
+    this.#since = wholeMs(session.node)
     this.#reauthenticate = reauthenticate
-    this.#liveness = new Liveness(now)
+    this.#liveness = new Liveness(this.#since)
     this.#answer = carrier.medium === 'answer' ? new HeldAnswer(session.node, wait) : null
   }
 
@@ -155,10 +154,8 @@ export class Attachment implements OpenAttachment, Recipient {
   /** Ends the attachment at once. */
   end(close: CloseFrame): void {
     if (this.isOver) return
-    const wasOpen = this.isOpen
-    this.stop()
+    this.ended({ by: 'server', code: close.code, reason: close.reason ?? '' })
     this.carrier.end(close)
-    if (wasOpen) this.session.detached(this, { by: 'server', code: close.code, reason: close.reason ?? '' })
   }
 
   /** Ends the attachment once everything that was sent to the session before is delivered. */
@@ -232,7 +229,11 @@ export class Attachment implements OpenAttachment, Recipient {
       this.end(this.#close)
       return
     }
-    if (!this.#answer || (!isFull && (this.#phase === 'closing' || !this.#answer.isDue))) return
+    if (this.#answer && (isFull || (this.#phase !== 'closing' && this.#answer.isDue))) this.complete()
+  }
+
+  /** Completes the answer with what has been written. */
+  complete(): void {
     this.stop()
     this.carrier.end()
     this.session.answered(this)

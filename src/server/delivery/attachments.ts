@@ -3,9 +3,14 @@ import type { Ending, PrivateAppend, SessionRecord, Stored } from '../store/port
 import type { Attachment } from './attachment.ts'
 import type { Carrier } from './carrier.ts'
 
+/** How often an answer is completed for a newer request, in milliseconds: two clients with one session would ask without a pause. */
+const pauseMs = 1000
+
 /** The attachments of one session on one node: calls to all of them, and which of them a change of the record ends. */
 export class Attachments {
   readonly #all: Attachment[] = []
+  /** When an answer was last completed for a newer request, by the node's monotonic time. */
+  #completedAt = -Infinity
 
   get size(): number {
     return this.#all.length
@@ -22,9 +27,20 @@ export class Attachments {
     return through
   }
 
-  /** A dial has one attachment: ends an older one of the same dial. */
-  endOthersOf({ k }: Attachment): void {
-    for (const other of [...this.#all]) if (other.k === k) other.end({ code: codes.moved, reason: 'moved' })
+  /**
+   * A dial has one attachment: ends an older one of the same dial. Requests can overtake each other, so the older one may be what
+   * the client waits for: an answer is completed, upon which the client asks again.
+   */
+  endOthersOf({ k, session }: Attachment): void {
+    const now = session.node.host.elapsedMs()
+    for (const other of [...this.#all]) {
+      if (other.k !== k) continue
+      const isToAskAgain = other.isOpen && other.carrier.medium === 'answer' && now - this.#completedAt >= pauseMs
+      if (isToAskAgain) {
+        this.#completedAt = now
+        other.complete()
+      } else other.end({ code: codes.moved, reason: 'moved' })
+    }
   }
 
   add(attachment: Attachment): void {

@@ -139,6 +139,11 @@ class TabsWorld {
     await this.#until(this.#clock.now + recoveryMs, () => this.#missing(pushed) === '')
     this.#court.must(this.#missing(pushed) === '', 'no-recovery', () => this.#missing(pushed))
     if (this.#court.violation) return
+    // What is published before a topic is subscribed to is not for the tab.
+    const isSubscribed = () =>
+      this.#tabs.every(({ isLiving, uses }) => !isLiving || [...uses.values()].every(({ topic }) => topic.state === 'subscribed'))
+    await this.#until(this.#clock.now + recoveryMs, isSubscribed)
+    this.#court.must(isSubscribed(), 'topics', () => 'a topic is not subscribed to')
     const last = new Map(topics.map((topic) => [topic, this.#publish(topic)]))
     let isEnough = false
     let missing = ''

@@ -1,0 +1,72 @@
+import type { Mailbox } from './mailbox.ts'
+import type { Sent, TabMessage } from './messages.ts'
+import type { Replica } from './replica.ts'
+import type { Room } from './room.ts'
+import type { SharedCalls } from './shared-calls.ts'
+
+export interface NumberingPort<Out> {
+  readonly room: Room
+  readonly replica: Replica
+  readonly mailbox: Mailbox<Out>
+  readonly calls: SharedCalls
+}
+
+/** The numbers of the tabs' messages in the session: the leader gives them, and each tab follows what becomes of its own. */
+export class Numbering<Out> {
+  readonly #port: NumberingPort<Out>
+  /** This tab leads and has begun a new session, and has not received its own message about that. */
+  #isRenewing = false
+
+  constructor(port: NumberingPort<Out>) {
+    this.#port = port
+  }
+
+  /** Numbers messages of a tab, as its leader; `seq` is that of the first. */
+  assign(tab: string, seq: number, messages: readonly Sent[]): void {
+    const { room, replica } = this.#port
+    const assigned = replica.roll.assign(tab, seq, messages)
+    if (assigned.length) room.postAsLeader({ type: 'assigned', messages: assigned })
+  }
+
+  /** The leader has numbered messages. */
+  assigned({ from, messages }: Extract<TabMessage, { readonly type: 'assigned' }>): void {
+    const { room, replica, mailbox, calls } = this.#port
+    if (this.#isRenewing && from === room.me) return
+    for (const each of messages) {
+      if (!replica.keep(each)) continue
+      calls.numbered(each)
+      if (each.tab === room.me) mailbox.placed(each.n)
+    }
+    if (room.isLeading) replica.pump()
+  }
+
+  /** Follows what the session knows of this tab's messages; those below `first` are acknowledged. */
+  adopt(first: number): void {
+    const { room, replica, mailbox } = this.#port
+    const { roll } = replica
+    const { me: tab } = room
+    if (!roll.isUnsure(tab)) mailbox.revoked(roll.of(tab))
+    while (mailbox.count < roll.of(tab)) mailbox.placed(roll.numberOf({ tab, seq: mailbox.count + 1 }))
+    mailbox.settledBelow(first)
+  }
+
+  /** This tab leads and has begun a new session: numbers that it has posted and not received yet are void. */
+  renewing(): void {
+    const { replica, mailbox } = this.#port
+    this.#isRenewing = true
+    replica.roll.lead()
+    mailbox.repost()
+  }
+
+  /** This tab has received its own message about the new session. */
+  renewed(): void {
+    this.#isRenewing = false
+  }
+
+  /** This tab leads from now on. */
+  lead(): void {
+    const { room, replica, mailbox } = this.#port
+    this.#isRenewing = false
+    mailbox.count = replica.roll.of(room.me)
+  }
+}
