@@ -14,8 +14,8 @@ export interface NumberingPort<Out> {
 /** The numbers of the tabs' messages in the session: the leader gives them, and each tab follows what becomes of its own. */
 export class Numbering<Out> {
   readonly #port: NumberingPort<Out>
-  /** This tab leads and has begun a new session, and has not received its own message about that. */
-  #isRenewing = false
+  /** How many new sessions this tab has begun as the leader without having received its own message about them. */
+  #renewals = 0
 
   constructor(port: NumberingPort<Out>) {
     this.#port = port
@@ -31,7 +31,7 @@ export class Numbering<Out> {
   /** The leader has numbered messages. */
   assigned({ from, messages }: Extract<TabMessage, { readonly type: 'assigned' }>): void {
     const { room, replica, mailbox, calls } = this.#port
-    if (this.#isRenewing && from === room.me) return
+    if (this.#renewals && from === room.me) return
     for (const each of messages) {
       if (!replica.keep(each)) continue
       calls.numbered(each)
@@ -52,21 +52,22 @@ export class Numbering<Out> {
 
   /** This tab leads and has begun a new session: numbers that it has posted and not received yet are void. */
   renewing(): void {
-    const { replica, mailbox } = this.#port
-    this.#isRenewing = true
+    const { replica, mailbox, calls } = this.#port
+    this.#renewals += 1
     replica.roll.lead()
     mailbox.repost()
+    calls.revoked(calls.snapshot.uses)
   }
 
   /** This tab has received its own message about the new session. */
   renewed(): void {
-    this.#isRenewing = false
+    this.#renewals -= 1
   }
 
   /** This tab leads from now on. */
   lead(): void {
     const { room, replica, mailbox } = this.#port
-    this.#isRenewing = false
+    this.#renewals = 0
     mailbox.count = replica.roll.of(room.me)
   }
 }

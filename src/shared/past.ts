@@ -5,9 +5,6 @@ import type { StreamPlace } from '../session/stream-cursors.ts'
 const partMessages = 500
 const partSize = 2 ** 19
 
-/** The most places up to which repeats are dropped: those of all topics of a session, and of some sessions before it. */
-const maxAhead = 1000
-
 /** A message, and the epoch of its stream. */
 export interface PastMessage extends SessionMessage {
   readonly epoch: string
@@ -68,28 +65,6 @@ export function placeIn({ id }: SessionMessage): { readonly stream: number; read
 /** How far a stream was read in this epoch. */
 export function takenOf(places: readonly StreamPlace[], stream: number, epoch: string): number {
   return Math.max(-1, ...places.flatMap((place) => (place.stream === stream && place.epoch === epoch ? place.offset : [])))
-}
-
-/** The life of the session: the epoch of its own stream. */
-export function lifeIn(places: readonly StreamPlace[]): string {
-  return places.find(({ stream }) => stream === 0)?.epoch ?? ''
-}
-
-/**
- * Pure: of what a tab has read (`had`), the places up to which it must drop what a session repeats that has read its streams as
- * far as `now`. `had` begins with what was read last.
- */
-export function aheadOf(had: readonly StreamPlace[], now: readonly StreamPlace[]): readonly StreamPlace[] {
-  const life = lifeIn(had)
-  const taken = takenOf(now, 0, life)
-  // A session that has read less announces streams again; with one that has read as much, those that it lacks have ended.
-  const isBehind = takenOf(had, 0, life) > taken
-  const ahead = had.filter(({ stream, epoch, offset }) => {
-    const place = takenOf(now, stream, epoch)
-    // The numbers of topics' streams begin anew with each life of a session.
-    return stream === 0 ? offset > place : taken >= 0 && (place < 0 ? isBehind : offset > place)
-  })
-  return ahead.slice(0, maxAhead)
 }
 
 /**

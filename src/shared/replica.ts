@@ -4,8 +4,9 @@ import type { SessionState } from '../session/session-state.ts'
 import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/snapshot.ts'
 import type { StreamPlace } from '../session/stream-cursors.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
+import { Ahead, lifeIn } from './ahead.ts'
 import { type Assigned, isCall, type Origin, type Shared } from './messages.ts'
-import { aheadOf, lifeIn, type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
+import { type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
 import { Roll } from './roll.ts'
 
 /** How many dials, and how many turns, a leader has before it reaches the numbers of the next term. */
@@ -30,10 +31,8 @@ export class Replica {
   readonly #port: ReplicaPort
   /** For each frame that this tab has posted as the leader and not received back: how far the streams were read before it. */
   #unreturned: (readonly StreamPlace[])[] = []
-  /** How far the streams of the session before the present one were read, if this tab has led since. */
-  #left: readonly StreamPlace[] = []
-  /** How far this tab has read what the leader has not: the leader's repeats of it are dropped. */
-  #ahead: readonly StreamPlace[] = []
+  /** How far this tab has read what the leader has not. */
+  readonly #ahead = new Ahead()
   /** The last messages, for a tab that was away. */
   #past = new PastKeeper({ places: [], messages: [] }, [])
 
@@ -67,12 +66,11 @@ export class Replica {
     session.dials.before = session.turn = term * numbersOfTerm
     this.roll.lead()
     this.#unreturned = []
-    this.#left = []
     this.#shareCursor()
     session.shared.copies = {
       ...copies,
       leaving: () => {
-        this.#left = session.streams.places
+        this.#ahead.leave(session.streams.places)
       },
       read: (frame, place) => {
         if (typeof frame === 'string' && !/^[omMbCarsug]/.test(frame)) return
@@ -92,10 +90,7 @@ export class Replica {
     this.session.shared.copies = null
     this.#shareCursor()
     if (!common) return
-    // Frames of a session before the present one may be among those to be read again.
-    const isOfLeft = this.#left.length > 0 && lifeIn(common) === lifeIn(this.#left)
-    const ahead = aheadOf([...(isOfLeft ? this.#left : streams.places), ...this.#ahead], common)
-    this.#ahead = isOfLeft ? [...streams.places, ...ahead] : ahead
+    this.#ahead.rewind(streams.places, common)
     streams.clear()
     for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
   }
@@ -116,7 +111,7 @@ export class Replica {
     const { stream, offset } = placeIn(message)
     const { epoch = '' } = streams.get(stream) ?? {}
     this.#past.add({ ...message, epoch }, () => streams.places)
-    return offset > takenOf(this.#ahead, stream, epoch)
+    return !this.#ahead.isRepeat(streams.get(0)?.epoch, stream, epoch, offset)
   }
 
   /** A frame posted by this tab has come back: all tabs have it, so that it may be acknowledged to the server. */
@@ -169,7 +164,7 @@ export class Replica {
     this.#sender.replace(first, [])
     this.roll.adopt([], [], first)
     const { streams } = this.session
-    this.#ahead = aheadOf([...streams.places, ...this.#ahead], [])
+    this.#ahead.adopt(this.#ahead.had(streams.places), [])
     streams.clear()
     this.#forget()
   }
@@ -197,9 +192,9 @@ export class Replica {
    * @param used the topics that this tab uses
    */
   adopt({ session: snapshot, opened, origins, assigned, uses }: Shared, past: Past | null, used: readonly string[]): Missed {
-    const { session, life } = this
+    const { session } = this
     const { streams } = session
-    const had = [...streams.places, ...this.#ahead]
+    const had = this.#ahead.had(streams.places)
     const wasSame = snapshot.id === session.id
     session.goOn()
     streams.clear()
@@ -211,19 +206,17 @@ export class Replica {
     if (past && wasSame) this.#past = new PastKeeper(past, streams.places)
     else this.#forget()
     const { places } = streams
-    this.#ahead = aheadOf(had, places)
+    this.#ahead.adopt(had, places)
     // A tab that was not here before has missed nothing.
     if (!past) return { gaps: [], messages: [], ended: [] }
     // The leader unsubscribes from what no other tab uses.
     const isUsed = (topic: string) => uses[0].some(([, topics]) => topics.includes(topic))
     const isGone = ({ stream, epoch, topic }: StreamPlace) => takenOf(places, stream, epoch) < 0 || !isUsed(topic)
-    // The numbers of topics' streams begin anew with each life of a session.
-    const known = life === this.life ? had : had.filter(({ stream }) => stream === 0)
+    const known = had.filter((place) => place.life === lifeIn(places))
     const ended = used.filter((topic) => known.some((place) => place.topic === topic && isGone(place)))
     const missed = missedBy(known, this.past, places, ended)
     // What another tab's subscription delivers is repeated by that of this tab, after what it has missed.
-    const repeated = places.filter(({ topic }) => ended.includes(topic))
-    this.#ahead = [...this.#ahead, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
+    this.#ahead.await(ended, places)
     return missed
   }
 

@@ -222,7 +222,7 @@ export class Room {
       else if (this.#holds(message)) {
         if (!isMine) this.step({ type: 'heard' })
         heard(message)
-      } else if (!this.knows && type !== 'sync') heard(message)
+      } else if (!this.knows && (type !== 'sync' || message.to === null)) heard(message)
     } catch (error) {
       host.report(error)
     }

@@ -1,5 +1,5 @@
 import type { Mailbox } from './mailbox.ts'
-import { type Assigned, isCall, type Shared, type TabMessage } from './messages.ts'
+import { type Assigned, isCall, type Shared, type TabMessage, type Uses } from './messages.ts'
 import type { Replica } from './replica.ts'
 import type { Room } from './room.ts'
 import { ServerRequests } from './server-requests.ts'
@@ -102,6 +102,11 @@ export class SharedCalls {
 
   stepDown(): void {
     this.#uses.unwatch()
+  }
+
+  /** Numbers that the leader has posted and not received yet are void; `uses`: those without them. */
+  revoked([, unused]: Uses): void {
+    this.#uses.revoked(unused)
   }
 
   /** Another tab answers the server from now on. */

@@ -4,6 +4,7 @@ import type { SharingClient } from '../api/sharing.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
+import { EarlyMessages } from './early-messages.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Origin, Shared, TabMessage } from './messages.ts'
 import { Numbering } from './numbering.ts'
@@ -35,8 +36,7 @@ export class TabPart<Out> {
   isUp = false
   readonly #port: TabPartPort<Out>
   readonly #shown: Shown
-  /** Messages that this tab cannot apply before its `sync`. */
-  #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' | 'uses' }>[] = []
+  readonly #early = new EarlyMessages()
   #isToHandOver = false
   readonly #numbering: Numbering<Out>
 
@@ -117,8 +117,7 @@ export class TabPart<Out> {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isMine)
-          this.#early = [] // The leader's `sync` has what precedes it.
+        if (isMine) this.#early.clear()
         else if (isLeading) this.#sync(message.as, message.isBack ? this.replica.past : null)
         break
       case 'post':
@@ -131,6 +130,7 @@ export class TabPart<Out> {
         if (message.to === this.#port.room.address && !knows) this.#learn(message)
         else if (message.to === null && isMine) this.#numbering.renewed()
         else if (message.to === null && knows) this.#renew(message.shared)
+        else if (message.to === null) this.#early.revoke(message)
         break
       case 'up':
       case 'down':
@@ -138,7 +138,7 @@ export class TabPart<Out> {
         break
       default:
         if (knows) this.#obey(message, isMine)
-        else if (message.type === 'assigned' || message.type === 'lost' || message.type === 'uses') this.#early.push(message)
+        else this.#early.add(message)
     }
   }
 
@@ -166,10 +166,9 @@ export class TabPart<Out> {
   }
 
   /** Adopts the state at the time of this tab's `join`, and then applies what the leader has posted since. */
-  #learn({ shared, past, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
-    this.#adopt(shared, past)
-    const early = this.#early.splice(0)
-    for (const each of early) if (each.type === 'uses' || (each.from === from && each.term === term)) this.#obey(each, false)
+  #learn(leader: Extract<TabMessage, { readonly type: 'sync' }>): void {
+    this.#adopt(leader.shared, leader.past)
+    for (const each of this.#early.take(leader)) this.#obey(each, false)
   }
 
   /** Sends the whole state to one tab, or to all others (`null`). */
@@ -188,6 +187,7 @@ export class TabPart<Out> {
     this.replica.adopt(shared, null, [])
     this.#shown.isOther = true
     this.#numbering.adopt(shared.session.first)
+    this.calls.revoked(shared.uses)
     this.setUp(shared.isUp)
   }
 
@@ -204,7 +204,8 @@ export class TabPart<Out> {
     this.#port.room.step({ type: 'learned' })
     for (const gap of missed.gaps) this.#port.client.port.onGap(gap)
     if (this.#shown.joined(state, open)) this.#port.room.post({ type: 'want', what: 'connect' })
-    for (const message of missed.messages) this.#received(message)
+    // Those of another session come after its `open`, or not at all: `resumed: false` reports it.
+    for (const message of this.#shown.isOther ? [] : missed.messages) this.#received(message)
     for (const topic of missed.ended) this.calls.onUnsubscribed(topic, true)
     this.setUp(shared.isUp)
   }
@@ -223,7 +224,7 @@ export class TabPart<Out> {
 
   /** This tab leads from now on. */
   lead(term: number): void {
-    this.#early = []
+    this.#early.clear()
     // This tab's own connection does not take messages yet.
     this.setUp(false)
     this.#numbering.lead()

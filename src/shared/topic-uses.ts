@@ -75,8 +75,13 @@ export class TopicUses {
   unwatch(): void {
     for (const stop of this.#watched.values()) stop()
     this.#watched.clear()
-    // Numbers that nobody has received by now are void.
+    this.revoked()
+  }
+
+  /** Numbers that the leader has posted and not received yet are void; `unused`: the topics that were unused without them. */
+  revoked(unused: readonly string[] = []): void {
     this.#posted.clear()
+    for (const topic of unused) this.numbered(topic, false)
   }
 
   /** The unused topics, which the leader is about to unsubscribe from. */

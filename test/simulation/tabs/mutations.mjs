@@ -24,16 +24,16 @@ export const mutations = [
   {
     name: 'joins-in-between',
     breaks: 'a tab that joins applies what the leader has said since',
-    file: 'src/shared/tab-part.ts',
-    from: 'this.#early.push(message)',
-    to: 'this.#early.length = 0',
+    file: 'src/shared/early-messages.ts',
+    from: 'this.#messages.push(message)',
+    to: 'this.#messages = []',
   },
   {
     name: 'ahead-taken-twice',
     breaks: 'what a leader took that nobody heard of is not given to it again',
-    file: 'src/shared/replica.ts',
-    from: 'return offset > takenOf(this.#ahead, stream, epoch)',
-    to: 'return true',
+    file: 'src/shared/ahead.ts',
+    from: 'return offset <= takenOf(present, stream, epoch)',
+    to: 'return false',
   },
   {
     name: 'ahead-kept',
@@ -108,9 +108,9 @@ export const mutations = [
   {
     name: 'uses-in-between',
     breaks: 'a tab that joins knows what the others use since',
-    file: 'src/shared/tab-part.ts',
-    from: "if (each.type === 'uses' || (each.from",
-    to: "if (each.type !== 'uses' && (each.from",
+    file: 'src/shared/early-messages.ts',
+    from: "each.type === 'uses' || isOf(each, leader)",
+    to: "each.type !== 'uses' && isOf(each, leader)",
   },
   {
     name: 'ended-while-away',
@@ -122,7 +122,7 @@ export const mutations = [
   {
     name: 'repeated-too-soon',
     breaks: 'a tab that comes back takes nothing of a topic before what it has missed',
-    file: 'src/shared/replica.ts',
+    file: 'src/shared/ahead.ts',
     from: '({ ...place, offset: Infinity })',
     to: '({ ...place })',
   },
@@ -144,8 +144,8 @@ export const mutations = [
     name: 'ahead-of-the-leader',
     breaks: 'a tab drops what its leader repeats because it had read less',
     file: 'src/shared/replica.ts',
-    from: 'this.#ahead = aheadOf(had, places)',
-    to: 'aheadOf(had, places)',
+    from: 'this.#ahead.adopt(had, places)',
+    to: 'this.#ahead.leave([])',
   },
   {
     name: 'uses-of-before',
@@ -158,7 +158,7 @@ export const mutations = [
     name: 'streams-of-another-life',
     breaks: 'the streams of two sessions are never compared',
     file: 'src/shared/replica.ts',
-    from: 'life === this.life ? had :',
-    to: 'true ? had :',
+    from: 'had.filter((place) => place.life === lifeIn(places))',
+    to: 'had.filter(() => true)',
   },
 ]
