@@ -171,11 +171,11 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   /**
    * Closes the client, until `connect()`. A final flush, which may take up to 5 s more, sends what it can of the outbox.
    * The promise never rejects; it resolves with the messages that may not have arrived.
-   * @param code 1000 or 3000–4999, as for a WebSocket; the server sees it only over WebSocket. @defaultValue 1000
+   * @param code 1000 or 3000–4999, as for a WebSocket, in a session not 4000; seen by the server over WebSocket only. @defaultValue 1000
    * @param reason at most 123 bytes of UTF-8
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    checkClose(code, bytesOf(reason))
+    checkClose(code, bytesOf(reason), this.#sender.hangUpCode)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }

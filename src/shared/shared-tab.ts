@@ -83,7 +83,12 @@ export class SharedTab<Out> implements ClientConnection {
   get wired(): Wired<Out> {
     const { mailbox, calls } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
-      ...{ answers: mailbox.answers, onUnsubscribed: null, left: () => this.#part.handOverSoon() },
+      ...{
+        hangUpCode: this.#mode.session.hangUpCode,
+        answers: mailbox.answers,
+        onUnsubscribed: null,
+        left: () => this.#part.handOverSoon(),
+      },
       call: (json, call, bytes) => mailbox.call(json, call, bytes),
       withdrawCall: (entry, abort) => mailbox.withdrawCall(entry, abort),
       send: (value, data) => mailbox.send(value, data),

@@ -6,6 +6,8 @@ import type { Hello } from '../wire/steadfast-v1.ts'
 
 /** The session of a socket (docs/PROTOCOL.md, rule 19): its hello offers the subprotocols, and once open it is never renewed. */
 class SocketSession extends SessionState {
+  /** A socket hangs up without a code (rule 19). */
+  override readonly hangUpCode = undefined
   readonly #protocols: readonly string[]
 
   constructor(id: string, protocols: readonly string[]) {

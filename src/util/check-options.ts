@@ -21,10 +21,14 @@ export function refuseMore(data: unknown, more: readonly unknown[]): void {
   throw new TypeError(`RealtimeClient: send() takes one message; ${instead}.`)
 }
 
-/** @throws TypeError for a code or a reason that `WebSocket.close()` rejects as well */
-export function checkClose(code: number | undefined, reasonBytes: number): void {
+/** @throws TypeError for a code or a reason that `WebSocket.close()` rejects as well, or the code that the protocol hangs up with */
+export function checkClose(code: number | undefined, reasonBytes: number, hangUpCode: number | undefined): void {
   if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999))
     throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
+  if (code && code === hangUpCode)
+    throw new TypeError(
+      `RealtimeClient: the close code ${code} is reserved by the protocol, which hangs up with it; choose another one.`,
+    )
   if (reasonBytes > 123)
     throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${reasonBytes}.`)
 }

@@ -182,7 +182,7 @@ describe.each(situations)('%s', (...situation) => {
     tab.client.send('one')
     const since = performance.now()
     const flushed = tab.client.flushed()
-    const ends = await Promise.all([tab.client.close(), tab.client.close(4000, 'again')])
+    const ends = await Promise.all([tab.client.close(), tab.client.close(4001, 'again')])
     expect(ends).toEqual([0, 1].map(() => ({ unsent: [], unconfirmed: [] })))
     await flushed
     expect([rig.received, tab.of('close').length]).toEqual([['one'], 1])
