@@ -1,4 +1,7 @@
-import type { TabHost } from '../api/host.ts'
+import type { LockEvents, TabChannel, TabHost } from '../api/tab-host.ts'
+
+/** How long the browser may take to grant its first lock, in milliseconds: each tab has one that no other tab asks for. */
+const firstLockMs = 3000
 
 /** The browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node). */
 export function browserTabs(): TabHost | null {
@@ -6,41 +9,89 @@ export function browserTabs(): TabHost | null {
   const Channel = globalThis.BroadcastChannel
   // A page with an opaque origin has both APIs but may use neither.
   if (!locks || !Channel || !globalThis.isSecureContext || globalThis.origin === 'null') return null
-  return {
-    lock(name, isStealing, { granted, lost }) {
-      const controller = new AbortController()
-      let free: (() => void) | null = null
+  return new BrowserTabs(locks, Channel)
+}
+
+/** If the browser refuses locks, as where storage is blocked, or never grants any, this tab is alone: it has all locks, and hears only itself. */
+class BrowserTabs implements TabHost {
+  readonly #locks: LockManager
+  readonly #Channel: typeof BroadcastChannel
+  #isAlone = false
+  #hasLock = false
+  /** Grants the locks that were requested and not granted yet. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor(locks: LockManager, Channel: typeof BroadcastChannel) {
+    this.#locks = locks
+    this.#Channel = Channel
+  }
+
+  lock(name: string, isStealing: boolean, { granted, lost }: LockEvents): () => void {
+    const controller = new AbortController()
+    const { signal } = controller
+    let free: (() => void) | null = null
+    const take = () => {
+      clearTimeout(timer)
+      if (!this.#waiting.delete(take) || signal.aborted) return undefined
       // The lock is held while the returned promise is pending.
-      const hold = () => {
-        if (controller.signal.aborted) return undefined
-        const held = new Promise<void>((resolve) => {
-          free = resolve
-        })
-        granted()
-        return held
-      }
-      const options = isStealing ? { steal: true } : { signal: controller.signal }
-      locks.request(name, options, hold).catch(() => {
-        if (free && !controller.signal.aborted) lost()
+      const held = new Promise<void>((resolve) => {
+        free = resolve
       })
-      return () => {
-        controller.abort()
-        free?.()
-      }
-    },
-    held: async () => ((await locks.query()).held ?? []).flatMap((lock) => lock.name ?? []),
-    channel(name, heard) {
-      // A `BroadcastChannel` does not receive its own messages: with a second one the tab does, in the same order as all others.
-      const ear = new Channel(name)
-      const mouth = new Channel(name)
-      ear.onmessage = ({ data }) => heard(data)
-      return {
-        post: (message) => mouth.postMessage(message),
-        close() {
-          ear.close()
-          mouth.close()
-        },
-      }
-    },
+      granted()
+      return held
+    }
+    this.#waiting.add(take)
+    const timer = this.#hasLock ? undefined : setTimeout(() => this.#hasLock || this.#goAlone(), firstLockMs)
+    const onGranted = () => {
+      this.#hasLock = true
+      return take()
+    }
+    if (this.#isAlone) queueMicrotask(take)
+    else
+      this.#locks.request(name, isStealing ? { steal: true } : { signal }, onGranted).catch(() => {
+        if (signal.aborted) return
+        if (free) lost()
+        else if (!this.#hasLock) this.#goAlone()
+      })
+    return () => {
+      clearTimeout(timer)
+      controller.abort()
+      this.#waiting.delete(take)
+      free?.()
+    }
+  }
+
+  async held(): Promise<readonly string[]> {
+    if (this.#isAlone) return []
+    return ((await this.#locks.query()).held ?? []).flatMap((lock) => lock.name ?? [])
+  }
+
+  channel(name: string, heard: (message: unknown) => void): TabChannel {
+    // A `BroadcastChannel` does not receive its own messages: with a second one the tab does, in the same order as all others.
+    const ear = new this.#Channel(name)
+    const mouth = new this.#Channel(name)
+    let isOpen = true
+    ear.onmessage = ({ data }) => {
+      if (!this.#isAlone) heard(data)
+    }
+    return {
+      post: (message) => {
+        if (!this.#isAlone) mouth.postMessage(message)
+        else {
+          const copy: unknown = structuredClone(message)
+          queueMicrotask(() => isOpen && heard(copy))
+        }
+      },
+      close() {
+        isOpen = false
+        ear.close()
+        mouth.close()
+      },
+    }
+  }
+
+  #goAlone(): void {
+    this.#isAlone = true
+    for (const take of [...this.#waiting]) take()
   }
 }

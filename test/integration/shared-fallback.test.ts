@@ -54,6 +54,33 @@ it.each([
   expect(lines.filter((line) => line.includes('a connection of its own'))).toHaveLength(2)
 })
 
+const never = new Promise<never>(() => {})
+const refused = () => Promise.reject(new DOMException('The request was denied.', 'SecurityError'))
+
+it.each([
+  ['refuses locks, as where storage is blocked', { request: refused, query: refused }],
+  ['grants no lock', { request: () => never, query: () => never }],
+])('where the browser %s, each page has a connection and a session of its own', async (_, locks) => {
+  const sessions: string[] = []
+  await using servers = await RealtimeServers.start({ options: { onSession: ({ id }) => void sessions.push(id) } })
+  stub({ ...page, BroadcastChannel, navigator: { locks } })
+  const open = () =>
+    watchClient(servers.urls[0] ?? '', {
+      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+    })
+  await using first = open()
+  await using second = open()
+  for (const { client } of [first, second]) client.connect()
+  for (const each of [first, second]) await each.nth('open')
+  expect(new Set(sessions).size).toBe(2)
+  const handle = await servers.servers[0]?.session(sessions[0] ?? '')
+  await handle?.send('to one')
+  await vi.waitFor(() => expect([...first.data, ...second.data]).toEqual(['to one']), 5000)
+  expect(await first.client.close()).toEqual({ unsent: [], unconfirmed: [] })
+  first.client.connect()
+  await first.nth('open', 2)
+})
+
 it('the name of the channel and the lock has the version of the messages between tabs', async () => {
   await using servers = await RealtimeServers.start()
   const tabs = localTabs()
