@@ -9,6 +9,9 @@ const maxWaiting = 1000
 /** The overhead of the frames around a hello, in bytes. */
 const framingBytes = 1024
 
+/** How many fragments a hello may have: `ws` keeps a buffer for each, which takes a hundred bytes for a fragment of one. */
+const maxFragments = 64
+
 const helloTooLarge: CloseFrame = { code: codes.tooLarge, reason: `the hello has more than ${maxHelloBytes} bytes` }
 
 export type Frame = readonly [data: unknown, isBinary: boolean]
@@ -72,7 +75,7 @@ export class HelloFrames {
       const gone = () => settle(null)
       const count = (chunk: Buffer) => {
         bytes += chunk.length
-        if (bytes > maxHelloBytes + framingBytes) settle(helloTooLarge)
+        if (bytes > maxHelloBytes + framingBytes || fragmentsOf(webSocket) > maxFragments) settle(helloTooLarge)
       }
       this.#waiting.add(settle)
       webSocket.on('message', first)
@@ -80,4 +83,10 @@ export class HelloFrames {
       socket.on('data', count)
     })
   }
+}
+
+/** How many fragments of an incomplete message `ws` keeps, which it does not tell otherwise. */
+function fragmentsOf(webSocket: WebSocket): number {
+  const fragments: unknown = Reflect.get(Object(Reflect.get(webSocket, '_receiver')), '_fragments')
+  return Array.isArray(fragments) ? fragments.length : 0
 }

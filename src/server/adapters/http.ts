@@ -4,6 +4,7 @@ import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
+import { detachedText } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
@@ -165,8 +166,7 @@ export class HttpHandler {
     { attempt, refuse, names }: Pick<PostContext, 'attempt' | 'refuse'> & { readonly names: readonly string[] },
   ): void {
     const { node, ledger, settings, carriers } = this.#access
-    const { after } = settings.host
-    const { hello } = client
+    const [{ hello }, { after }] = [client, settings.host]
     if (isGone(response)) return
     const share = this.#answers.share(names)
     if (hello.wait !== undefined && !share.hasRoom) {
@@ -183,7 +183,7 @@ export class HttpHandler {
     response.once('close', () => carriers.leave(hello.session))
     const attachment = node.attach(client, carrier)
     carrier.attachment = attachment
-    for (const line of lines) if (line !== '') attachment.receive(line)
+    for (const line of lines) if (line !== '') attachment.receive(detachedText(line))
     response.on('close', () => attachment.ended({ by: 'network', code: 1006, reason: '' }))
   }
 

@@ -181,7 +181,8 @@ export class WebSocketHandler {
           handleProtocols: () => subprotocol,
           // A frame slightly above the limit is refused by this server, with a code that names the reason.
           maxPayload: 2 * maxBatchBytes,
-          ...{ closeTimeout: closeTimeoutMs },
+          // Clients write a message in one piece, or in pieces of a buffer's size: `ws` keeps a hundred bytes for each.
+          ...{ closeTimeout: closeTimeoutMs, maxFragments: 4096 },
         })
         return this.#server
       },

@@ -1,8 +1,19 @@
 import { type ClientCall, callBytes } from '../../wire/calls.ts'
+import { shapeOf } from '../delivery/json-shape.ts'
 import { bytesOf } from '../util/payload.ts'
 
 /** The most bytes in a call's JSON besides its data: mainly the name of a topic. */
 const maxBeside = 8192
+
+/** What a value of parsed JSON takes in memory, in bytes, and what an array or object does besides: an empty object takes 67. */
+const bytesOfValue = 40
+
+/** What a queued call takes in memory, in bytes: only the parameters of a subscription are kept as parsed JSON. */
+export function queuedBytes(call: ClientCall, json: string): number {
+  if (call.type !== 'subscribe' || call.params === undefined) return bytesOf(json)
+  const { values, containers } = shapeOf(json)
+  return bytesOf(json) + bytesOfValue * (values + containers)
+}
 
 /** Whether a call exceeds the limit of a message: its data counts, which takes a third more as base64 in its JSON. */
 export function isTooLarge(

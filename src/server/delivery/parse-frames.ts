@@ -4,6 +4,7 @@ import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
 import { readClientCall } from '../calls/read-client-call.ts'
 import type { Payload } from '../store/ports.ts'
+import { detachedBytes } from '../util/payload.ts'
 import { shapeOf, shortLength } from './json-shape.ts'
 
 /** How many streams a cursor may name. */
@@ -117,7 +118,7 @@ export function readFrame(text: string): ClientFrame | null {
       const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
       const bytes = n === null ? null : readBase64(text.slice(colon + 1))
       if (n === null || bytes === null) return null
-      return { type: 'messages', first: n, payloads: [text[0] === 'b' ? bytes : bytes.toString()] }
+      return { type: 'messages', first: n, payloads: [text[0] === 'b' ? detachedBytes(bytes) : bytes.toString()] }
     }
     case 'w': {
       const n = readNumber(text.slice(1))
@@ -148,11 +149,11 @@ export function readFrame(text: string): ClientFrame | null {
   }
 }
 
-/** Parses a binary frame, `8`, LF, the bytes; `null` if it is malformed. The bytes are those of the frame, not a copy. */
+/** Parses a binary frame, `8`, LF, the bytes; `null` if it is malformed. The bytes may be those of the frame, not a copy. */
 export function readBinary(frame: Uint8Array): ClientFrame | null {
   const end = frame.subarray(0, 17).indexOf(10)
   const n = end < 0 ? null : readNumber(Buffer.from(frame.subarray(0, end)).toString('latin1'))
-  return n === null ? null : { type: 'messages', first: n, payloads: [frame.subarray(end + 1)] }
+  return n === null ? null : { type: 'messages', first: n, payloads: [detachedBytes(frame.subarray(end + 1))] }
 }
 
 function readMessages(text: string): ClientFrame | null {

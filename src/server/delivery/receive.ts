@@ -1,5 +1,5 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import { isTooLarge } from '../calls/call-size.ts'
+import { isTooLarge, queuedBytes } from '../calls/call-size.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Incoming, Source } from '../session/record.ts'
 import type { Ending, Payload } from '../store/ports.ts'
@@ -68,7 +68,7 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       return
     case 'call': {
       const { n, call, json } = frame
-      const bytes = bytesOf(json)
+      const bytes = queuedBytes(call, json)
       if (isTooLarge(frame, inbox.node.settings.limits)) {
         attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
         return

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { queuedBytes } from '../calls/call-size.ts'
 import { readClientCall } from '../calls/read-client-call.ts'
 import { appendForwarded, topicOf } from '../node/forwarded-log.ts'
 import type { NodeContext } from '../node/node-context.ts'
@@ -88,7 +89,9 @@ const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
 export function incomingOf([n, given, isCall]: Forwarded['messages'][number]): Incoming {
   const data = typeof given === 'object' && given ? new Uint8Array(Buffer.from(given.base64, 'base64')) : given
   const call = (isCall && typeof data === 'string' && readClientCall(data)) || undefined
-  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false, call }
+  const size = data === null ? 0 : bytesOf(data)
+  const bytes = call && typeof data === 'string' ? queuedBytes(call, data) : size
+  return { n, data, bytes, source: repeating, redelivered: false, call }
 }
 
 function batchOf(messages: readonly Incoming[]): readonly Incoming[] {

@@ -4,6 +4,7 @@ import type { Cursor } from '../delivery/parse-frames.ts'
 import type { SessionInbox } from '../delivery/receive.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import { abortEntry } from '../store/private-entries.ts'
+import { bytesOf } from '../util/payload.ts'
 import { type Forwarded, incomingOf } from './forwarder.ts'
 import { confirmed, type Incoming, withRedeliveredThrough } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
@@ -65,7 +66,7 @@ export class Inbox implements SessionInbox {
   }
 
   enqueue(message: Incoming): void {
-    this.node.meters.received(message.bytes)
+    this.node.meters.received(message.call && message.data !== null ? bytesOf(message.data) : message.bytes)
     this.#processor.openQueue().add(message)
     if (message.call) this.#dispatch(message, message.call)
   }

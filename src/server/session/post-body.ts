@@ -1,10 +1,10 @@
 import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import { isTooLarge } from '../calls/call-size.ts'
+import { isTooLarge, queuedBytes } from '../calls/call-size.ts'
 import { type Cursor, readFrame } from '../delivery/parse-frames.ts'
 import type { Limits } from '../limits.ts'
 import type { Payload } from '../store/ports.ts'
-import { bytesOf } from '../util/payload.ts'
+import { bytesOf, detachedText } from '../util/payload.ts'
 import type { TimeSlices } from '../util/time-slices.ts'
 import { overheadBytes } from './backlog.ts'
 
@@ -50,7 +50,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     }
     if (line === '') continue
     isEmpty = false
-    const frame = readFrame(line)
+    const frame = readFrame(detachedText(line))
     if (!frame) return malformed
     if (frame.type === 'too-many-messages') return { code: codes.tooMany, reason: 'too many messages at once' }
     if (frame.type === 'messages') {
@@ -64,7 +64,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     } else if (frame.type === 'call') {
       if (isTooLarge(frame, limits)) return { code: codes.tooLarge, reason: 'a message is too large' }
       messages += 1
-      bytes += bytesOf(frame.json)
+      bytes += queuedBytes(frame.call, frame.json)
       runs.push({ first: frame.n, payloads: [frame.json], call: frame.call })
     } else if (frame.type === 'withdrawn') {
       messages += 1

@@ -1,9 +1,10 @@
 import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import { queuedBytes } from '../calls/call-size.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
-import { bytesOf } from '../util/payload.ts'
+import { bytesOf, detachedText } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
 import { type Incoming, maxTaken, type Source } from './record.ts'
@@ -21,13 +22,13 @@ export type Receipt = { readonly taken: number; readonly ack: number; readonly a
 
 /** One POST of messages. It waits until they are taken, which may depend on another node's handlers. */
 export class PostRequest implements Source, JoinRequest {
-  readonly hello: ClientHello
+  hello: ClientHello
   readonly principal: Principal
   readonly mayCreate = false
   readonly ask = null
   readonly isKeepAlive: boolean
   readonly #session: SessionActor
-  readonly #posted: PostBody
+  #posted: PostBody
   readonly #answer: (receipt: Receipt) => void
   /** Messages that have not been settled yet. */
   #open = 0
@@ -81,6 +82,9 @@ export class PostRequest implements Source, JoinRequest {
         n += 1
       }
     }
+    // A waiting message keeps this request, but must not keep what came with it.
+    this.#posted = { ...this.#posted, runs: [], cursor: null }
+    this.hello = leanOf(this.hello)
     if (close) session.hangUp(this.hello.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
     inbox.settle()
     this.#cancelLimit = session.node.host.after(takenWithinMs, () => this.#finish(null))
@@ -124,7 +128,8 @@ export class PostRequest implements Source, JoinRequest {
   #bring(n: number, data: string | Uint8Array | null, call: ClientCall | undefined): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    const bytes = data === null ? 0 : bytesOf(data)
+    const size = data === null ? 0 : bytesOf(data)
+    const bytes = call && typeof data === 'string' ? queuedBytes(call, data) : size
     this.#session.inbox.enqueue({ n, data, bytes, source: this, redelivered: false, call })
   }
 
@@ -169,4 +174,11 @@ export class PostRequest implements Source, JoinRequest {
   #pause(): { readonly retryAfterMs: number } {
     return { retryAfterMs: this.#session.node.pauseMs() }
   }
+}
+
+/** A hello without credentials, and with the place of the session's own stream only. */
+function leanOf({ cursor, ...hello }: ClientHello): ClientHello {
+  const place = cursor.get(0)
+  const own = place && { ...place, epoch: detachedText(place.epoch) }
+  return { ...hello, auth: undefined, cursor: new Map(own && [[0, own]]) }
 }

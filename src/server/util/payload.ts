@@ -8,6 +8,22 @@ export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
+/** Shorter strings are copied by V8 when they are cut out of longer ones. */
+const minSliceLength = 13
+
+/**
+ * A text without the longer one that it is part of: V8 keeps the whole of a string in memory for a part of it, and a short line
+ * that waits for its handler must not keep a body of 4 MB.
+ */
+export function detachedText(text: string): string {
+  return text.length < minSliceLength ? text : Buffer.from(text).toString()
+}
+
+/** Bytes without the rest of a buffer at least twice as long, such as a chunk of a socket or Node's pool of small buffers. */
+export function detachedBytes(bytes: Uint8Array): Uint8Array {
+  return 2 * bytes.byteLength < bytes.buffer.byteLength ? Buffer.from(new Uint8Array(bytes).buffer) : bytes
+}
+
 /** Checks a value that an application sends, and returns it as the logs keep it; `name` is the method's, for the error. */
 export function payloadOf(data: unknown, name: string, maxBytes: number): Payload {
   const payload = asPayload(data)

@@ -1,0 +1,129 @@
+// Small messages that once kept what had arrived beside them in memory, uncounted.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { AttackedServer } from '../support/attacked-server.ts'
+import { randomSession } from '../support/raw-client.ts'
+import { opcodes, postText, RawTcp, upgradeText, webSocketFrame } from '../support/raw-tcp.ts'
+import type { Account } from './meters.ts'
+
+const limits = { attachmentsPerSecond: 100_000 }
+const mib = 1_048_576
+/** The messages behind it wait for the handler of the first. */
+const slow = { limits, handleMs: 60_000 }
+
+function grown(after: Account, before: Account): number {
+  return after.heap + after.external - before.heap - before.external
+}
+
+async function growthBy(act: (server: AttackedServer, before: Account) => Promise<void>, options: object): Promise<number> {
+  await using server = await AttackedServer.start('plain', options)
+  const before = await server.account()
+  await act(server, before)
+  await server.rests()
+  const growth = grown(await server.account(), before)
+  await server.stillServes()
+  return growth
+}
+
+it('short text lines of long bodies do not keep the bodies', async () => {
+  const junk = Array.from({ length: 62 }, () => `z${'y'.repeat(65_000)}`)
+  const growth = await growthBy(async (server) => {
+    const session = randomSession()
+    using raw = await RawTcp.open(server.port)
+    await raw.write(postText({ session, turn: 1, wait: 0 }))
+    await raw.answered(1)
+    for (let n = 1; n <= 20; n += 1) {
+      await raw.write(postText({ session, send: true }, [`m${n}:message ${n} of few bytes`, ...junk]))
+      await raw.answered(n + 1)
+    }
+  }, slow)
+  expect(growth).toBeLessThan(20 * mib)
+})
+
+it('short lines of bytes do not keep what was decoded beside them', async () => {
+  const growth = await growthBy(async (server) => {
+    const session = randomSession()
+    using raw = await RawTcp.open(server.port)
+    await raw.write(postText({ session, turn: 1, wait: 0 }))
+    await raw.answered(1)
+    let n = 1
+    for (let post = 1; post <= 20; post += 1) {
+      const lines = Array.from({ length: 380 }, () => [`b${n++}:AA==`, `b1:${'A'.repeat(5400)}`, `b1:${'A'.repeat(5400)}`]).flat()
+      await raw.write(postText({ session, send: true }, lines))
+      await raw.answered(post + 1)
+    }
+  }, slow)
+  expect(growth).toBeLessThan(20 * mib)
+})
+
+it('a waiting message does not keep the hello of its POST', async () => {
+  const growth = await growthBy(async (server) => {
+    const session = randomSession()
+    using raw = await RawTcp.open(server.port)
+    await raw.write(postText({ session, turn: 1, wait: 0 }))
+    await raw.answered(1)
+    for (let n = 1; n <= 600; n += 1) {
+      await raw.write(postText({ session, send: true, auth: 'x'.repeat(60_000) }, [`m${n}:.`]))
+      await raw.answered(n + 1)
+    }
+  }, slow)
+  expect(growth).toBeLessThan(15 * mib)
+})
+
+it('short binary frames do not keep what arrived beside them', async () => {
+  const unknown = webSocketFrame(opcodes.text, 'z'.repeat(60_000))
+  const growth = await growthBy(async (server) => {
+    using raw = await RawTcp.open(server.port)
+    await raw.write(upgradeText({ session: randomSession(), turn: 1 }))
+    await raw.answered(1)
+    for (let n = 1; n <= 1000; n += 1) {
+      await raw.write(webSocketFrame(opcodes.binary, Buffer.from(`${n}\n.`)))
+      await raw.write(unknown)
+    }
+  }, slow)
+  expect(growth).toBeLessThan(20 * mib)
+})
+
+it('parsed parameters of queued calls count as what they take', async () => {
+  const params = `[${Array.from({ length: 21_000 }, () => '{}').join(',')}]`
+  await using server = await AttackedServer.start('plain', slow)
+  const before = await server.account()
+  using raw = await RawTcp.open(server.port)
+  await raw.write(upgradeText({ session: randomSession(), turn: 1 }))
+  await raw.answered(1)
+  await raw.write(webSocketFrame(opcodes.text, 'm1:slow'))
+  for (let n = 2; n <= 300; n += 1)
+    await Promise.race([
+      raw.write(webSocketFrame(opcodes.text, `C${n}:{"type":"subscribe","topic":"t","params":${params}}`)),
+      sleep(1000),
+    ])
+  await raw.saw((received) => received.includes('too much is not handled yet'))
+  expect(grown(await server.account(), before)).toBeLessThan(100 * mib)
+  await server.stillServes()
+})
+
+it('hellos in fragments of one byte are refused', async () => {
+  const fragment = webSocketFrame(opcodes.continuation, ' ', { isFinal: false })
+  const flood = Buffer.concat([
+    webSocketFrame(opcodes.text, '{', { isFinal: false }),
+    ...Array.from({ length: 9000 }, () => fragment),
+  ])
+  await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true })
+  const before = await server.account()
+  const raws = await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      const raw = await RawTcp.open(server.port)
+      await raw.write(upgradeText(null, { 'Sec-WebSocket-Protocol': 'steadfast.v1' }))
+      await raw.answered(1)
+      await Promise.race([raw.write(flood), sleep(2000)])
+      return raw
+    }),
+  )
+  try {
+    await server.rests()
+    expect(grown(await server.account(), before)).toBeLessThan(30 * mib)
+    await server.stillServes('bob')
+  } finally {
+    for (const raw of raws) raw.reset()
+  }
+})
