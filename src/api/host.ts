@@ -88,6 +88,8 @@ export interface Host {
   isHidden(): boolean
   /** Whether the page is being prerendered: then the browser defers WebSockets and locks, and may never show the page. */
   isPrerendering(): boolean
+  /** Whether a service worker can answer the page's requests. */
+  isControlled?(): boolean
   /** Returns the round trip to the URL's origin in milliseconds, if Navigation Timing has measured it; else `undefined`. */
   roundTripMs(url: URL): number | undefined
   /** Returns the text that `remember` stored; `null` if there is none, or no storage. */

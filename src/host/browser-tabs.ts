@@ -30,21 +30,22 @@ class BrowserTabs implements TabHost {
     const controller = new AbortController()
     const { signal } = controller
     let free: (() => void) | null = null
+    let held: Promise<void> | undefined
     const take = () => {
       clearTimeout(timer)
-      if (!this.#waiting.delete(take) || signal.aborted) return undefined
-      // The lock is held while the returned promise is pending.
-      const held = new Promise<void>((resolve) => {
+      if (!this.#waiting.delete(take) || signal.aborted) return
+      held = new Promise<void>((resolve) => {
         free = resolve
       })
       granted()
-      return held
     }
     this.#waiting.add(take)
     const timer = this.#hasLock ? undefined : setTimeout(() => this.#hasLock || this.#goAlone(), firstLockMs)
+    // The lock is held while the returned promise is pending.
     const onGranted = () => {
       this.#hasLock = true
-      return take()
+      take()
+      return held
     }
     if (this.#isAlone) queueMicrotask(take)
     else

@@ -39,6 +39,7 @@ export const browserHost: Host = {
   },
   isOnline: () => globalThis.navigator?.onLine ?? true,
   isHidden,
+  isControlled: () => !!globalThis.navigator?.serviceWorker?.controller,
   isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
   roundTripMs,
   recall(key) {

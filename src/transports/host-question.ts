@@ -14,7 +14,7 @@ const recentMs = 10_000
 
 /**
  * Requests the root of a host that holds a request, to tell a server without news from a host that does not answer at all.
- * Any status is an answer. The URL is unique, so that no cache and no service worker answers in the host's place.
+ * Any status is an answer. The URL is unique, so that no cache answers in the host's place.
  *
  * @param answeredAt when the host last answered: if that is recent, no request is made
  * @param connectTimeoutMs when the held request fails: the host has to answer before that
@@ -34,23 +34,27 @@ export function askHost(
   signal.addEventListener('abort', stop, { once: true })
   return stop
 
-  function ask(method: string): void {
+  /** In no-cors mode any response shows that the host answers, but it may have a policy against being embedded. */
+  function ask(method: string, mode: RequestMode = 'no-cors'): void {
     const { signal } = controller
+    // The cache of a service worker ignores the query, perhaps, and it has no answers to HEAD.
+    if (method === 'GET' && host.isControlled?.()) return
     if (host.now() - answeredAt < recentMs) {
       stop()
       onAnswer()
       return
     }
-    // Without CORS headers the response is opaque, but it shows that the host answers.
     host
-      .fetch?.(`${url.origin}/?${attempt}`, { method, mode: 'no-cors', credentials: 'omit', cache: 'no-store', signal })
+      .fetch?.(`${url.origin}/?${attempt}`, { method, mode, credentials: 'omit', cache: 'no-store', signal })
       .then(() => {
         if (signal.aborted) return
         stop()
         onAnswer()
       })
-      // A failure is ignored: the held request will fail as well.
-      .catch(() => {})
+      // Any other failure is ignored: the held request will fail as well.
+      .catch(() => {
+        if (mode === 'no-cors' && !signal.aborted) ask(method, 'cors')
+      })
   }
 
   function stop(): void {

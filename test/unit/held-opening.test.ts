@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Host } from '../../src/api/host.ts'
 import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
 import { manualPage } from '../support/manual-host.ts'
 
@@ -12,7 +13,7 @@ interface Asked {
 }
 
 /** A client whose server holds every request until the test answers it. */
-function benchOf(options: RealtimeOptions = {}) {
+function benchOf(options: RealtimeOptions = {}, more: Partial<Host> = {}) {
   const page = manualPage()
   const requests: Asked[] = []
   const fetch = (url: string, init: RequestInit) =>
@@ -31,7 +32,7 @@ function benchOf(options: RealtimeOptions = {}) {
     transports: ['long-poll'],
     probe: false,
     ...options,
-    host: { ...page.host, fetch },
+    host: { ...page.host, fetch, ...more },
   })
   const questions = () => requests.filter(({ url }) => !url.includes('/events'))
   const posts = () => requests.filter(({ method }) => method === 'POST')
@@ -94,6 +95,28 @@ describe('a first long-poll that is held', () => {
       expect(url).toMatch(/^https:\/\/api\.example\/\?[\w-]{22}$/)
       expect(init).toMatchObject({ mode: 'no-cors', credentials: 'omit', cache: 'no-store' })
     }
+    await bench.client.close()
+  })
+
+  it('asks once more in cors mode if the response may not be embedded (Cross-Origin-Resource-Policy)', async () => {
+    const bench = benchOf()
+    await bench.pass(2000)
+    bench.questions()[0]?.fail()
+    await bench.pass(0)
+    expect(bench.questions().map(({ method, init }) => [method, init.mode])).toEqual([
+      ['HEAD', 'no-cors'],
+      ['HEAD', 'cors'],
+    ])
+    bench.questions()[1]?.answer(404)
+    await bench.pass(0)
+    expect(bench.client.state.status).toBe('open')
+    await bench.client.close()
+  })
+
+  it('sends only HEAD from a page with a service worker, which may answer any GET from its cache', async () => {
+    const bench = benchOf({}, { isControlled: () => true })
+    await bench.pass(4000)
+    expect(bench.questions().map(({ method }) => method)).toEqual(['HEAD'])
     await bench.client.close()
   })
 

@@ -142,6 +142,20 @@ describe('short-lived connections', () => {
     ])
   })
 
+  it.each([
+    ['7 s each and never delivered anything', 7000, false, 'sse'],
+    ['7 s each and delivered something', 7000, true, 'websocket'],
+    ['50 s each, since a plain WebSocket may be quiet', 50_000, false, 'websocket'],
+  ])('are those of WebSockets that lived %s', (_, livedMs, isHeard, next) => {
+    const lived = (driver: Driver) => {
+      driver.opened('websocket')
+      if (isHeard) driver.received()
+      return driver.pass(livedMs).failed('websocket', closed(1006))
+    }
+    const driver = lived(lived(new Driver({ names: ['websocket', 'sse'] }).connect()).pass(5000))
+    expect(driver.pass(5000).live).toEqual([next])
+  })
+
   it('do not demote their transport while no lower one is proven: it is only tried last', () => {
     const driver = killed(killed(new Driver({ names: ['websocket', 'sse'] }).connect()).pass(500)).failed('sse', refused)
     expect(driver.live).toEqual(['websocket'])

@@ -7,6 +7,8 @@ import type { Open, OpenLink, Policy, State } from './state.ts'
 import { atRank, ended, hasAlternative, type Life } from './transport-ranking.ts'
 
 const wokenJitterMs = 250
+/** A connection that was quiet for so long before it broke has worked, in milliseconds: proxies end quiet ones after a minute. */
+const quietMs = 50_000
 /** So many short-lived connections in a row still restart the backoff, as on a train; more would be a reconnect loop. */
 const forgivenLives = 6
 
@@ -19,9 +21,10 @@ export function loseTo(state: Open, finding: Finding, now: number, policy: Polic
 /** The open connection is lost. */
 export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const { link } = state
-  const isLong = now - link.openedAt >= policy.provingMs
+  const livedMs = now - link.openedAt
+  const isLong = livedMs >= policy.provingMs
   const { wasClean } = endingOf(diagnosis)
-  const life = lifeOf(link, diagnosis, isLong, policy)
+  const life = lifeOf(link, diagnosis, livedMs, policy)
   const ranking = ended(state.ranking, link.rank, life)
   // A server that sends a message and then closes has not proven the connection: the backoff must keep growing.
   const isForgiven = link.isProven && (isLong || (!wasClean && atRank(ranking.records, link.rank).shortLives <= forgivenLives))
@@ -55,10 +58,10 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
  * Classifies the end of a connection for its transport. A short life counts even with a close code: the other transports will
  * show whether the server closes all connections or only this transport fails here.
  */
-function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
-  // A plain WebSocket may be quiet for hours; one that did not answer a ping is broken.
+function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, livedMs: number, policy: Policy): Life {
+  // A plain WebSocket may be quiet for hours; one that did not answer a ping, or never delivers anything and breaks, may be broken.
   const mayBeQuiet = evidence.kind !== 'silent' && !atRank(policy.ranked, rank).isProvenByHearing
-  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
+  if (livedMs >= (hasHeard ? policy.provingMs : mayBeQuiet ? quietMs : Infinity)) return 'long'
   const isOfPage = evidence.kind === 'restored' || check?.isWoken || isHeldBack(evidence)
   return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }
