@@ -21,9 +21,10 @@ export async function runGateway(settings: CommandSettings): Promise<void> {
   await needWs()
   const store = settings.redisUrl === null ? null : await openRedis(settings.redisUrl, () => {})
   const realtime = serverOf(settings, store, log, host)
-  const publicServer = createServer((_, response) =>
-    response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not found.\n'),
-  )
+  const publicServer = createServer((_, response) => {
+    response.writeHead(404, { 'Content-Type': 'text/plain' })
+    response.end('Not found.\n')
+  })
   realtime.attach(publicServer)
   const admin = settings.admin && createServer((request, response) => answerAdmin(realtime, request, response))
   try {

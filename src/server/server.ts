@@ -86,7 +86,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
         request: (request, response) => this.handleRequest(request, response),
         upgrade: (request, socket, head) => this.handleUpgrade(request, socket, head),
       },
-      this.#host.after,
+      this.#host,
     )
     this.#unmounts.set(server, unmount)
   }

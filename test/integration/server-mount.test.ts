@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server, createSecureServer } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createNetServer, type Server as NetServer } from 'node:net'
@@ -245,6 +245,54 @@ describe('a request with Expect: 100-continue', () => {
       [200, expect.stringContaining('data: o{')],
     ])
     expect((await answersTo(server.port, requestText('GET', '/', { Expect: '100-continue' })))[0]?.[0]).toBe(418)
+  })
+})
+
+describe('in a process in which a library replaces ServerResponse.prototype.writeHead', () => {
+  function replaceWriteHead(over: (writeHead: () => unknown) => unknown): Disposable {
+    const { writeHead } = ServerResponse.prototype
+    ServerResponse.prototype.writeHead = function (this: ServerResponse, ...values: unknown[]) {
+      return over(() => Reflect.apply(writeHead, this, values))
+    } as typeof writeHead
+    return {
+      [Symbol.dispose]() {
+        ServerResponse.prototype.writeHead = writeHead
+      },
+    }
+  }
+
+  it('by one without a return value, as Restify does, all answers are the same', async () => {
+    using _ = replaceWriteHead((writeHead) => void writeHead())
+    // Without a listener for it, Node answers by itself.
+    const http = createServer().on('checkExpectation', () => {})
+    await using server = await staged(http)
+    expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[404, '']])
+    expect(await answersTo(server.port, requestText('POST', '/realtime', { Expect: 'more', Connection: 'close' }))).toEqual([
+      [417, ''],
+    ])
+    expect(await answersTo(server.port, requestText('GET', '/realtime'))).toEqual([[400, expect.stringContaining('4400')]])
+    expect(await answersTo(server.port, postText({ session: randomSession(), wait: 0 }))).toEqual([
+      [200, expect.stringContaining('data: o{')],
+    ])
+    await server.realtime.close({ drainMs: 0 })
+    expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[404, '']])
+    expect(server.errors).toEqual([])
+  })
+
+  it('by one that throws, the error is reported and the connection ends', async () => {
+    await using server = await staged(createServer())
+    {
+      using _ = replaceWriteHead(() => {
+        throw new Error('of the library')
+      })
+      for (const target of ['/', '/realtime']) {
+        using raw = await RawTcp.open(server.port)
+        await raw.write(requestText('GET', target))
+        expect(await raw.over(5000)).not.toBeNull()
+      }
+    }
+    expect(server.errors).toContainEqual(new Error('of the library'))
+    expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[404, '']])
   })
 })
 

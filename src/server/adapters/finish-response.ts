@@ -79,12 +79,7 @@ export function finishInPieces(response: ServerResponse, after: ServerHost['afte
 }
 
 /** Refuses a request whose body is still arriving, and closes the connection after the rest has arrived, or `lingerMs` later. */
-export function finishEarly(
-  request: IncomingMessage,
-  response: ServerResponse,
-  after: ServerHost['after'],
-  close: CloseFrame,
-): void {
+function finishEarly(request: IncomingMessage, response: ServerResponse, after: ServerHost['after'], close: CloseFrame): void {
   if (response.headersSent || isGone(response)) return
   const { status, headers, body } = problemOf(close)
   // HTTP/2 has no such header, and its connection is shared.
@@ -102,4 +97,21 @@ export function finishEarly(
     // On a shared connection only the rest of this request is refused.
     if (request.httpVersionMajor > 1 && !request.readableEnded) after(lingerMs, () => response.destroy())
   }
+}
+
+/** Refuses a request, whether or not its whole body has arrived. */
+export function refuseRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  after: ServerHost['after'],
+  close: CloseFrame,
+): void {
+  if (mayBring(request)) finishEarly(request, response, after, close)
+  else sendProblem(response, after, close)
+}
+
+/** Whether data of a body may still arrive. */
+function mayBring({ complete, headers, httpVersionMajor }: IncomingMessage): boolean {
+  if (complete) return false
+  return httpVersionMajor > 1 || Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined
 }

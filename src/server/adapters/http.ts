@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
 import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
-import type { ServerHost } from '../node/host.ts'
 import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
 import { detachedText } from '../util/payload.ts'
@@ -10,7 +9,7 @@ import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { anybody, corsOf, preflight } from './cors.ts'
-import { finishEarly, isGone, sendJson, sendProblem } from './finish-response.ts'
+import { isGone, refuseRequest, sendJson, sendProblem } from './finish-response.ts'
 import { GivenBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './http-carriers.ts'
@@ -53,7 +52,10 @@ export class HttpHandler {
     response.on('error', () => {})
     this.#pipelined.take(request, response, () => {
       this.#sockets.hold(request, response)
-      this.#handle(request, response, body).catch((error) => this.#failed(request, response, error))
+      this.#handle(request, response, body)
+        .catch((error) => this.#failed(request, response, error))
+        // A library may have replaced a method of the response by one that throws.
+        .catch(() => response.destroy())
     })
   }
 
@@ -69,7 +71,7 @@ export class HttpHandler {
       return
     }
     if (!response.hasHeader('Access-Control-Allow-Origin')) response.setHeader('Access-Control-Allow-Origin', '*')
-    refused(request, response, { code: codes.internal, reason }, host)
+    refuseRequest(request, response, host.after, { code: codes.internal, reason })
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, given: unknown): Promise<void> {
@@ -95,7 +97,7 @@ export class HttpHandler {
     access.ledger.note(attempt, { sawRequest: true }, client)
     const refuse = (close: CloseFrame) => {
       access.ledger.answered(attempt, close.code, close.reason)
-      refused(request, response, close, host)
+      refuseRequest(request, response, host.after, close)
     }
     if (request.method !== 'POST')
       refuse({ code: codes.protocolError, reason: `this is ${subprotocol}: POST a hello, or open a WebSocket` })
@@ -236,15 +238,4 @@ function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large'
   if (wrong === 'too-large') return { code: codes.tooLarge, reason: 'the batch is too large' }
   if (wrong === 'slow') return { code: codes.silent, reason: 'the body came too slowly' }
   return { code: codes.protocolError, reason: `no hello of ${subprotocol}` }
-}
-
-function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { after }: ServerHost): void {
-  if (mayBring(request)) finishEarly(request, response, after, close)
-  else sendProblem(response, after, close)
-}
-
-/** Whether data of a body may still arrive. */
-function mayBring({ complete, headers, httpVersionMajor }: IncomingMessage): boolean {
-  if (complete) return false
-  return httpVersionMajor > 1 || Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Stream } from 'node:stream'
 import type { ServerHost } from '../node/host.ts'
 import type { AttachableServer } from './attachable.ts'
 import { answerClientError, type ClientError, targetOfError } from './client-error.ts'
+import { intercept } from './intercept.ts'
 import { answerAndDestroy } from './raw-response.ts'
 import { pathOfOption, pathOfTarget } from './request-path.ts'
 import { ignoreErrors, serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
@@ -15,6 +16,8 @@ export interface Mounted {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
+type MountHost = Pick<ServerHost, 'after' | 'report'>
+
 /** How long other listeners have to accept an upgrade before it is answered as unclaimed, in milliseconds. */
 const unclaimedMs = 7000
 
@@ -25,10 +28,10 @@ const unclaimedMs = 7000
  * It moves no listener: it checks every event of the server before its listeners run, whatever listeners are added, wrapped or
  * removed. So the order in which this and other listeners are added or removed does not matter.
  */
-export function mount(server: AttachableServer, mounted: Mounted, after: ServerHost['after']): () => void {
+export function mount(server: AttachableServer, mounted: Mounted, host: MountHost): () => void {
   let switchboard = switchboards.get(server)
   if (!switchboard) {
-    switchboard = new Switchboard(server, after)
+    switchboard = new Switchboard(server, host)
     switchboards.set(server, switchboard)
   }
   return switchboard.add(mounted)
@@ -44,16 +47,16 @@ interface Place {
 
 class Switchboard {
   readonly #server: AttachableServer
-  readonly #after: ServerHost['after']
+  readonly #host: MountHost
   /** The latest first. */
   readonly #places: Place[] = []
   /** Sockets whose last request was for a mounted path. */
   readonly #ours = new WeakSet<Duplex>()
   #restore: (() => void) | null = null
 
-  constructor(server: AttachableServer, after: ServerHost['after']) {
+  constructor(server: AttachableServer, host: MountHost) {
     this.#server = server
-    this.#after = after
+    this.#host = host
   }
 
   add(mounted: Mounted): () => void {
@@ -73,7 +76,7 @@ class Switchboard {
     const server = this.#server
     const restoreEmit = intercept(server, 'emit', (emit) => (type: unknown, ...values: unknown[]) => {
       if (this.#places.length === 0) return emit(type, ...values)
-      return this.#emit(type, values) ?? emit(type, ...values)
+      return this.#handle(type, values) ?? emit(type, ...values)
     })
     // Where Node calls `shouldUpgradeCallback`, this prevents an upgrade that no listener would accept.
     const restoreShould = intercept(server, 'shouldUpgradeCallback', (should) => (request: unknown) => {
@@ -89,6 +92,18 @@ class Switchboard {
       server.off('upgrade', keepUpgrades)
       // Without any listener a request would wait for ever.
       if (server.listenerCount('request') === 0 && server.listenerCount('stream') === 0) server.on('request', answerNobody)
+    }
+  }
+
+  /** As `#emit()`, but never throws: Node calls it from its parser, where an error ends the process. */
+  #handle(type: unknown, values: readonly unknown[]): true | null {
+    try {
+      return this.#emit(type, values)
+    } catch (error) {
+      this.#host.report(error)
+      // What is left unanswered would wait for ever.
+      for (const value of values) if (value instanceof Stream) (value as Duplex).destroy()
+      return true
     }
   }
 
@@ -128,11 +143,11 @@ class Switchboard {
     if (!mounted) {
       this.#ours.delete(request.socket)
       if (this.#othersListen(type)) return null
-      response.writeHead(404, empty).end()
+      answerWithoutBody(response, 404)
       return true
     }
     this.#ours.add(request.socket)
-    if (type === 'checkExpectation') response.writeHead(417).end()
+    if (type === 'checkExpectation') answerWithoutBody(response, 417)
     else {
       if (type === 'checkContinue') response.writeContinue()
       mounted.request(request, response)
@@ -169,14 +184,14 @@ class Switchboard {
       return null
     }
     if (mounted || !wantsWebSocket(request)) serveWithoutUpgrade(this.#server, request, socket, head)
-    else answerAndDestroy(socket, notFound, this.#after)
+    else answerAndDestroy(socket, notFound, this.#host.after)
     return true
   }
 
   /** Answers an upgrade that all listeners ignore; one that accepts it listens or writes to the socket. */
   #endUnclaimed(socket: Duplex): void {
-    const cancel = this.#after(unclaimedMs, () => {
-      if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#after)
+    const cancel = this.#host.after(unclaimedMs, () => {
+      if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#host.after)
       socket.off('close', cancel)
     })
     socket.on('close', cancel)
@@ -190,7 +205,7 @@ class Switchboard {
 
   #clientError(error: ClientError, socket: Duplex): true | null {
     if (!this.#isOurs(error, socket)) return null
-    answerClientError(error, socket, this.#after)
+    answerClientError(error, socket, this.#host.after)
     return true
   }
 
@@ -204,14 +219,19 @@ class Switchboard {
   }
 }
 
-const empty = { 'Content-Length': 0 }
 const notFound = { status: 404, title: 'Not Found' }
 
 function keepUpgrades(): void {}
 
+function answerWithoutBody(response: ServerResponse, status: number): void {
+  // Not chained: libraries replace `writeHead()` by functions that return nothing.
+  response.writeHead(status, { 'Content-Length': 0 })
+  response.end()
+}
+
 /** Answers a request if the server has no other listener. */
 function answerNobody(this: AttachableServer, _request: unknown, response: ServerResponse): void {
-  if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
+  if (this.listenerCount('request') === 1) answerWithoutBody(response, 404)
 }
 
 /** The state of a socket that changes once a listener accepts it. */
@@ -224,20 +244,4 @@ function tracesOf(socket: Duplex): string {
     socket.destroyed,
     ...listeners,
   ].join()
-}
-
-type Method = (...values: unknown[]) => unknown
-
-/** Wraps a method of an object, if it exists; returns a function that restores it, unless it has been wrapped again since. */
-function intercept(target: object, name: string, over: (before: Method) => Method): () => void {
-  const before: unknown = Reflect.get(target, name)
-  if (typeof before !== 'function') return () => {}
-  const own = Object.getOwnPropertyDescriptor(target, name)
-  const value = over((...values) => Reflect.apply(before, target, values))
-  Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: own?.enumerable ?? false })
-  return () => {
-    if (Reflect.get(target, name) !== value) return
-    if (own) Object.defineProperty(target, name, own)
-    else Reflect.deleteProperty(target, name)
-  }
 }
