@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server, createSecureServer } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
@@ -413,6 +413,9 @@ describe('an HTTP/2 server', () => {
 
 describe('attach() throws a TypeError that names what to pass, for', () => {
   const koa = { listen() {}, callback() {}, on() {}, emit() {} }
+  /** It has the members of the server that it holds, but its own events. */
+  const restify = Object.assign(new EventEmitter(), { server: createServer(), maxHeadersCount: null, listen() {}, address() {} })
+  const polka = { server: undefined, handler() {}, listen: () => polka, use() {} }
   const nextApplication = {
     getRequestHandler() {},
     prepare() {},
@@ -427,6 +430,9 @@ describe('attach() throws a TypeError that names what to pass, for', () => {
     ['a koa application', koa, 'pass what app.listen() returned'],
     ['a request listener', app, 'a function: pass createServer(it)'],
     ['a Fastify instance', fastify(), 'pass its `server`'],
+    ['a Restify server', restify, 'what holds one: pass its `server`'],
+    ['a Polka application', polka, 'an application of Polka: pass its `server` once it listens, or createServer(app.handler)'],
+    ['a Polka application that listens', { ...polka, server: createServer() }, 'pass its `server`'],
     ['a Hono application', new Hono(), 'pass what serve() of @hono/node-server returned'],
     [
       'a Nest application',

@@ -14,8 +14,13 @@ export function checkAttachable(given: unknown): asserts given is AttachableServ
   )
 }
 
-/** Checks capabilities, since test runners may load a class more than once. */
+/** Restify's server has the members of a server, but holds one, which has the events. */
 function isServer(given: unknown): boolean {
+  return looksLikeServer(given) && !(has(given, 'server') && given.server !== given && looksLikeServer(given.server))
+}
+
+/** Checks capabilities, since test runners may load a class more than once. */
+function looksLikeServer(given: unknown): boolean {
   return (
     typeof given === 'object' &&
     can(given, 'on', 'emit', 'listenerCount', 'listen', 'address') &&
@@ -38,6 +43,9 @@ function remedyFor(given: unknown): string {
   if (has(given, 'httpServer'))
     return 'a Vite server in middleware mode, which has none: pass the server that its middlewares are on'
   if (can(given, 'fetch', 'request')) return 'an application of Hono: pass what serve() of @hono/node-server returned'
+  // Its listen() returns the application itself.
+  if (typeof given === 'object' && can(given, 'listen', 'handler'))
+    return 'an application of Polka: pass its `server` once it listens, or createServer(app.handler)'
   if (can(given, 'listen') && (typeof given === 'function' || can(given, 'callback')))
     return 'an application: pass what app.listen() returned, or createServer(app)'
   if (can(given, 'listen', 'address'))
