@@ -9,6 +9,7 @@ import { fastify } from 'fastify'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { mount } from '../../src/server/adapters/mount.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { makeCertificates } from '../faults/certificates.ts'
 import { want } from '../support/equipment.ts'
@@ -170,23 +171,37 @@ describe('a WebSocket upgrade at another path', () => {
     expect(raw.answers[0]?.status).toBe(404)
   })
 
-  it('is answered with 404 if no upgrade listener uses the socket, and left to one that answers late', async () => {
+  it('is answered with 404 after a minute if no upgrade listener uses the socket, and left to one that answers late', async () => {
     const http = createServer(app)
     const taken: Duplex[] = []
     http.on('upgrade', (request, socket: Duplex) => {
       if (request.url === '/late') socket.on('data', () => {})
       taken.push(socket)
     })
-    await using server = await staged(http)
-    using ignored = await RawTcp.open(server.port)
+    const minutes: (() => void)[] = []
+    const after = (delayMs: number, run: () => void) => {
+      if (delayMs === 60_000) minutes.push(run)
+      const timer = setTimeout(run, delayMs)
+      return () => clearTimeout(timer)
+    }
+    const unmount = mount(http, { path: '/realtime', request() {}, upgrade() {} }, { after, report() {} })
+    const port = await listenOnLoopback(http)
+    using ignored = await RawTcp.open(port)
     await ignored.write(requestText('GET', '/ignored', websocket))
-    using late = await RawTcp.open(server.port)
+    using late = await RawTcp.open(port)
     await late.write(requestText('GET', '/late', websocket))
+    await until(() => taken.length === 2)
+    expect(minutes).toHaveLength(2)
+    expect([ignored.end, late.end]).toEqual([null, null])
+    for (const run of minutes) run()
     expect(await ignored.over(10_000)).toBe('fin')
     expect(ignored.answers[0]?.status).toBe(404)
     expect(late.end).toBeNull()
-    taken[1]?.end('HTTP/1.1 418 Late\r\nContent-Length: 0\r\n\r\n')
+    taken.find((socket) => socket.listenerCount('data') > 0)?.end('HTTP/1.1 418 Late\r\nContent-Length: 0\r\n\r\n')
     expect((await late.answered(1))[0]?.status).toBe(418)
+    unmount()
+    http.close()
+    http.closeAllConnections()
   })
 })
 

@@ -7,6 +7,7 @@ import { answerClientError, type ClientError, targetOfError } from './client-err
 import { intercept } from './intercept.ts'
 import { answerAndDestroy } from './raw-response.ts'
 import { pathOfOption, pathOfTarget } from './request-path.ts'
+import { endUnclaimed, notFound } from './unclaimed-upgrade.ts'
 import { ignoreErrors, serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
 
 /** The handlers that serve a path. */
@@ -17,9 +18,6 @@ export interface Mounted {
 }
 
 type MountHost = Pick<ServerHost, 'after' | 'report'>
-
-/** How long other listeners have to accept an upgrade before it is answered as unclaimed, in milliseconds. */
-const unclaimedMs = 7000
 
 /**
  * Serves one path of a server, and leaves everything else to the server's other listeners, present or future. Returns a function
@@ -180,22 +178,12 @@ class Switchboard {
     }
     ignoreErrors(socket)
     if (!mounted && this.#othersListen('upgrade')) {
-      this.#endUnclaimed(socket)
+      endUnclaimed(socket, this.#host.after)
       return null
     }
     if (mounted || !wantsWebSocket(request)) serveWithoutUpgrade(this.#server, request, socket, head)
     else answerAndDestroy(socket, notFound, this.#host.after)
     return true
-  }
-
-  /** Answers an upgrade that all listeners ignore; one that accepts it listens or writes to the socket. */
-  #endUnclaimed(socket: Duplex): void {
-    const cancel = this.#host.after(unclaimedMs, () => {
-      if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#host.after)
-      socket.off('close', cancel)
-    })
-    socket.on('close', cancel)
-    const before = tracesOf(socket)
   }
 
   #isOrdinary(request: IncomingMessage): boolean {
@@ -219,8 +207,6 @@ class Switchboard {
   }
 }
 
-const notFound = { status: 404, title: 'Not Found' }
-
 function keepUpgrades(): void {}
 
 function answerWithoutBody(response: ServerResponse, status: number): void {
@@ -232,16 +218,4 @@ function answerWithoutBody(response: ServerResponse, status: number): void {
 /** Answers a request if the server has no other listener. */
 function answerNobody(this: AttachableServer, _request: unknown, response: ServerResponse): void {
   if (this.listenerCount('request') === 1) answerWithoutBody(response, 404)
-}
-
-/** The state of a socket that changes once a listener accepts it. */
-function tracesOf(socket: Duplex): string {
-  const listeners = socket.eventNames().map((name) => `${String(name)} ${socket.listenerCount(name)}`)
-  return [
-    Reflect.get(socket, 'bytesWritten'),
-    socket.readableFlowing,
-    socket.writableEnded,
-    socket.destroyed,
-    ...listeners,
-  ].join()
 }
