@@ -313,7 +313,7 @@ describe('in a process in which a library replaces ServerResponse.prototype.writ
 
 describe('attach() and close()', () => {
   const traces = (http: Server) => [
-    Object.getOwnPropertyNames(http).includes('emit'),
+    Object.getOwnPropertyNames(http),
     http.eventNames().map((name) => [name, ...http.listeners(name)]),
   ]
 
@@ -358,6 +358,45 @@ describe('attach() and close()', () => {
     expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[404, '']])
     http.on('request', app)
     expect(await answersTo(server.port, requestText('GET', '/'))).toEqual([[200, 'the application: GET / ']])
+  })
+
+  /** Without its own listener for connections an HTTP server serves nothing. */
+  function removeAllButNodes(http: Server): void {
+    const own = http.listeners('connection')
+    http.removeAllListeners()
+    for (const listener of own) http.on('connection', listener as () => void)
+  }
+
+  it.each<[string, (http: Server) => unknown]>([
+    ["removeAllListeners('upgrade')", (http) => http.removeAllListeners('upgrade')],
+    ['removeAllListeners()', removeAllButNodes],
+    ['off() for each', (http) => http.listeners('upgrade').map((listener) => http.off('upgrade', listener as () => void))],
+    [
+      'removeListener() for each',
+      (http) => http.listeners('upgrade').map((listener) => http.removeListener('upgrade', listener as () => void)),
+    ],
+    [
+      "removeAllListeners('upgrade') with a listener for removals",
+      (http) => http.on('removeListener', () => {}).removeAllListeners('upgrade'),
+    ],
+  ])('serve WebSockets after the upgrade listeners were removed with %s', async (_, remove) => {
+    const http = createServer(app)
+    await using server = await staged(http)
+    http.on('upgrade', () => {})
+    remove(http)
+    expect(await answersTo(server.port, upgradeText({ session: randomSession() }))).toEqual([[101, '']])
+    expect(await answersTo(server.port, requestText('GET', '/other', websocket))).toEqual([[404, '']])
+    await server.realtime.close({ drainMs: 0 })
+    expect(http.listenerCount('upgrade')).toBe(0)
+  })
+
+  it('leave the return values of the methods that remove listeners as they were', async () => {
+    const http = createServer(app)
+    await using _ = await staged(http)
+    const listener = () => {}
+    expect(http.on('request', listener).off('request', listener)).toBe(http)
+    expect(http.on('request', listener).removeListener('request', listener).listeners('request')).toEqual([app])
+    expect(http.removeAllListeners('request').listenerCount('request')).toBe(0)
   })
 
   it('attach a server once, even if attach() is called twice', async () => {

@@ -81,16 +81,27 @@ class Switchboard {
       const isOrdinary = this.#places.length > 0 && this.#isOrdinary(request as IncomingMessage)
       return !isOrdinary && should(request)
     })
-    // Node emits no upgrade without a listener.
-    server.on('upgrade', keepUpgrades)
+    this.#keepUpgrades()
+    const restoreRemovals = ['off', 'removeListener', 'removeAllListeners'].map((name) =>
+      intercept(server, name, (remove) => (...values: unknown[]) => {
+        const result = remove(...values)
+        this.#keepUpgrades()
+        return result
+      }),
+    )
     server.off('request', answerNobody)
     return () => {
-      restoreEmit()
-      restoreShould()
+      for (const restore of [restoreEmit, restoreShould, ...restoreRemovals]) restore()
       server.off('upgrade', keepUpgrades)
       // Without any listener a request would wait for ever.
       if (server.listenerCount('request') === 0 && server.listenerCount('stream') === 0) server.on('request', answerNobody)
     }
+  }
+
+  /** Node emits no upgrade without a listener: keeps one, even if an application removes all of its server's. */
+  #keepUpgrades(): void {
+    if (this.#places.length > 0 && !this.#server.listeners('upgrade').includes(keepUpgrades))
+      this.#server.on('upgrade', keepUpgrades)
   }
 
   /** As `#emit()`, but never throws: Node calls it from its parser, where an error ends the process. */
