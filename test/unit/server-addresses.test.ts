@@ -10,6 +10,9 @@ import {
 } from '../../src/server/adapters/client-address.ts'
 import { AddressLimit } from '../../src/server/adapters/origin.ts'
 import { RecentAttachments } from '../../src/server/adapters/recent-attachments.ts'
+import { seeded, seedOf } from '../support/seeded.ts'
+
+const seed = seedOf(process.env)
 
 function addressOf(
   remoteAddress: string | undefined,
@@ -63,6 +66,34 @@ describe('[SP13] the address of a client', () => {
     expect(addressOf(remoteAddress, headers, trust)).toBe(address)
   })
 
+  it(`is the one in the last element of Forwarded, whatever a client has sent before it, with SEED=${seed}`, () => {
+    const random = seeded(seed)
+    const parts = ['"', '\\', ',', ';', '=', ' ', 'for', 'for=1.2.3.4', 'for="', '"[2001:db8::2]"', 'proto=https', 'x']
+    const appended: readonly [string, string][] = [
+      ['for=203.0.113.7', client],
+      ['for="203.0.113.7:80";proto=https;by="a\\"b, c;d\\\\"', client],
+      ['for="[2001:db8::1]:80"', '2001:db8::1'],
+    ]
+    for (let round = 0; round < 5000; round += 1) {
+      const sent = Array.from({ length: random() * 8 }, () => parts[Math.floor(random() * parts.length)] ?? '').join('')
+      for (const [element, address] of appended)
+        expect([sent, addressOf('127.0.0.1', { forwarded: `${sent}, ${element}` }, 'loopback')]).toEqual([sent, address])
+    }
+  })
+
+  it('is found behind two trusted proxies after a quote of the client that does not end', () => {
+    const forwarded = `for="1.2.3.4, for=${client}, for="10.9.9.9:80"`
+    expect(addressOf(proxy, { forwarded }, 'uniquelocal')).toBe(client)
+  })
+
+  it.each([
+    ['', [{ '': '' }]],
+    ['for=a;host="x, y;z", FOR = "b\\"c" ', [{ for: 'a', host: 'x, y;z' }, { for: 'b"c' }]],
+    ['for="\\\\", for="\\\\\\"", for=c', [{ for: '\\' }, { for: '\\"' }, { for: 'c' }]],
+  ])('of a Forwarded header %j is read from its elements', (header, elements) => {
+    expect(forwardedElements(header).map((element) => Object.fromEntries(element))).toEqual(elements)
+  })
+
   it.each([
     ['203.0.113.7', '203.0.113.7'],
     ['::ffff:203.0.113.7', '203.0.113.7'],
@@ -93,7 +124,7 @@ describe('[SP13] the address of a client', () => {
 
   it('is parsed in linear time from any header', () => {
     const took = (times: number) => {
-      const values = [' ', ',', '"', '\\', 'for=', ';', ':', '::ffff:'].map((part) => part.repeat(times))
+      const values = [' ', ',', '"', '\\', '\\"', 'for=', ';', ':', '::ffff:'].map((part) => part.repeat(times))
       const since = performance.now()
       for (const forwarded of values) forwardedElements(forwarded)
       for (const value of values) addressOf(proxy, { 'x-forwarded-for': value }, true)

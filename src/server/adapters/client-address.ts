@@ -161,22 +161,31 @@ export function forwardedElements(header: string | undefined): readonly Readonly
   })
 }
 
-/** Splits at a character, except inside quotes. */
+/**
+ * Splits at a character, except inside quotes. Reads from the end: a proxy appends a well-formed element, and what its client has
+ * sent before, such as a quote that does not end, must not change how that element is read.
+ */
 function split(text: string, sign: string): readonly string[] {
   const parts: string[] = []
-  let from = 0
+  let end = text.length
   let isQuoted = false
-  for (let at = 0; at < text.length; at += 1) {
+  for (let at = text.length - 1; at >= 0; at -= 1) {
     const char = text[at]
-    if (char === '"') isQuoted = !isQuoted
-    else if (isQuoted && char === '\\') at += 1
+    if (char === '"') isQuoted = !isQuoted || isEscaped(text, at)
     else if (!isQuoted && char === sign) {
-      parts.push(text.slice(from, at))
-      from = at + 1
+      parts.push(text.slice(at + 1, end))
+      end = at
     }
   }
-  parts.push(text.slice(from))
-  return parts
+  parts.push(text.slice(0, end))
+  return parts.reverse()
+}
+
+/** Whether an odd number of backslashes precedes the character. */
+function isEscaped(text: string, at: number): boolean {
+  let from = at
+  while (text[from - 1] === '\\') from -= 1
+  return (at - from) % 2 === 1
 }
 
 function unquoted(value: string): string {
