@@ -4,6 +4,8 @@ import { isEquippedWith, want } from '../support/equipment.ts'
 import { echo, opened, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
 import { type ProxyName, proxyNames } from '../support/proxies.ts'
 import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
+import { bodyOf, randomSession } from '../support/raw-client.ts'
+import { RawTcp, upgradeText } from '../support/raw-tcp.ts'
 import { sessionTransports } from '../support/session-rig.ts'
 
 /**
@@ -111,6 +113,21 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       expect(page.causes()).toEqual(['net.unreachable'])
       expect(page.of('close')).toEqual([])
     })
+  })
+
+  it.each(['/realtime/', '/%72ealtime'])('the recommended configuration passes %s on as /realtime', async (target) => {
+    const { proxy } = await benchOf(name, 'recommended')
+    const port = Number(new URL(proxy.origin).port)
+    using upgraded = await RawTcp.open(port)
+    await upgraded.write(upgradeText({ session: randomSession() }, {}, target))
+    expect((await upgraded.answered(1))[0]?.status).toBe(101)
+    const posted = await fetch(`${proxy.origin}${target}`, {
+      method: 'POST',
+      headers: { 'Accept-Encoding': 'gzip' },
+      body: bodyOf({ session: randomSession(), wait: 0 }),
+    })
+    expect(await posted.text()).toContain('data: o{')
+    expect([posted.status, posted.headers.get('Content-Encoding')]).toEqual([200, null])
   })
 
   it('the recommended configuration passes Host, scheme and client address on to the server', async () => {
