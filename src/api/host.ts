@@ -1,6 +1,6 @@
 import type { TabHost } from './tab-host.ts'
 
-export type { TabHost }
+export type { LockEvents, TabChannel, TabHost } from './tab-host.ts'
 
 /** An event of the page (or worker, or test). It is only a hint: no such event proves anything about the network. */
 export type PageSignal =

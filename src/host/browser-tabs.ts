@@ -1,4 +1,4 @@
-import type { LockEvents, TabChannel, TabHost } from '../api/tab-host.ts'
+import type { LockEvents, TabChannel, TabHost } from '../api/host.ts'
 
 /** How long the browser may take to grant its first lock, in milliseconds: each tab has one that no other tab asks for. */
 const firstLockMs = 3000
