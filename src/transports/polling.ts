@@ -83,7 +83,7 @@ function ask(
       throw new Failure(await answered(response, call))
     if (!binaryTypes.test(contentType)) {
       const body = await textOfBody(response, maxEventLength, request)
-      const type = !contentType && sniffed(body)
+      const type = !contentType && sniffed(body, true)
       if (type) throw new Failure({ kind: 'answered', status, contentType: type, start: body.slice(0, 80) })
       return { status, headers, body }
     }

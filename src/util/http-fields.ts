@@ -11,9 +11,20 @@ export function isPage(contentType: string): boolean {
   return /^(text\/html|application\/xhtml\+xml)$/.test(essenceOf(contentType))
 }
 
-/** Returns `text/html` for the start of an HTML page without a content type (WHATWG MIME Sniffing §7.1), else `''`. */
-export function sniffed(start: string): string {
-  return /^\s*<(!doctype html|html)[\s>]/i.test(start) ? 'text/html' : ''
+/**
+ * The starts of an HTML resource of unknown type (https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type),
+ * also after an XML declaration. The group has the elements that are as likely in a fragment of HTML as in a page.
+ */
+const htmlStart =
+  /^\s*<(?:\?xml[^>]*>\s*<(?=!d|html))?(?:!--|(?:!doctype html|html|head|script|iframe|style|title|body|(h1|div|font|table|a|b|br|p))[\s>])/i
+
+/**
+ * Returns `text/html` if a resource without a content type is HTML, else `''`. Where messages are expected it takes a fragment
+ * (`isMessage`) for one: an application may well send `<p>Hello</p>`.
+ */
+export function sniffed(start: string, isMessage = false): string {
+  const match = htmlStart.exec(start)
+  return match && !(isMessage && match[1]) ? 'text/html' : ''
 }
 
 /** Whether a value can be a header name or a subprotocol (RFC 9110 §5.6.2, "token"). */

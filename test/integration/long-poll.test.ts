@@ -65,9 +65,14 @@ describe.concurrent('an answer', () => {
     expect([test.watched.data, test.watched.opened()]).toEqual([[], []])
   })
 
-  it('without a type is rejected if it is an HTML document, and delivered if it is an HTML fragment', async () => {
+  it.each([
+    '\n<!doctype html><html lang="en"><p>Log in</p></html>',
+    '<script>location="http://login.example/"</script>',
+    '<head><title>Log in</title></head>',
+    '<!-- gateway -->',
+  ])('without a type is rejected if it is a page (%s), and delivered if it is an HTML fragment', async (page) => {
     await using test = await startPolling((_, response, n) => {
-      if (n === 1) response.end('\n<!doctype html><html lang="en"><p>Log in</p></html>')
+      if (n === 1) response.end(page)
       else if (n === 2) response.end('<p>Hello</p>')
     })
     await test.watched.nth('message')

@@ -129,6 +129,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ['Text/HTML; charset=utf-8', '\n <p>Hello'],
     ['application/xhtml+xml', '<html/>'],
     ['without a type', '<!doctype html><h1>Log in</h1>'],
+    ['without a type', '<body><h1>Log in</h1>'],
   ])('reports a message answered with a web page (%s) as undelivered', async (type, page) => {
     await using test = await start((request, response) =>
       request.body === 'm2'

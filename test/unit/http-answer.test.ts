@@ -62,7 +62,11 @@ describe('the start of the body', () => {
     expect(await report).toEqual({ kind: 'answered', status: 503, contentType: '' })
   })
 
-  it.each(['<!doctype html><p>Login', '\n\ufeff <HTML lang=en>', '<html>'])(
+  const tags = ['head', 'Script', 'IFRAME', 'h1', 'div', 'font', 'table', 'a', 'style', 'title', 'b', 'body', 'br', 'p']
+  const pages = ['<!doctype html><p>Login', '\n\ufeff <HTML lang=en>', '<html>', '\r\n<!-- gate --><center>', '<!--x-->']
+  const prolog = '<?xml version="1.0" encoding="UTF-8"?>'
+  const xhtml = [`${prolog}\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML`, ` ${prolog}<html xmlns="http://www.w3.org/1999/xhtml">`]
+  it.each([...pages, ...xhtml, ...tags.map((tag) => `<${tag}>`), ...tags.map((tag) => `\t<${tag} x="y">`)])(
     'identifies an answer without a Content-Type as HTML, as browsers do: %j',
     async (text) => {
       const bytes = new TextEncoder().encode(text)
@@ -73,7 +77,19 @@ describe('the start of the body', () => {
   )
 
   it('identifies no other type of an answer without a Content-Type', async () => {
-    for (const text of ['<htmlx>', '<p>hello', 'Forbidden', ''])
+    const others = [
+      `${prolog}<feed>`,
+      `${prolog}<a>`,
+      `${prolog}<!-- c --><rss>`,
+      '<?xml',
+      '<h2>',
+      '<svg>',
+      '< p>',
+      '</p>',
+      '<p/>',
+      '<',
+    ]
+    for (const text of ['<htmlx>', '<bold>', '<!doctype svg>', 'x <p>', 'Forbidden', '', ...others])
       expect(await told(new Response(new TextEncoder().encode(text), { status: 403 })).report).toMatchObject({ contentType: '' })
   })
 
