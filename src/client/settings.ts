@@ -11,6 +11,7 @@ import { plainMode } from '../sending/plain-mode.ts'
 import { transportNames } from '../transports/names.ts'
 import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
 import { wrongSubprotocol } from '../util/http-fields.ts'
+import { isSendable } from '../util/type-tags.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 
 /** A configured transport with its resolved URLs. */
@@ -166,6 +167,10 @@ function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host
   const dialect = protocol === 'plain' ? plain() : protocol
   if (!isProtocol(dialect)) fail('protocol', protocol, "'plain', session() or a Protocol")
   const others = ['message', 'reply']
+  const { message = '', reply = '' } = heartbeat ?? {}
+  const encoded = 'such as JSON.stringify(…)'
+  if (!isSendable(message)) fail('heartbeat.message', message, `a string or bytes, ${encoded}`)
+  if (typeof reply !== 'string') fail('heartbeat.reply', reply, `a string, ${encoded}`)
   const times = heartbeat && {
     ...heartbeat,
     ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, others),

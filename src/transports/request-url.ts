@@ -1,7 +1,7 @@
 import type { Ask } from '../api/protocol.ts'
 import type { Call } from '../api/transport.ts'
 import { wrongHeader, wrongSubprotocol } from '../util/http-fields.ts'
-import { isBlob, isBuffer } from '../util/type-tags.ts'
+import { isSendable } from '../util/type-tags.ts'
 import { Failure } from './failure.ts'
 
 /**
@@ -37,8 +37,7 @@ function wrongOf(given: Sendable): string | undefined {
   if (subprotocol) return `subprotocols ${subprotocol}`
   if (typeof query !== 'object' || !query || Symbol.iterator in query)
     return 'a query which is no plain object of names and values'
-  const isWritable = typeof greeting === 'string' || isBuffer(greeting) || ArrayBuffer.isView(greeting) || isBlob(greeting)
-  return isWritable ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
+  return isSendable(greeting) ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
 }
 
 interface Sendable {

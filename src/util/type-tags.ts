@@ -13,6 +13,11 @@ export function isBlob(value: unknown): value is Blob {
   return /^(Blob|File)$/.test(tagOf(value))
 }
 
+/** Whether a value can be sent as it is. */
+export function isSendable(value: unknown): boolean {
+  return typeof value === 'string' || isBuffer(value) || ArrayBuffer.isView(value) || isBlob(value)
+}
+
 /** Returns the name of an error, since messages differ between browsers and may contain a URL. */
 export function nameOf(error: unknown): string {
   return memberOf(error, 'name') ?? String(error)

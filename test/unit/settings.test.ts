@@ -210,6 +210,16 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ outbox: 5 }, /: outbox must be an? object; it was 5\.$/],
     [{ heartbeat: { intervalMs: -1 } }, /: heartbeat\.intervalMs must be .*; it was -1\.$/],
     [{ heartbeat: { timeoutMs: {} } }, /: heartbeat\.timeoutMs must be .*; it was \{\}\.$/],
+    ...[{ type: 'ping' }, 5, true, null].map((message): [object, RegExp] => [
+      { heartbeat: { message } },
+      /: heartbeat\.message must be a string or bytes, such as JSON\.stringify\(…\); it was .*\.$/,
+    ]),
+    ...[{ type: 'pong' }, 5, null, new ArrayBuffer(1)].map((reply): [object, RegExp] => [
+      { heartbeat: { message: 'ping', reply } },
+      /: heartbeat\.reply must be a string, such as JSON\.stringify\(…\); it was .*\.$/,
+    ]),
+    [{ heartbeat: { message: () => 'ping' } }, /: heartbeat\.message must be .*; it was the function message\.$/],
+    [{ heartbeat: { reply: () => true } }, /: heartbeat\.reply must be .*; it was the function reply\.$/],
     [{ heartbeat: null }, /: heartbeat must be an? object; it was null\.$/],
     [{ autoConnect: 'no' }, /: autoConnect must be a boolean; it was 'no'\.$/],
     ...['connectTimeoutMs', 'raceAfterMs', 'provingMs'].map((name): [object, RegExp] => [
@@ -258,6 +268,13 @@ describe('retry', () => {
 })
 
 describe('a heartbeat', () => {
+  it.each([['ping'], [''], [new ArrayBuffer(1)], [new Uint8Array(1)], [new Blob(['x'])], [undefined]])(
+    'may have the message %o',
+    (message) => {
+      expect(settle({ heartbeat: { message } }).mode.canPing).toBe(message !== undefined)
+    },
+  )
+
   it('has a default interval and timeout', () => {
     expect(settle({ heartbeat: { message: 'ping', reply: 'pong' } }).mode.heartbeat()).toEqual({
       message: 'ping',
