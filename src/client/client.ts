@@ -11,6 +11,7 @@ import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
+import { messageOf } from '../util/type-tags.ts'
 import { CallingClient } from './calling-client.ts'
 import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
@@ -107,8 +108,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
         return this.#connection
       },
     }
-    const { signal, connection } = options
-    ;({ sender: this.#sender, connection: this.#face } = wired(sharing, connection))
+    ;({ sender: this.#sender, connection: this.#face } = wired(sharing, options.connection))
     this.callWith(
       settings.mode.calls?.<In, Out>(
         {
@@ -120,10 +120,10 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
         this.#sender,
       ),
     )
-    if (signal?.aborted || !settings.autoConnect) return
-    Promise.resolve()
-      .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())
-      .catch((error) => host.report(error))
+    // Only the URL can be wrong here. To report the error would end a Node process, which may render many pages.
+    const failed = (error: unknown) => host.log('error', messageOf(error))
+    const begin = () => this.state.status === 'idle' && !options.signal?.aborted && this.connect()
+    if (settings.autoConnect) Promise.resolve().then(begin).catch(failed)
   }
 
   /** What the client is doing: a frozen object, which is replaced at every change. */

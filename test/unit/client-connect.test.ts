@@ -54,6 +54,18 @@ describe('the first connect', () => {
     expect(await client.close()).toEqual({ unsent: ['kept'], unconfirmed: [] })
   })
 
+  it('to a relative URL without a page is logged as an error if autoConnect demands it, and never thrown', async () => {
+    const logged: unknown[] = []
+    const thrown: unknown[] = []
+    const host = { log: (...line: unknown[]) => void logged.push(line), report: (error: unknown) => void thrown.push(error) }
+    const client = new RealtimeClient('/realtime', { autoConnect: true, host })
+    await promised()
+    expect([client.state.status, thrown]).toEqual(['idle', []])
+    expect(logged).toEqual([
+      ['error', expect.stringMatching(/^RealtimeClient: url must be .* no page to which it is relative; it was '\/realtime'/)],
+    ])
+  })
+
   it('is made once, however often connect() is called', async () => {
     const { client, pass, transport } = benchOf({ websocket: opens() })
     client.connect()
