@@ -1,5 +1,5 @@
 import type { Answer, Protocol, Received } from '../api/protocol.ts'
-import { byteString, essenceOf, isFieldValue } from '../util/http-fields.ts'
+import { byteString, dateOf, essenceOf, isFieldValue } from '../util/http-fields.ts'
 
 /** The settings in which servers without the server half may differ. */
 export interface PlainSettings {
@@ -50,7 +50,7 @@ function messagesOf({ status, headers, body }: Answer, id: string | undefined): 
 /** nchan's message id is `<seconds>:<number in that second>`; nchan splits it into these two headers. */
 function validators({ status, headers }: Answer): string | null {
   const tag = headers.get('etag')
-  const seconds = Date.parse(headers.get('last-modified') ?? '') / 1000
+  const seconds = dateOf(headers.get('last-modified')) / 1000
   if (tag && seconds) return `${seconds}:${tag}`
   // nchan's empty responses carry only one of the two, which is not a cursor.
   return status === 200 ? tag : null

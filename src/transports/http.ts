@@ -1,7 +1,7 @@
 import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { Call, Delivery, Link, Writable } from '../api/transport.ts'
-import { isPage, sniffed } from '../util/http-fields.ts'
+import { dateOf, isPage, sniffed } from '../util/http-fields.ts'
 import { longestMs } from '../wire/readers.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -135,8 +135,8 @@ export function contentTypeOf(headers: Headers): string {
  */
 function retryAfter(headers: Headers, host: Host): number {
   const value = headers.get('retry-after') ?? ''
-  const serverNow = Date.parse(headers.get('date') ?? '')
+  const serverNow = dateOf(headers.get('date'))
   const isSeconds = /^\d+$/.test(value)
-  const ms = isSeconds ? Number(value) * 1000 : Date.parse(value) - (serverNow || host.wallTime(host.now()))
+  const ms = isSeconds ? Number(value) * 1000 : dateOf(value) - (serverNow || host.wallTime(host.now()))
   return Math.min(isSeconds || serverNow ? longestMs : longestGuessMs, Math.max(0, ms || 0))
 }

@@ -27,6 +27,11 @@ export function sniffed(start: string, isMessage = false): string {
   return match && !(isMessage && match[1]) ? 'text/html' : ''
 }
 
+/** Parses an HTTP date to a time in ms, `NaN` if it is none. Its asctime format has no zone, but is UTC (RFC 9110 §5.6.7). */
+export function dateOf(text: string | null): number {
+  return Date.parse(`${text}`.replace(/ \d{4}$/, '$& GMT'))
+}
+
 /** Whether a value can be a header name or a subprotocol (RFC 9110 §5.6.2, "token"). */
 export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)

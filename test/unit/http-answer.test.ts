@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Call } from '../../src/api/transport.ts'
 import { answered } from '../../src/transports/http.ts'
 import { manualPage, promised } from '../support/manual-host.ts'
@@ -101,6 +101,19 @@ describe('the start of the body', () => {
 })
 
 describe('Retry-After', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
+  it.each([
+    ['Sun Nov  6 08:50:06 1994', 'Sun, 06 Nov 1994 08:49:37 GMT'],
+    ['Sunday, 06-Nov-94 08:50:06 GMT', 'Sun Nov  6 08:49:37 1994'],
+    ['Sun, 06 Nov 1994 08:50:06 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT'],
+  ])('as a date in any format of HTTP is UTC, not local time: %s after %s', async (value, date) => {
+    vi.stubEnv('TZ', 'America/New_York')
+    expect(new Date(0).getTimezoneOffset()).not.toBe(0)
+    const headers = { 'Retry-After': value, Date: date }
+    expect((await told(new Response(null, { status: 503, headers })).report).retryAfterMs).toBe(29_000)
+  })
+
   it.each([
     ['7', 7000],
     ['0', undefined],
