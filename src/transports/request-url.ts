@@ -1,6 +1,7 @@
 import type { Ask } from '../api/protocol.ts'
 import type { Call } from '../api/transport.ts'
-import { wrongHeader, wrongSubprotocol } from '../util/http-fields.ts'
+import { wrongHeader, wrongQuery, wrongSubprotocol } from '../util/http-fields.ts'
+import { unknownOption } from '../util/suggest.ts'
 import { isSendable } from '../util/type-tags.ts'
 import { Failure } from './failure.ts'
 
@@ -35,10 +36,14 @@ function wrongOf(given: Sendable): string | undefined {
   if (header) return `headers ${header}`
   const subprotocol = wrongSubprotocol(subprotocols)
   if (subprotocol) return `subprotocols ${subprotocol}`
-  if (typeof query !== 'object' || !query || Symbol.iterator in query)
-    return 'a query which is no plain object of names and values'
+  const parameter = wrongQuery(query)
+  if (parameter) return `a query ${parameter}`
+  const unknown = Object.keys(given).find((name) => !members.includes(name))
+  if (unknown) return `an ${unknownOption(unknown, members)}`
   return isSendable(greeting) ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
 }
+
+const members = ['url', 'query', 'headers', 'subprotocols', 'auth', 'greeting']
 
 interface Sendable {
   readonly headers?: unknown

@@ -306,6 +306,17 @@ describe('a value returned by prepare()', () => {
     [{ query: 'token=t' }, /a query which is no plain object/],
     [{ query: null }, /a query which is no plain object/],
     [{ query: new URLSearchParams({ token: 't' }) }, /a query which is no plain object/],
+    [{ header: { a: 'b' } }, /returned an unknown option 'header'; did you mean 'headers'\? There are url, query, /],
+    [{ token: 't' }, /returned an unknown option 'token'; there are url, query, headers, subprotocols, auth, greeting$/],
+    [['a'], /returned an unknown option '0'/],
+    [{ headers: { Authorization: undefined } }, /headers of which the value of Authorization is no string/],
+    [{ headers: { Authorization: null } }, /headers of which the value of Authorization is no string/],
+    [{ headers: { Authorization: { token: 't' } } }, /headers of which the value of Authorization is no string/],
+    [{ headers: { Authorization: Symbol('t') } }, /headers of which the value of Authorization is no string/],
+    [{ query: { token: undefined } }, /a query of which the value of token is no string/],
+    [{ query: { token: { a: 1 } } }, /a query of which the value of token is no string/],
+    [{ query: { a: ['1', undefined] } }, /a query of which the value of a is no string/],
+    [{ query: { token: Symbol('t') } }, /a query of which the value of token is no string/],
     [{ greeting: { token: 't' } }, /a greeting which is no string/],
     [{ greeting: null }, /a greeting which is no string/],
   ])('that is invalid ends the client with an error that says why: %o', async (returned, message) => {
@@ -316,6 +327,14 @@ describe('a value returned by prepare()', () => {
     expect([client.state.status, transport('websocket').dials]).toEqual(['closed', []])
     expect(messages.join()).toMatch(message)
     expect(timeline).toContainEqual(expect.stringMatching(/error client\.unprepared/))
+  })
+
+  it('may have numbers and booleans where JavaScript has no strings', async () => {
+    const returned: unknown = { query: { n: 1, all: true }, headers: { 'X-Count': 2 } }
+    const { client, pass, transport } = benchOf({ sse: opens() }, { prepare: () => returned as Preparation })
+    await pass(100)
+    expect(client.state.status).toBe('open')
+    expect(transport('sse').last.call.url.search).toBe('?token=secret&n=1&all=true')
   })
 
   it.each([undefined, null, false, '', {}, []])('that is empty has no effect: %o', async (returned) => {
