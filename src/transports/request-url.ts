@@ -57,11 +57,12 @@ export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   const whole = new URL(url)
   const names = Object.keys(query)
   if (!names.length) return whole
-  const isKept = (part: string) => !names.some((name) => new URLSearchParams(part).has(name))
+  // Both the setter and URLSearchParams drop the first question mark, which may be the first character of a name.
+  const isKept = (part: string) => !names.some((name) => new URLSearchParams(`?${part}`).has(name))
   const kept = url.search.length > 1 ? url.search.slice(1).split('&').filter(isKept) : []
   // All servers decode %20 as a space, but not all decode a plus sign so.
   const added = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value as string]))
-  whole.search = [...kept, String(new URLSearchParams(added)).replace(/\+/g, '%20')].join('&')
+  whole.search = `?${[...kept, String(new URLSearchParams(added)).replace(/\+/g, '%20')].join('&')}`
   return whole
 }
 

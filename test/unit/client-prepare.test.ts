@@ -290,6 +290,19 @@ describe('what prepare() returns', () => {
     expect(call.url.href).toBe('https://api.example/realtime?token=secret&extra=1')
   })
 
+  it.each([
+    ['/x??a=1', '/x??a=1&extra=1'],
+    ['/x???', '/x???&extra=1'],
+    ['/x?', '/x?extra=1'],
+    ['/x?&', '/x?&&extra=1'],
+    ['/x?a=%zz&&b=1+2', '/x?a=%zz&&b=1+2&extra=1'],
+    ['/x?extra=0', '/x?extra=1'],
+    ['/x??extra=0&a=1', '/x??extra=0&a=1&extra=1'],
+  ])('adds its query to %s without changing the rest', async (url, path) => {
+    const { call } = await dialled({ url, query: { extra: '1' } })
+    expect(call.url.href).toBe(`https://api.example${path}`)
+  })
+
   it('ends the client with an error that says so if its URL is invalid', async () => {
     const { client, pass } = benchOf({ sse: opens() }, { prepare: () => ({ url: 'ftp://api.example' }) })
     const messages: string[] = []
