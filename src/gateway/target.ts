@@ -39,11 +39,12 @@ export function withQuery(target: URL, clientUrl: string, rule: QueryRule): URL 
     .split('&')
     // The text is kept as it was written, since a backend may parse it in its own way.
     .filter((pair) => pair !== '' && isForwarded(nameOf(pair)))
-  if (kept.length > 0) url.search = [url.search.slice(1), ...kept].filter((part) => part !== '').join('&')
+  if (kept.length > 0) url.search = `?${[url.search.slice(1), ...kept].filter((part) => part !== '').join('&')}`
   return url
 }
 
 function nameOf(pair: string): string {
-  const [name = ''] = new URLSearchParams(pair).keys()
+  // It drops the first question mark, which may be the first character of a name.
+  const [name = ''] = new URLSearchParams(`?${pair}`).keys()
   return name
 }
