@@ -245,6 +245,6 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.#debug.print(event)
     if (type === 'close' && event.final && event.diagnosis && !this.onerror && !this.#events.has('error'))
       this.#host.log('error', lastWords(event.diagnosis))
-    this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>)
+    this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>, this)
   }
 }

@@ -60,18 +60,18 @@ export class Emitter<Type extends string, Event> {
     return this.#living(type).length + this.#living('*').length > 0
   }
 
-  /** Calls the listeners, then the handler property, then the listeners for all types. */
-  emit(type: Type, event: Event, handler: ((event: Event) => void) | null): void {
-    this.#emit(type, event)
-    if (handler) this.#call(handler, event)
-    this.#emit('*', event)
+  /** Calls the listeners, then the handler property, then the listeners for all types: functions with the target as `this`. */
+  emit(type: Type, event: Event, handler: ((event: Event) => void) | null, target?: object): void {
+    this.#emit(type, event, target)
+    if (handler) this.#call(handler, event, target)
+    this.#emit('*', event, target)
   }
 
-  #emit(type: Type | '*', event: Event): void {
+  #emit(type: Type | '*', event: Event, target: object | undefined): void {
     for (const registration of this.#registrations.get(type) ?? []) {
       if (registration.signal?.aborted || !this.#registrations.get(type)?.includes(registration)) continue
       if (registration.once) this.#keep(type, (each) => each !== registration)
-      this.#call(registration.listener, event)
+      this.#call(registration.listener, event, target)
     }
   }
 
@@ -91,9 +91,9 @@ export class Emitter<Type extends string, Event> {
     }
   }
 
-  #call(listener: AnyListener<Event>, event: Event): void {
+  #call(listener: AnyListener<Event>, event: Event, target: object | undefined): void {
     try {
-      if (typeof listener === 'function') listener(event)
+      if (typeof listener === 'function') listener.call(target, event)
       else listener.handleEvent(event)
     } catch (error) {
       this.#report(error)

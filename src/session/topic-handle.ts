@@ -117,7 +117,7 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
   }
 
   emit<Type extends EventType>(type: Type, details: TopicEventDetails<In>[Type]): void {
-    this.#events.emit(type, { ...details, type, topic: this.name } as AnyEvent<In>, null)
+    this.#events.emit(type, { ...details, type, topic: this.name } as AnyEvent<In>, null, this)
   }
 
   endIterations(): void {

@@ -76,7 +76,7 @@ export class TopicMembers implements TopicPresence<never> {
     const members = changedBy(this.#members, data)
     if (members === this.#members) return
     this.#members = members
-    this.#events.emit('change', undefined, null)
+    this.#events.emit('change', undefined, null, this)
   }
 
   #use(): void {
@@ -99,7 +99,7 @@ export class TopicMembers implements TopicPresence<never> {
             this.#isSubscribed = this.#isKnown = true
             this.#error = null
           }
-          this.#events.emit('change', undefined, null)
+          this.#events.emit('change', undefined, null, this)
         },
         lost: (why) => {
           this.#settled()

@@ -115,6 +115,25 @@ describe('ways to listen', () => {
     expect(seen).toEqual(['on 1', 'object 1'])
   })
 
+  it('that are functions have the client as `this`, as handler properties have', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() })
+    const seen: unknown[] = []
+    function listener(this: unknown) {
+      seen.push(this)
+    }
+    client.addEventListener('message', listener)
+    client.addEventListener('*', listener)
+    client.once('open', listener)
+    client.onmessage = listener
+    const own = { handleEvent: listener }
+    client.on('message', own)
+    await pass(10)
+    seen.length = 0
+    transport('websocket').last.receive('1')
+    expect(new Set(seen)).toEqual(new Set([client, own]))
+    expect(seen.filter((each) => each === own)).toHaveLength(1)
+  })
+
   it('handler properties are called for every event, with the client as its target', async () => {
     const { client, pass, transport } = benchOf({ websocket: opensThenDrops(1006, 10) })
     const seen: string[] = []

@@ -255,6 +255,28 @@ describe('[SP22] a topic that begins anew', () => {
   })
 })
 
+describe('[SP22] listeners', () => {
+  it('have the topic as `this`, and those of its presence the presence', async () => {
+    const bench = topicsBench()
+    const { topic } = bench.subscribe('t')
+    await promised()
+    const seen: unknown[] = []
+    function listener(this: unknown) {
+      seen.push(this)
+    }
+    topic.on('message', listener)
+    topic.on('state', listener)
+    topic.presence.on('change', listener)
+    bench.answer(1, 'e', 0)
+    bench.message(1, 1, 'a')
+    expect(seen.map((each) => each === topic)).toEqual([true, true])
+    void topic.presence.members
+    const asked = bench.calls().find(({ call }) => call.type === 'members')
+    asked?.pending?.answered({ type: 'reply', value: [] })
+    expect(seen.slice(2).map((each) => each === topic.presence)).toEqual([true])
+  })
+})
+
 describe('[SP22] presence', () => {
   const members = (bench: Pick<ReturnType<typeof topicsBench>, 'calls'>, ...ids: readonly string[]) => {
     const [last] = bench.calls()
