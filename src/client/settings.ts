@@ -6,10 +6,11 @@ import type { BuiltInTransport, RealtimeOptions, TransportOptions } from '../api
 import type { Protocol } from '../api/protocol.ts'
 import type { FetchCredentials, Transport } from '../api/transport.ts'
 import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
+import { browserHost } from '../host/browser.ts'
 import { plain } from '../protocols/plain.ts'
 import { plainMode } from '../sending/plain-mode.ts'
 import { transportNames } from '../transports/names.ts'
-import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
+import { fail, failUnknown, mustHaveOnly, numbers, oneOf } from '../util/check-options.ts'
 import { wrongSubprotocol } from '../util/http-fields.ts'
 import { isSendable } from '../util/type-tags.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
@@ -45,7 +46,7 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   protocol: 'any',
   connection: 'object',
   prepare: 'function',
-  credentials: 'string',
+  credentials: 'any',
   retry: 'any',
   judge: 'function',
   causes: 'object',
@@ -83,8 +84,10 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     fail('codec', codec, 'a Codec with `encode` and `decode`')
   for (const [cause, own] of Object.entries(options.causes ?? {})) {
     if (typeof own !== 'object' || !own) fail(`causes.${cause}`, own, 'an object with message, remedy or verdict')
+    mustHaveOnly(`causes.${cause}.`, own, ['message', 'remedy', 'verdict'])
     if (own.verdict !== undefined) oneOf(`causes.${cause}.verdict`, own.verdict, ['retry', 'fallback', 'stop'])
   }
+  mustHaveOnly('host.', options.host ?? {}, [...Object.keys(browserHost), 'tab', 'tabs'])
   const base = lazyUrl(url, host)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
@@ -201,6 +204,8 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): Retry
   const given = typeof retry === 'function' ? {} : retry
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
   const times = numbers('retry.', given, defaults, [])
+  const { minDelayMs = 0, maxDelayMs = Infinity } = given ?? {}
+  if (minDelayMs > maxDelayMs) fail('retry.minDelayMs', minDelayMs, `at most retry.maxDelayMs, ${maxDelayMs}`)
   // The server knows how many clients would reconnect at once; but a `minDelayMs` of the application takes precedence.
   const spreadMs = () => (given?.minDelayMs === undefined ? mode.spreadMs() : null)
   const windows = backoff(times, () => host.random(), spreadMs)

@@ -22,26 +22,36 @@ export function refuseMore(data: unknown, more: readonly unknown[]): void {
 }
 
 /** @throws TypeError for a code or a reason that `WebSocket.close()` rejects as well, or the code that the protocol hangs up with */
-export function checkClose(code: number | undefined, reasonBytes: number, hangUpCode: number | undefined): void {
+export function checkClose(
+  code: number | undefined,
+  reason: string,
+  bytesOf: (reason: string) => number,
+  hangUpCode: number | undefined,
+): void {
   if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999))
     throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
   if (code && code === hangUpCode)
     throw new TypeError(
       `RealtimeClient: the close code ${code} is reserved by the protocol, which hangs up with it; choose another one.`,
     )
-  if (reasonBytes > 123)
-    throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${reasonBytes}.`)
+  const bytes = typeof reason === 'string' ? bytesOf(reason) : fail('the close reason', reason, 'a string')
+  if (bytes > 123) throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytes}.`)
 }
 
 /** @throws TypeError that names the unknown option and the one that is probably meant */
 export function failUnknown(prefix: string, name: string, value: unknown, known: readonly string[]): never {
-  throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}.`)
+  throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}${insteadOf(name, value)}.`)
+}
+
+/** @throws TypeError for a member with an unknown name */
+export function mustHaveOnly(prefix: string, given: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(given)) if (!known.includes(name)) failUnknown(prefix, name, value, known)
 }
 
 /** @throws TypeError if the options of a method are not an object, or contain an unknown name */
 export function mustBeOptions(method: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || !options) fail(`the options of ${method}`, options, `an object of ${known.join(' and ')}`)
-  for (const [name, value] of Object.entries(options)) if (!known.includes(name)) failUnknown(`${method}.`, name, value, known)
+  mustHaveOnly(`${method}.`, options, known)
 }
 
 /** @throws TypeError that names the option, its value, the allowed values and, if possible, what to write instead */
@@ -53,7 +63,11 @@ function insteadOf(name: string, value: unknown): string {
   if (name === 'heartbeat' && value === true)
     return ": write heartbeat: { message: 'ping', reply: 'pong' }, or {} to judge silence alone"
   if (name === 'heartbeat' && value === false) return ': leave it out, since without it there is none'
-  if (name === 'codec' && typeof value === 'function') return `: call it, as codec: ${value.name || 'json'}()`
+  if (name === 'heartbeat' && typeof value !== 'object')
+    return `: write heartbeat: { ${typeof value === 'number' ? 'intervalMs' : 'message'}: ${shown(value)} }`
+  if (name === 'withCredentials') return ": write credentials: 'include'"
+  if (/^(codec|connection|protocol)$/.test(name) && typeof value === 'function')
+    return `: call it, as ${name}: ${value.name || name}()`
   if (name === 'signal' && value instanceof AbortController) return ": give the controller's signal"
   return ''
 }
@@ -76,10 +90,7 @@ export function numbers<Group extends Readonly<Record<string, number>>>(
   others: readonly string[],
 ): Group {
   const values: Readonly<Record<string, unknown>> = { ...given }
-  const known = [...Object.keys(defaults), ...others]
-  for (const name of Object.keys(values)) {
-    if (!known.includes(name)) failUnknown(prefix, name, values[name], known)
-  }
+  mustHaveOnly(prefix, values, [...Object.keys(defaults), ...others])
   const entries = Object.entries(defaults).map(([name, fallback]) => {
     const value = values[name] ?? fallback
     const least = leasts[name] ?? 0

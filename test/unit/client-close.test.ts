@@ -153,6 +153,12 @@ describe('close()', () => {
     expect(client.state.status).toBe('idle')
   })
 
+  it.each([[null], [5], [{}]])('throws a TypeError for the reason %j', (reason: unknown) => {
+    const { client } = benchOf({ websocket: opens() }, { autoConnect: false })
+    expect(() => client.close(1000, reason as string)).toThrow(/^RealtimeClient: the close reason must be a string; it was/)
+    expect(client.state.status).toBe('idle')
+  })
+
   it('accepts a reason of up to 123 bytes in UTF-8', () => {
     const { client } = benchOf({ websocket: opens() }, { autoConnect: false })
     expect(() => client.close(1000, 'ä'.repeat(62))).toThrow(/at most 123 bytes; it has 124/)

@@ -4,6 +4,7 @@ import { withDefaults } from '../../src/client/defaults.ts'
 import { json } from '../../src/client/json.ts'
 import { type Settings, settingsOf } from '../../src/client/settings.ts'
 import { session } from '../../src/session/index.ts'
+import { shared } from '../../src/shared/index.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 import { manualPage } from '../support/manual-host.ts'
 
@@ -167,7 +168,26 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
     [{ judge: {} }, /: judge must be a function; it was \{\}\.$/],
     [{ credentials: 'yes' }, /: credentials must be one of omit, same-origin, include; it was 'yes'\.$/],
-    [{ credentials: true }, /: credentials must be .*; it was true\.$/],
+    [{ credentials: true }, /: credentials must be one of omit, same-origin, include; it was true\.$/],
+    [{ credentials: null }, /: credentials must be one of omit, same-origin, include; it was null\.$/],
+    [
+      { withCredentials: true },
+      /: unknown option 'withCredentials'; did you mean 'credentials'\?.*; it was true: write credentials: 'include'\.$/,
+    ],
+    [{ connection: shared }, /: connection must be an object; it was the function shared: call it, as connection: shared\(\)\.$/],
+    [{ protocol: session }, /: protocol must be .*; it was the function session: call it, as protocol: session\(\)\.$/],
+    [
+      { host: { Websocket: class Own {} } },
+      /: unknown option 'host\.Websocket'; did you mean 'host\.WebSocket'\? There are .*; it was the function Own\.$/,
+    ],
+    [
+      { causes: { 4402: { msg: 'x' } } },
+      /: unknown option 'causes\.4402\.msg'; there are message, remedy, verdict; it was 'x'\.$/,
+    ],
+    [
+      { retry: { minDelayMs: 5000, maxDelayMs: 1000 } },
+      /: retry\.minDelayMs must be at most retry\.maxDelayMs, 1000; it was 5000\.$/,
+    ],
     [{ retry: true }, /: retry must be a schedule, a function or false; it was true\.$/],
     [{ retry: 5 }, /: retry must be a schedule, a function or false; it was 5\.$/],
     [
@@ -189,6 +209,8 @@ describe('a bad option throws a TypeError that says what it was and what it may 
       { heartbeat: true },
       /: heartbeat must be an object; it was true: write heartbeat: \{ message: 'ping', reply: 'pong' \}, or /,
     ],
+    [{ heartbeat: 30_000 }, /: heartbeat must be an object; it was 30000: write heartbeat: \{ intervalMs: 30000 \}\.$/],
+    [{ heartbeat: 'ping' }, /: heartbeat must be an object; it was 'ping': write heartbeat: \{ message: 'ping' \}\.$/],
     [{ heartbeat: false }, /: heartbeat must be an object; it was false: leave it out, since without it there is none\.$/],
     [{ codec: json }, /: codec must be an object; it was the function json: call it, as codec: json\(\)\.$/],
     [{ signal: new AbortController() }, /: signal must be an AbortSignal; it was \{\}: give the controller's signal\.$/],
@@ -245,6 +267,10 @@ describe('retry', () => {
     expect(retry(context)).toBe(100)
     expect(retry({ ...context, attempt: 2 })).toBe(300)
     expect(retry({ ...context, attempt: 3 })).toBeNull()
+  })
+
+  it('a schedule may lower maxDelayMs below the default of minDelayMs', () => {
+    expect(settle({ retry: { maxDelayMs: 200 } }).retry(context)).toBe(100)
   })
 
   it('false means never', () => {
