@@ -79,6 +79,15 @@ describe.concurrent('an answer', () => {
     expect([test.watched.data, test.watched.causes()]).toEqual([['<p>Hello</p>'], ['http.not_realtime']])
   })
 
+  it('of 403 without a type is not final if it is a page, as of a firewall', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n === 1) response.writeHead(403).end('<head><title>403 Forbidden</title></head><body>')
+      else if (n === 2) response.end('news')
+    })
+    await test.watched.nth('message')
+    expect([test.watched.data, test.watched.causes()]).toEqual([['news'], ['http.403']])
+  })
+
   it('that breaks off in its body is a lost connection, not a message', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.end('one')
