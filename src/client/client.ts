@@ -8,7 +8,7 @@ import type { ClientConnection, SharingClient } from '../api/sharing.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
-import { hostWith } from '../host/browser.ts'
+import { hostNames, hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
 import { messageOf } from '../util/type-tags.ts'
@@ -83,7 +83,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   constructor(url: string | URL, options: CoreOptions<In, Out> & CodecWhereNeeded<In, Out>) {
     checkOptions(options)
     const host = hostWith(options.host)
-    const settings = settingsOf(url, options, host)
+    const settings = settingsOf(url, options, host, hostNames)
     const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
     super(events)
     const classifier = new Classifier(host, circumstancesOf(settings), options)

@@ -6,7 +6,6 @@ import type { BuiltInTransport, RealtimeOptions, TransportOptions } from '../api
 import type { Protocol } from '../api/protocol.ts'
 import type { FetchCredentials, Transport } from '../api/transport.ts'
 import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
-import { browserHost } from '../host/browser.ts'
 import { plain } from '../protocols/plain.ts'
 import { plainMode } from '../sending/plain-mode.ts'
 import { transportNames } from '../transports/names.ts'
@@ -69,7 +68,12 @@ const none: readonly string[] = []
 const reservedPlaces = 3
 
 /** Validates the options. @throws TypeError that names the option, its value, and the allowed values */
-export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
+export function settingsOf<In, Out>(
+  url: unknown,
+  options: RealtimeOptions<In, Out>,
+  host: Host,
+  hostNames: readonly string[],
+): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
     if (!kind) failUnknown('', name, value, Object.keys(kinds))
@@ -87,7 +91,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     mustHaveOnly(`causes.${cause}.`, own, ['message', 'remedy', 'verdict'])
     if (own.verdict !== undefined) oneOf(`causes.${cause}.verdict`, own.verdict, ['retry', 'fallback', 'stop'])
   }
-  mustHaveOnly('host.', options.host ?? {}, [...Object.keys(browserHost), 'tab', 'tabs'])
+  mustHaveOnly('host.', options.host ?? {}, hostNames)
   const base = lazyUrl(url, host)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')

@@ -58,6 +58,9 @@ export const browserHost: Host = {
   },
 }
 
+/** The members that the option `host` may have. */
+export const hostNames = [...Object.keys(browserHost), 'tab', 'tabs']
+
 /** Returns the platform with the parts that the application replaces. */
 export function hostWith(own: Partial<Host> | undefined): Host {
   if (!own) return browserHost

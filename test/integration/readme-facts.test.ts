@@ -4,6 +4,7 @@ import type { Evidence, Finding } from '../../src/api/evidence.ts'
 import { withDefaults } from '../../src/client/defaults.ts'
 import { settingsOf } from '../../src/client/settings.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
+import { hostNames } from '../../src/host/browser.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { defaultLimits } from '../../src/server/limits.ts'
@@ -55,7 +56,7 @@ describe('the documented client options', () => {
 
   it('have the defaults that the client uses', () => {
     const { host } = manualPage({ random: 1 })
-    const settings = settingsOf('https://app.example', { ...withDefaults({}), heartbeat: {} }, host)
+    const settings = settingsOf('https://app.example', { ...withDefaults({}), heartbeat: {} }, host, hostNames)
     const { outbox, mode, connectTimeoutMs, provingMs, credentials } = settings
     const diagnosis = diagnose({ kind: 'timeout', phase: 'connect', transport: 'sse', elapsedMs: 0, isOnline: true })
     const wait = (attempt: number, outageMs: number) => settings.retry({ attempt, outageMs, diagnosis })

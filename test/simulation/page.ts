@@ -2,6 +2,7 @@ import type { Host, PageSignal } from '../../src/api/host.ts'
 import { withDefaults } from '../../src/client/defaults.ts'
 import { settingsOf } from '../../src/client/settings.ts'
 import { endpointOf } from '../../src/connection/transport-memory.ts'
+import { hostNames } from '../../src/host/browser.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { type RequestError, session } from '../../src/session/index.ts'
 import { AcceptedOpens } from './accepted-opens.ts'
@@ -70,7 +71,7 @@ export class Page {
     if (setting.remembered) {
       const memory = { transport: setting.remembered, roundTripMs: 40, until: epochMs + 600_000 }
       const endpoint = endpointOf(
-        settingsOf(url, withDefaults(options), { ...host, randomBytes: (length) => new Uint8Array(length) }),
+        settingsOf(url, withDefaults(options), { ...host, randomBytes: (length) => new Uint8Array(length) }, hostNames),
       )
       host.remember(`steadfast:${origin}`, JSON.stringify({ [endpoint]: memory }))
     }

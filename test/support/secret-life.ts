@@ -69,7 +69,7 @@ export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
     if (socket && random() < 0.7) play(socket)
     await page.pass(pick([0, 10, 600, 5000, 31_000]))
   }
-  void client.close(4000, secret())
+  void client.close(4001, secret())
   await page.pass(10_000)
   return { client, ids }
 

@@ -8,6 +8,7 @@ import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import { FailureProber } from '../../src/diagnosis/failure-prober.ts'
 import { diagnosis } from '../../src/diagnosis/index.ts'
 import type { Verdict } from '../../src/diagnosis/verdicts.ts'
+import { hostNames } from '../../src/host/browser.ts'
 import { answered, cut, heard } from '../support/evidence.ts'
 import { type ManualHostOptions, manualPage } from '../support/manual-host.ts'
 
@@ -22,7 +23,7 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const page = manualPage(setting)
   const host = { ...page.host, engine: () => engine, pageOrigin }
   const judge = new Classifier(host, isSession ? { isSession } : {}, { diagnosis, ...options })
-  const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', withDefaults({}), host)
+  const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', withDefaults({}), host, hostNames)
   const [endpoint = null] = settings.endpoints
   const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {

@@ -3,6 +3,7 @@ import type { RealtimeOptions } from '../../src/api/options.ts'
 import { withDefaults } from '../../src/client/defaults.ts'
 import { json } from '../../src/client/json.ts'
 import { type Settings, settingsOf } from '../../src/client/settings.ts'
+import { hostNames } from '../../src/host/browser.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
@@ -13,7 +14,7 @@ const context = { attempt: 1, outageMs: 0, diagnosis: diagnosisOf(findings.refus
 
 /** Options as JavaScript gives them, unchecked. */
 function settle(options: object = {}, url: unknown = '/realtime', host = page.host): Settings {
-  return settingsOf(url, withDefaults(options as RealtimeOptions), host)
+  return settingsOf(url, withDefaults(options as RealtimeOptions), host, hostNames)
 }
 
 describe('without options', () => {
@@ -257,7 +258,7 @@ describe('a bad option throws a TypeError that says what it was and what it may 
   })
 
   it.each([[undefined], [null], [42], [{}]])('%j is no URL', (url) => {
-    expect(() => settingsOf(url, withDefaults({}), page.host)).toThrow(TypeError)
+    expect(() => settingsOf(url, withDefaults({}), page.host, hostNames)).toThrow(TypeError)
   })
 })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { withDefaults } from '../../src/client/defaults.ts'
 import { settingsOf } from '../../src/client/settings.ts'
 import { recall, remember } from '../../src/connection/transport-memory.ts'
+import { hostNames } from '../../src/host/browser.ts'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { nchan } from '../../src/protocols/nchan.ts'
 import { session } from '../../src/session/index.ts'
@@ -14,7 +15,7 @@ const three: RealtimeOptions = { transports: ['websocket', 'sse', 'poll'] }
 
 function benchOf(storage = new Map<string, string>(), url = 'wss://api.example/realtime?token=secret', options = three) {
   const page = manualPage({ now: 1_000_000, storage })
-  const settings = settingsOf(url, withDefaults(options), page.host)
+  const settings = settingsOf(url, withDefaults(options), page.host, hostNames)
   return {
     ...page,
     recall: () => recall(settings, page.host),
@@ -105,7 +106,7 @@ describe('the transport memory', () => {
         throw new Error('SecurityError')
       },
     }
-    expect(recall(settingsOf('wss://api.example/', withDefaults({}), host), host)).toBeNull()
+    expect(recall(settingsOf('wss://api.example/', withDefaults({}), host, hostNames), host)).toBeNull()
   })
 })
 
