@@ -54,6 +54,30 @@ it.each([
   expect(lines.filter((line) => line.includes('a connection of its own'))).toHaveLength(2)
 })
 
+it('a lock that is granted late, since the thread of the page was busy, is a lock', async () => {
+  vi.useFakeTimers()
+  try {
+    const grants: (() => unknown)[] = []
+    const query = vi.fn(async () => ({ held: [{ name: 'of another tab' }] }))
+    const request = async (_name: string, _options: object, onGranted: () => unknown) => {
+      grants.push(onGranted)
+    }
+    stub({ ...page, navigator: { locks: { request, query } } })
+    const tabs = browserTabs()
+    const granted = vi.fn()
+    const release = tabs?.lock('a', false, { granted, lost() {} })
+    vi.advanceTimersByTime(2500)
+    expect(grants.map((grant) => grant())).toHaveLength(1)
+    vi.advanceTimersByTime(10_000)
+    expect(granted).toHaveBeenCalledOnce()
+    expect(await tabs?.held()).toEqual(['of another tab'])
+    release?.()
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 const never = new Promise<never>(() => {})
 const refused = () => Promise.reject(new DOMException('The request was denied.', 'SecurityError'))
 
