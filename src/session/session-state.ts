@@ -165,10 +165,12 @@ export class SessionState {
       this.streams.begin(0, epoch, '', 0)
     }
     if (store) this.stores.opened(store)
+    // Each answer to a poll opens the same attachment once more.
+    const isNew = frame.k !== this.opened?.k
     this.opened = frame
     this.#heldAck.drop()
     this.#acked(ack, answeredAt)
-    this.#grace.opened()
+    if (isNew) this.#grace.opened()
     listener.opened(frame)
   }
 

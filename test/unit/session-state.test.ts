@@ -416,7 +416,11 @@ describe('graceMs()', () => {
     // This attachment had made progress.
     session.fellSilent()
     expect(session.graceMs()).toBe(0)
+    // An answer to a poll of the same dial is no new attachment.
     read(openFrame())
+    session.fellSilent()
+    expect(session.graceMs()).toBe(0)
+    read(openFrame({ k: 2 }))
     session.fellSilent()
     read('m0.1:known, no progress', 'a0')
     expect(session.graceMs()).toBe(3000)
