@@ -69,7 +69,7 @@ export class Ahead {
   }
 
   /** All that the present streams of these topics deliver is repeated by others. */
-  await(topics: readonly string[], places: readonly StreamPlace[]): void {
+  expectRepeats(topics: readonly string[], places: readonly StreamPlace[]): void {
     const repeated = withLife(places).filter(({ topic }) => topics.includes(topic))
     this.#places = [...this.#places, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
   }
