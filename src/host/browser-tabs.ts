@@ -44,11 +44,10 @@ class BrowserTabs implements TabHost {
     }
     this.#waiting.add(take)
     const [busyMs, restMs] = firstLockMs
-    const late = () => this.#hasLock || this.#goAlone()
-    const isLateSoon = () => {
-      timer = setTimeout(late, restMs)
+    const waitOn = () => {
+      timer = setTimeout(() => this.#goAlone(), restMs)
     }
-    let timer = this.#hasLock ? undefined : setTimeout(isLateSoon, busyMs)
+    let timer = this.#hasLock ? undefined : setTimeout(waitOn, busyMs)
     // The lock is held while the returned promise is pending.
     const onGranted = () => {
       this.#hasLock = true
@@ -60,7 +59,7 @@ class BrowserTabs implements TabHost {
       this.#locks.request(name, isStealing ? { steal: true } : { signal }, onGranted).catch(() => {
         if (signal.aborted) return
         if (free) lost()
-        else if (!this.#hasLock) this.#goAlone()
+        else this.#goAlone()
       })
     return () => {
       clearTimeout(timer)
@@ -100,6 +99,7 @@ class BrowserTabs implements TabHost {
   }
 
   #goAlone(): void {
+    if (this.#hasLock) return
     this.#isAlone = true
     for (const take of [...this.#waiting]) take()
   }

@@ -56,7 +56,7 @@ export class Numbering<Out> {
     this.#renewals += 1
     replica.roll.lead()
     mailbox.repost()
-    calls.revoked(calls.snapshot.uses)
+    calls.revoked()
   }
 
   /** This tab has received its own message about the new session. */

@@ -104,8 +104,8 @@ export class SharedCalls {
     this.#uses.unwatch()
   }
 
-  /** Numbers that the leader has posted and not received yet are void; `uses`: those without them. */
-  revoked([, unused]: Uses): void {
+  /** Numbers that the leader has posted and not received yet are void; for another tab, `uses` are those without them. */
+  revoked([, unused]: Uses = [[], []]): void {
     this.#uses.revoked(unused)
   }
 

@@ -78,7 +78,7 @@ export class TopicUses {
     this.revoked()
   }
 
-  /** Numbers that the leader has posted and not received yet are void; `unused`: the topics that were unused without them. */
+  /** As `SharedCalls.revoked`; `unused`: the topics that are unused without those numbers. */
   revoked(unused: readonly string[] = []): void {
     this.#posted.clear()
     for (const topic of unused) this.numbered(topic, false)

@@ -52,9 +52,13 @@ export function wrongSubprotocol(offered: unknown): string | undefined {
 
 /** Returns what is wrong with query parameters, as the end of a sentence without their values; `undefined` if they are valid. */
 export function wrongQuery(query: unknown): string | undefined {
-  if (typeof query !== 'object' || !query || Symbol.iterator in query) return 'which is no plain object of names and values'
+  if (!isPlain(query)) return 'which is no plain object of names and values'
   const wrong = Object.entries(query).find(([, value]) => ![value].flat().every(isText))
   return wrong && `of which the value of ${wrong[0]} is no string`
+}
+
+function isPlain(given: unknown): given is object {
+  return typeof given === 'object' && !!given && !(Symbol.iterator in given)
 }
 
 /** Whether a value has a text that can be meant: not `undefined`, nor an object, which would be sent as `[object Object]`. */
@@ -64,8 +68,7 @@ function isText(value: unknown): boolean {
 
 /** Returns what is wrong with request headers, as the end of a sentence without their values; `undefined` if they are valid. */
 export function wrongHeader(headers: unknown): string | undefined {
-  if (typeof headers !== 'object' || !headers || Symbol.iterator in headers)
-    return 'which are no plain object of names and values'
+  if (!isPlain(headers)) return 'which are no plain object of names and values'
   for (const [name, value] of Object.entries(headers)) {
     if (!isToken(name)) return `of which the name ${JSON.stringify(name)} has characters that a name of a header cannot have`
     if (!isText(value)) return `of which the value of ${name} is no string`

@@ -4,70 +4,51 @@ import { expect, it } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
 import { randomSession } from '../support/raw-client.ts'
 import { opcodes, postText, RawTcp, upgradeText, webSocketFrame } from '../support/raw-tcp.ts'
-import type { Account } from './meters.ts'
+import { grown } from './meters.ts'
 
 const limits = { attachmentsPerSecond: 100_000 }
 const mib = 1_048_576
 /** The messages behind it wait for the handler of the first. */
 const slow = { limits, handleMs: 60_000 }
 
-function grown(after: Account, before: Account): number {
-  return after.heap + after.external - before.heap - before.external
-}
-
-async function growthBy(act: (server: AttackedServer, before: Account) => Promise<void>, options: object): Promise<number> {
-  await using server = await AttackedServer.start('plain', options)
+async function growthBy(act: (server: AttackedServer) => Promise<void>): Promise<number> {
+  await using server = await AttackedServer.start('plain', slow)
   const before = await server.account()
-  await act(server, before)
+  await act(server)
   await server.rests()
   const growth = grown(await server.account(), before)
   await server.stillServes()
   return growth
 }
 
-it('short text lines of long bodies do not keep the bodies', async () => {
-  const junk = Array.from({ length: 62 }, () => `z${'y'.repeat(65_000)}`)
-  const growth = await growthBy(async (server) => {
+/** The growth by POSTs of one session; `linesOf` returns the lines of each, from 1 on. */
+function growthByPosts(count: number, linesOf: (post: number) => readonly string[], auth?: string): Promise<number> {
+  return growthBy(async (server) => {
     const session = randomSession()
     using raw = await RawTcp.open(server.port)
     await raw.write(postText({ session, turn: 1, wait: 0 }))
     await raw.answered(1)
-    for (let n = 1; n <= 20; n += 1) {
-      await raw.write(postText({ session, send: true }, [`m${n}:message ${n} of few bytes`, ...junk]))
-      await raw.answered(n + 1)
+    for (let post = 1; post <= count; post += 1) {
+      await raw.write(postText({ session, send: true, ...(auth && { auth }) }, linesOf(post)))
+      await raw.answered(post + 1)
     }
-  }, slow)
-  expect(growth).toBeLessThan(20 * mib)
+  })
+}
+
+it('short text lines of long bodies do not keep the bodies', async () => {
+  const junk = Array.from({ length: 62 }, () => `z${'y'.repeat(65_000)}`)
+  expect(await growthByPosts(20, (n) => [`m${n}:message ${n} of few bytes`, ...junk])).toBeLessThan(20 * mib)
 })
 
 it('short lines of bytes do not keep what was decoded beside them', async () => {
-  const growth = await growthBy(async (server) => {
-    const session = randomSession()
-    using raw = await RawTcp.open(server.port)
-    await raw.write(postText({ session, turn: 1, wait: 0 }))
-    await raw.answered(1)
-    let n = 1
-    for (let post = 1; post <= 20; post += 1) {
-      const lines = Array.from({ length: 380 }, () => [`b${n++}:AA==`, `b1:${'A'.repeat(5400)}`, `b1:${'A'.repeat(5400)}`]).flat()
-      await raw.write(postText({ session, send: true }, lines))
-      await raw.answered(post + 1)
-    }
-  }, slow)
-  expect(growth).toBeLessThan(20 * mib)
+  let n = 1
+  const repeated = `b1:${'A'.repeat(5400)}`
+  const lines = () => Array.from({ length: 380 }, () => [`b${n++}:AA==`, repeated, repeated]).flat()
+  expect(await growthByPosts(20, lines)).toBeLessThan(20 * mib)
 })
 
 it('a waiting message does not keep the hello of its POST', async () => {
-  const growth = await growthBy(async (server) => {
-    const session = randomSession()
-    using raw = await RawTcp.open(server.port)
-    await raw.write(postText({ session, turn: 1, wait: 0 }))
-    await raw.answered(1)
-    for (let n = 1; n <= 600; n += 1) {
-      await raw.write(postText({ session, send: true, auth: 'x'.repeat(60_000) }, [`m${n}:.`]))
-      await raw.answered(n + 1)
-    }
-  }, slow)
-  expect(growth).toBeLessThan(15 * mib)
+  expect(await growthByPosts(600, (n) => [`m${n}:.`], 'x'.repeat(60_000))).toBeLessThan(15 * mib)
 })
 
 it('short binary frames do not keep what arrived beside them', async () => {
@@ -80,7 +61,7 @@ it('short binary frames do not keep what arrived beside them', async () => {
       await raw.write(webSocketFrame(opcodes.binary, Buffer.from(`${n}\n.`)))
       await raw.write(unknown)
     }
-  }, slow)
+  })
   expect(growth).toBeLessThan(20 * mib)
 })
 

@@ -4,15 +4,10 @@ import { expect, it } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
 import { RawStream, randomSession } from '../support/raw-client.ts'
 import { opcodes, RawTcp, upgradeText, webSocketFrame } from '../support/raw-tcp.ts'
-import type { Account } from './meters.ts'
+import { grown } from './meters.ts'
 
 const limits = { attachmentsPerSecond: 100_000 }
 const mib = 1_048_576
-
-/** The growth of the heap and of external memory, in bytes, without garbage. */
-function grown(after: Account, before: Account): number {
-  return after.heap + after.external - before.heap - before.external
-}
 
 it('messages of many sessions of one principal to slow handlers use bounded memory', async () => {
   await using server = await AttackedServer.start('plain', { limits, isAuthenticating: true, handleMs: 60_000 })

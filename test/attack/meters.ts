@@ -29,6 +29,11 @@ export interface Account {
   readonly errors: readonly string[]
 }
 
+/** The growth of the heap and of external memory, in bytes, without garbage. */
+export function grown(after: Account, before: Account): number {
+  return after.heap + after.external - before.heap - before.external
+}
+
 const tickMs = 5
 
 /** Measures the process that it is in. */

@@ -1,11 +1,12 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { browserTabs } from '../../src/host/browser-tabs.ts'
+import type { RealtimeOptions } from '../../src/index.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
 import { tabsVersion } from '../../src/shared/messages.ts'
 import { localTabs } from '../support/local-tabs.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { watchClient } from '../support/watched-client.ts'
+import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
 /** What a page in a secure context has. */
 const page = {
@@ -23,6 +24,31 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+/** Expects that each of two pages has a connection and a session of its own; `more` continues with the first. */
+async function expectOwnSessions(
+  globals: object,
+  options: RealtimeOptions,
+  more: (first: WatchedClient) => Promise<void> = async () => {},
+): Promise<void> {
+  const sessions: string[] = []
+  await using servers = await RealtimeServers.start({ options: { onSession: ({ id }) => void sessions.push(id) } })
+  stub(globals)
+  const open = () =>
+    watchClient(servers.urls[0] ?? '', {
+      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+      ...options,
+    })
+  await using first = open()
+  await using second = open()
+  for (const { client } of [first, second]) client.connect()
+  for (const each of [first, second]) await each.nth('open')
+  expect(new Set(sessions).size).toBe(2)
+  const handle = await servers.servers[0]?.session(sessions[0] ?? '')
+  await handle?.send('to one')
+  await vi.waitFor(() => expect([...first.data, ...second.data]).toEqual(['to one']), 5000)
+  await more(first)
+}
+
 it('a page with Web Locks and BroadcastChannel shares its connection', () => {
   stub(page)
   expect(browserTabs()).not.toBeNull()
@@ -34,23 +60,8 @@ it.each([
   ['a secure context', { ...page, isSecureContext: false }],
   ['an origin', { ...page, origin: 'null' }],
 ])('without %s each page has a connection and a session of its own', async (_, globals) => {
-  const sessions: string[] = []
-  await using servers = await RealtimeServers.start({ options: { onSession: ({ id }) => void sessions.push(id) } })
-  stub(globals)
   const lines: string[] = []
-  const open = () =>
-    watchClient(servers.urls[0] ?? '', {
-      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
-      debug: (line: string) => void lines.push(line),
-    })
-  await using first = open()
-  await using second = open()
-  for (const { client } of [first, second]) client.connect()
-  for (const each of [first, second]) await each.nth('open')
-  expect(new Set(sessions).size).toBe(2)
-  const handle = await servers.servers[0]?.session(sessions[0] ?? '')
-  await handle?.send('to one')
-  await vi.waitFor(() => expect([...first.data, ...second.data]).toEqual(['to one']), 5000)
+  await expectOwnSessions(globals, { debug: (line: string) => void lines.push(line) })
   expect(lines.filter((line) => line.includes('a connection of its own'))).toHaveLength(2)
 })
 
@@ -85,24 +96,11 @@ it.each([
   ['refuses locks, as where storage is blocked', { request: refused, query: refused }],
   ['grants no lock', { request: () => never, query: () => never }],
 ])('where the browser %s, each page has a connection and a session of its own', async (_, locks) => {
-  const sessions: string[] = []
-  await using servers = await RealtimeServers.start({ options: { onSession: ({ id }) => void sessions.push(id) } })
-  stub({ ...page, BroadcastChannel, navigator: { locks } })
-  const open = () =>
-    watchClient(servers.urls[0] ?? '', {
-      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
-    })
-  await using first = open()
-  await using second = open()
-  for (const { client } of [first, second]) client.connect()
-  for (const each of [first, second]) await each.nth('open')
-  expect(new Set(sessions).size).toBe(2)
-  const handle = await servers.servers[0]?.session(sessions[0] ?? '')
-  await handle?.send('to one')
-  await vi.waitFor(() => expect([...first.data, ...second.data]).toEqual(['to one']), 5000)
-  expect(await first.client.close()).toEqual({ unsent: [], unconfirmed: [] })
-  first.client.connect()
-  await first.nth('open', 2)
+  await expectOwnSessions({ ...page, BroadcastChannel, navigator: { locks } }, {}, async (first) => {
+    expect(await first.client.close()).toEqual({ unsent: [], unconfirmed: [] })
+    first.client.connect()
+    await first.nth('open', 2)
+  })
 })
 
 it('the name of the channel and the lock has the version of the messages between tabs', async () => {

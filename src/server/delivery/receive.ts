@@ -68,11 +68,11 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       return
     case 'call': {
       const { n, call, json } = frame
-      const bytes = queuedBytes(call, json)
       if (isTooLarge(frame, inbox.node.settings.limits)) {
         attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
         return
       }
+      const bytes = queuedBytes(json, call)
       if (!mayEnqueue(attachment, 1, bytes)) return
       inbox.enqueue({ n, data: json, bytes, source: attachment.source, redelivered: false, call })
       inbox.settle()

@@ -4,7 +4,6 @@ import { readClientCall } from '../calls/read-client-call.ts'
 import { appendForwarded, topicOf } from '../node/forwarded-log.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import { bytesOf } from '../util/payload.ts'
 import type { Incoming, Source } from './record.ts'
 
 /** The most bytes of messages to forward in one batch, if that has more than one message. */
@@ -89,9 +88,7 @@ const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
 export function incomingOf([n, given, isCall]: Forwarded['messages'][number]): Incoming {
   const data = typeof given === 'object' && given ? new Uint8Array(Buffer.from(given.base64, 'base64')) : given
   const call = (isCall && typeof data === 'string' && readClientCall(data)) || undefined
-  const size = data === null ? 0 : bytesOf(data)
-  const bytes = call && typeof data === 'string' ? queuedBytes(call, data) : size
-  return { n, data, bytes, source: repeating, redelivered: false, call }
+  return { n, data, bytes: queuedBytes(data, call), source: repeating, redelivered: false, call }
 }
 
 function batchOf(messages: readonly Incoming[]): readonly Incoming[] {

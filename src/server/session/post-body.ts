@@ -64,7 +64,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     } else if (frame.type === 'call') {
       if (isTooLarge(frame, limits)) return { code: codes.tooLarge, reason: 'a message is too large' }
       messages += 1
-      bytes += queuedBytes(frame.call, frame.json)
+      bytes += queuedBytes(frame.json, frame.call)
       runs.push({ first: frame.n, payloads: [frame.json], call: frame.call })
     } else if (frame.type === 'withdrawn') {
       messages += 1

@@ -4,7 +4,7 @@ import { queuedBytes } from '../calls/call-size.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
-import { bytesOf, detachedText } from '../util/payload.ts'
+import { detachedText } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
 import { type Incoming, maxTaken, type Source } from './record.ts'
@@ -128,9 +128,7 @@ export class PostRequest implements Source, JoinRequest {
   #bring(n: number, data: string | Uint8Array | null, call: ClientCall | undefined): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    const size = data === null ? 0 : bytesOf(data)
-    const bytes = call && typeof data === 'string' ? queuedBytes(call, data) : size
-    this.#session.inbox.enqueue({ n, data, bytes, source: this, redelivered: false, call })
+    this.#session.inbox.enqueue({ n, data, bytes: queuedBytes(data, call), source: this, redelivered: false, call })
   }
 
   #looked(): void {
