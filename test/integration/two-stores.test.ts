@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { memoryStore, RealtimeServer } from '../../src/server/index.ts'
@@ -9,8 +9,51 @@ import { startRoundRobin } from '../support/round-robin.ts'
 import { sessionTransports, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-/** Starts a server for each store, behind one URL. All connections are cut every 400 ms, so that clients reconnect. */
-async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
+interface Balancer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** A load balancer at the TCP level, as HAProxy in `mode tcp`: each connection goes to the next port, with all its requests. */
+async function startByConnection(ports: readonly number[]): Promise<Balancer> {
+  let next = 0
+  const pairs = new Set<Socket>()
+  const balancer = createTcpServer((near) => {
+    const far = connect(ports[next % ports.length] ?? 0, '127.0.0.1')
+    next += 1
+    near.pipe(far).pipe(near)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      pairs.add(one)
+      one.on('error', () => {}) // 'close' follows
+      one.on('close', () => {
+        pairs.delete(one)
+        other.destroy()
+      })
+    }
+  })
+  const port = await listenOnLoopback(balancer)
+  return {
+    port,
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const socket of pairs) socket.destroy()
+      await stopListening(balancer)
+    },
+  }
+}
+
+interface Behind {
+  /** At which interval all connections are cut, so that clients reconnect; `null` if they are not. */
+  readonly cutEveryMs: number | null
+  readonly startBalancer: typeof startByConnection
+}
+
+/** Starts a server for each store, behind one URL. */
+async function started(
+  stores: readonly ReturnType<typeof memoryStore>[],
+  { cutEveryMs, startBalancer }: Behind = { cutEveryMs: 400, startBalancer: startRoundRobin },
+) {
   const errors: string[] = []
   const sockets = new Set<Socket>()
   const nodes = await Promise.all(
@@ -25,10 +68,11 @@ async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
       return { http, server, port: await listenOnLoopback(http) }
     }),
   )
-  const balancer = await startRoundRobin(nodes.map(({ port }) => port))
-  const cutting = setInterval(() => {
+  const balancer = await startBalancer(nodes.map(({ port }) => port))
+  const cut = () => {
     for (const socket of sockets) socket.destroy()
-  }, 400)
+  }
+  const cutting = cutEveryMs === null ? undefined : setInterval(cut, cutEveryMs)
   return {
     errors,
     url: `http://127.0.0.1:${balancer.port}/realtime`,
@@ -74,6 +118,13 @@ it.concurrent.each(sessionTransports.map(({ type }) => type))(
     expect(one.client.state.status).not.toBe('closed')
   },
 )
+
+it.concurrent('a lone client over SSE, whose stream is at one store and whose POSTs come to the other, is reported', async () => {
+  await using servers = await started([memoryStore(), memoryStore()], { cutEveryMs: null, startBalancer: startByConnection })
+  await using one = watched(servers.url, 'sse')
+  await vi.waitFor(() => expect(servers.errors.join()).toContain('two servers with a store of their own'), 15_000)
+  expect(one.client.state.status).not.toBe('closed')
+})
 
 it.concurrent.each(sessionTransports.map(({ type }) => type))('%s: servers over one store are not reported', async (type) => {
   const store = memoryStore()

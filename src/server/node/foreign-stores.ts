@@ -9,7 +9,7 @@ export class ForeignStores {
   readonly #store: Pick<SessionStore, 'id'>
   readonly #report: (error: Error) => void
   #hasReported = false
-  #elsewhere: { readonly session: string; readonly at: number } | null = null
+  #elsewhere: { readonly session: string; readonly k: number; readonly at: number } | null = null
 
   constructor(store: Pick<SessionStore, 'id'>, report: (error: Error) => void) {
     this.#store = store
@@ -25,14 +25,18 @@ export class ForeignStores {
     if (id !== null && last !== id && earlier.includes(id)) this.#found()
   }
 
-  /** Whether another store opened the request's session last: this store does not know it, even if it has one of the same id. */
-  has({ session, stores: [last] = [] }: ClientHello, now: number): boolean {
+  /**
+   * Whether another store opened the session of this POST last: this store does not know it, even if it has one of the same id.
+   * Reports a client that has attached to the other store again after this one had refused it.
+   */
+  has({ session, k, stores: [last] = [] }: ClientHello, now: number): boolean {
     const { id } = this.#store
     if (id === null || last === undefined || last === id) return false
-    // After a restart a few such requests are normal, until the clients have noticed it.
-    if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#found()
+    const earlier = this.#elsewhere
+    // After a restart a few such POSTs are normal, until the clients have noticed it. None belongs to a later attachment.
+    if (earlier?.session === session && (k > earlier.k || now - earlier.at > noticedMs)) this.#found()
     // One session is observed at a time; another replaces it once the observation is old.
-    if (!this.#elsewhere || now - this.#elsewhere.at > 10 * noticedMs) this.#elsewhere = { session, at: now }
+    if (!earlier || now - earlier.at > 10 * noticedMs) this.#elsewhere = { session, k, at: now }
     return true
   }
 
