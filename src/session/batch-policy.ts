@@ -38,11 +38,6 @@ export class BatchPolicy {
     return this.#last.from
   }
 
-  /** Whether the last batch was refused by a server with another store than the one that opened the session. */
-  get hasMetOtherStore(): boolean {
-    return this.#lastFailure.kind === 'closed' && this.#lastFailure.reason === 'another store'
-  }
-
   /** A new link: failures of the previous one say nothing about it. */
   attached(): void {
     this.#lastFailure = { kind: 'silent' }

@@ -33,6 +33,8 @@ export class LinkWriter<Out> {
   readonly #acks: AckSchedule
   #link: Link | null = null
   #posting: Posting | null = null
+  /** The stores named by the last POST that a server with another store refused; `null` if there was none. */
+  #refusedStores: string | null = null
   /** When the server is asked what it has taken, after a failed request; `null` if none has failed. */
   #askAt: number | null = null
   /** The signal for all frames of a WebSocket: one for each would cost more than the frame. */
@@ -159,8 +161,9 @@ export class LinkWriter<Out> {
   }
 
   #post(link: Link, batch: readonly Numbered[]): void {
-    const { host } = this.#port
+    const { host, session } = this.#port
     const controller = new AbortController()
+    const stores = session.stores.text
     const done = link.write(linesOf(batch).join('\n'), controller.signal)
     if (!done) return
     const posting = { controller, done }
@@ -171,13 +174,18 @@ export class LinkWriter<Out> {
         if (this.#posting !== posting) return
         this.#posting = null
         if (delivery.outcome === 'sent') this.#passed(batch.length > 0)
-        else this.#failed(controller.signal.aborted ? { kind: 'silent' } : delivery.report, batch.length > 0)
+        else {
+          const report: Report = controller.signal.aborted ? { kind: 'silent' } : delivery.report
+          if ('reason' in report && report.reason === 'another store') this.#refusedStores = stores
+          this.#failed(report, batch.length > 0)
+        }
       })
       .catch((error) => host.report(error))
   }
 
   #passed(hadBatch: boolean): void {
-    if (this.#batches.hasMetOtherStore) this.#port.onDivided()
+    // A refusal from before the session was opened anew is that of a server that was restarted with another store.
+    if (this.#refusedStores === this.#port.session.stores.text) this.#port.onDivided()
     this.#obey(this.#batches.passed(hadBatch, this.#queue.sent.through))
   }
 

@@ -99,6 +99,8 @@ export interface SessionBench extends ManualPage {
   readonly lost: unknown[]
   readonly broken: unknown[]
   doubts: number
+  /** How often two servers without a shared store were noticed. */
+  divisions: number
   carried: number
   send(...values: readonly (string | ArrayBuffer | Blob)[]): void
   /** The server sends frames. */
@@ -136,7 +138,9 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
     onAckOverdue: () => {
       bench.doubts += 1
     },
-    onDivided() {},
+    onDivided: () => {
+      bench.divisions += 1
+    },
     onNote() {},
     onBroken: (report) => {
       broken.push(report)
@@ -146,7 +150,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
   const listener: FrameListener = { opened() {}, received() {}, pinged() {}, closed() {}, outdated }
   const bench: SessionBench = {
     ...page,
-    ...{ session, sender, lost, broken, doubts: 0, carried: 0 },
+    ...{ session, sender, lost, broken, doubts: 0, divisions: 0, carried: 0 },
     send(...values) {
       for (const value of values) sender.send(value, value)
     },
