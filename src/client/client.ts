@@ -226,7 +226,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
       return
     }
     const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
-    this.#queues.push(event, bytesOf(data))
+    this.#queues.push(event, data)
     this.#emit(event)
   }
 

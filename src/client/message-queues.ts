@@ -1,3 +1,4 @@
+import { bytesOf } from '../sending/plain-sender.ts'
 import { type MessageIterator, MessageQueue } from './message-iterator.ts'
 
 /** The queues of all `for await` loops over one client's messages. */
@@ -26,7 +27,9 @@ export class MessageQueues<Message> {
     return queue
   }
 
-  push(message: Message, bytes: number): void {
+  /** @param data the message's data as received: its size is computed only if a loop reads */
+  push(message: Message, data: string | ArrayBuffer): void {
+    const bytes = this.#queues.length && bytesOf(data)
     for (const queue of this.#queues) queue.push(message, bytes)
   }
 

@@ -5,12 +5,24 @@ import type { Medium } from './carrier.ts'
 /** Waiting messages are sent together, up to this many characters per frame (rule 17). */
 export const maxFrameLength = 65_536
 
+/** How many characters of text are collected for a frame; the rest is for the heads of its runs. */
+const maxTextLength = maxFrameLength - 256
+
+/** What a message adds to its text in a batch: two quotes and a comma. */
+const textOverhead = 3
+
 /** From this size on, to cut bytes out of a frame costs a page more than another frame does. */
 export const largeBytes = 8192
 
 /** A message for many clients, with its encoded form, so that it is encoded once. */
 export interface Entry extends Stored {
   json: string | null
+}
+
+/** A text on its way, with its stream. */
+interface Text {
+  readonly stream: number
+  readonly entry: Stored | Entry
 }
 
 export function entryOf({ offset, data }: Stored): Entry {
@@ -21,11 +33,8 @@ export function entryOf({ offset, data }: Stored): Entry {
 export class Batch {
   readonly #medium: Medium
   readonly #write: (frame: string | Uint8Array) => void
-  #runs = ''
-  #stream = -1
-  #next = -1
-  #count = 0
-  #lone: Stored | null = null
+  #texts: Text[] = []
+  #length = 0
 
   constructor(medium: Medium, write: (frame: string | Uint8Array) => void) {
     this.#medium = medium
@@ -38,48 +47,65 @@ export class Batch {
       for (const frame of binaryFrames(this.#medium, `${stream}.${entry.offset}`, entry.data)) this.#write(frame)
       return
     }
-    // A single message is sent as it is, without the cost of escaping.
-    if (this.#count === 0) {
-      this.#lone = entry
-      this.#count = 1
-      this.#stream = stream
-      this.#next = entry.offset + 1
-      return
-    }
-    if (this.#lone) this.#open(this.#stream, this.#lone.offset, jsonOf(this.#lone))
-    this.#lone = null
-    const json = jsonOf(entry)
-    if (this.#runs.length + json.length > maxFrameLength) {
-      this.flush()
-      this.add(stream, entry)
-      return
-    }
-    if (stream === this.#stream && entry.offset === this.#next) this.#runs += `,${json}`
-    else {
-      this.#runs += ']'
-      this.#open(stream, entry.offset, json)
-    }
-    this.#stream = stream
-    this.#next = entry.offset + 1
-    this.#count += 1
+    const length = entry.data.length + textOverhead
+    if (this.#length + length > maxTextLength) this.flush()
+    this.#texts.push({ stream, entry })
+    this.#length += length
   }
 
   flush(): void {
-    if (this.#count === 0) return
-    const lone = this.#lone
-    if (lone && this.#medium === 'websocket') this.#write(`m${this.#stream}.${lone.offset}:${lone.data}`)
-    else {
-      if (lone) this.#open(this.#stream, lone.offset, jsonOf(lone))
-      this.#write(`M[${this.#runs}]]`)
-    }
-    this.#runs = ''
-    this.#count = 0
-    this.#lone = null
+    if (!this.#length) return
+    const texts = this.#texts
+    this.#texts = []
+    this.#length = 0
+    this.#writeTexts(texts)
   }
 
-  #open(stream: number, offset: number, json: string): void {
-    this.#runs += `${this.#runs ? ',' : ''}[${stream},${offset},${json}`
+  #writeTexts(texts: readonly Text[]): void {
+    const [first] = texts
+    // A single message is sent as it is, without the cost of escaping.
+    if (first && texts.length === 1 && this.#medium === 'websocket') {
+      this.#write(`m${first.stream}.${first.entry.offset}:${first.entry.data}`)
+      return
+    }
+    const frame = batchOf(texts)
+    if (texts.length === 1 || frame.length <= maxFrameLength) {
+      this.#write(frame)
+      return
+    }
+    // Escapes have made it longer than expected.
+    const half = texts.length >> 1
+    this.#writeTexts(texts.slice(0, half))
+    this.#writeTexts(texts.slice(half))
   }
+}
+
+/** The batch frame (`M`) of these messages: for each run of consecutive ones `[stream,first offset,text,…]`. */
+function batchOf(texts: readonly Text[]): string {
+  const runs: string[] = []
+  let run: Text[] = []
+  for (const text of texts) {
+    const before = run.at(-1)
+    if (before && !continues(text, before)) {
+      runs.push(runOf(before, run))
+      run = []
+    }
+    run.push(text)
+  }
+  const last = run.at(-1)
+  if (last) runs.push(runOf(last, run))
+  return `M[${runs.join()}]`
+}
+
+function continues({ stream, entry }: Text, before: Text): boolean {
+  return stream === before.stream && entry.offset === before.entry.offset + 1 && isShared(entry) === isShared(before.entry)
+}
+
+function runOf({ stream, entry }: Text, texts: readonly Text[]): string {
+  const first = entry.offset - texts.length + 1
+  // One call of `JSON.stringify` takes half the time of one for each text.
+  if (!isShared(entry)) return JSON.stringify([stream, first, ...texts.map((each) => each.entry.data)])
+  return `[${stream},${first},${texts.map((each) => jsonOf(each.entry)).join()}]`
 }
 
 /**
@@ -112,8 +138,12 @@ function following(place: string): string {
   return `${place.slice(0, dot)}.${Number(place.slice(dot + 1)) + 1}`
 }
 
+function isShared(entry: Stored | Entry): entry is Entry {
+  return 'json' in entry
+}
+
 function jsonOf(entry: Stored | Entry): string {
-  if (!('json' in entry)) return JSON.stringify(entry.data)
+  if (!isShared(entry)) return JSON.stringify(entry.data)
   entry.json ??= JSON.stringify(entry.data)
   return entry.json
 }
