@@ -39,7 +39,7 @@ const apps = {
     66_900,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 52_500],
-  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_900],
+  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_950],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,
     2_500,

@@ -130,20 +130,20 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
   let isLeaving = false
   // Captured, so that it runs before other `pagehide` listeners, which may still send and close over the connection. That is
-  // ended with the next `visibilitychange`, of which there is none if the page is hidden already or dispatched the event itself.
+  // ended after the next `visibilitychange`, of which there is none if the page is hidden already or dispatched the event itself.
   const lead = ({ isTrusted, persisted }: Event & { readonly persisted?: boolean }) => {
     if (!isTrusted) return
     isLeaving = !isHidden()
-    listener({ type: 'leaving', persisted: persisted === true })
+    listener({ type: 'leaving', persisted: !!persisted })
   }
-  const run = (event: Event) => {
-    if (event.type === 'pagehide' && isLeaving) return
+  const run = (event: Event & { readonly disposition?: SecurityPolicyViolationEventDisposition }) => {
     // A report-only policy blocks nothing.
-    if ('disposition' in event && event.disposition === 'report') return
+    if ((event.type === 'pagehide' && isLeaving) || event.disposition === 'report') return
     listener(signalOf(event))
     if (event.type !== 'visibilitychange' || !isLeaving) return
     isLeaving = false
-    listener({ type: 'pagehide' })
+    // Added during the dispatch, it runs after all listeners of the application to this event, which may send and close as well.
+    globalThis.addEventListener('visibilitychange', () => isHidden() && listener({ type: 'pagehide' }), { once: true })
   }
   globalThis.addEventListener?.('pagehide', lead, true)
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)

@@ -1,8 +1,11 @@
 import type { ServerHost } from '../node/host.ts'
 import type { Reading, ReadLimits, TopicLog } from '../store/ports.ts'
 
-/** How much of a stream is read at once. If the carrier then accepts nothing, only that much was read in vain. */
-export const readLimits: ReadLimits = { maxMessages: 1000, maxBytes: 65_536 }
+/**
+ * How much of a stream is read at once: as much as fits into one frame, with what JSON adds to most texts. If the carrier then
+ * accepts nothing, only that much was read in vain.
+ */
+export const readLimits: ReadLimits = { maxMessages: 1000, maxBytes: 53_248 }
 
 /** How long a page is kept after its last read, in milliseconds. */
 const keepMs = 10_000
