@@ -23,6 +23,13 @@ it('reports a POST that belongs to a later attachment at the other store than a 
   expect(errors).toHaveLength(1)
 })
 
+it('takes the last POST of a client that closes, while it was about to attach again, for one after a restart', () => {
+  const { errors, foreign } = watched()
+  foreign.has(helloOf(1, ['there']), 0)
+  expect(foreign.has(helloOf(2, ['there']), 500, true)).toBe(true)
+  expect(errors).toEqual([])
+})
+
 it('takes POSTs of one attachment for those of a restart while the client may not have noticed it', () => {
   const { errors, foreign } = watched()
   for (const at of [0, 500, 3000]) foreign.has(helloOf(1, ['there']), at)

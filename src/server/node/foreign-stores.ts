@@ -28,13 +28,15 @@ export class ForeignStores {
   /**
    * Whether another store opened the session of this POST last: this store does not know it, even if it has one of the same id.
    * Reports a client that has attached to the other store again after this one had refused it.
+   *
+   * @param isClosing the client closes the session: its last POST may name an attachment that it was about to open
    */
-  has({ session, k, stores: [last] = [] }: ClientHello, now: number): boolean {
+  has({ session, k, stores: [last] = [] }: ClientHello, now: number, isClosing = false): boolean {
     const { id } = this.#store
     if (id === null || last === undefined || last === id) return false
     const earlier = this.#elsewhere
     // After a restart a few such POSTs are normal, until the clients have noticed it. None belongs to a later attachment.
-    if (earlier?.session === session && (k > earlier.k || now - earlier.at > noticedMs)) this.#found()
+    if (earlier?.session === session && ((k > earlier.k && !isClosing) || now - earlier.at > noticedMs)) this.#found()
     // One session is observed at a time; another replaces it once the observation is old.
     if (!earlier || now - earlier.at > 10 * noticedMs) this.#elsewhere = { session, k, at: now }
     return true

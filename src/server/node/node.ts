@@ -156,7 +156,8 @@ export class ServerNode {
     const refusal = this.#unavailable()
     if (refusal) return refusal
     this.#foreign.compare(hello)
-    if (this.#foreign.has(hello, this.elapsedMs())) return { code: codes.restarting, reason: 'another store' }
+    const isElsewhere = this.#foreign.has(hello, this.elapsedMs(), posted.close !== null)
+    if (isElsewhere) return { code: codes.restarting, reason: 'another store' }
     this.#recent.add(hello, this.#context.host.elapsedMs())
     return new Promise((resolve) => {
       new PostRequest(this.#actors.of(hello.session), hello, principal, posted, resolve).start()
