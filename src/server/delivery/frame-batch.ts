@@ -98,7 +98,7 @@ function batchOf(texts: readonly Text[]): string {
 }
 
 function continues({ stream, entry }: Text, before: Text): boolean {
-  return stream === before.stream && entry.offset === before.entry.offset + 1 && isShared(entry) === isShared(before.entry)
+  return stream === before.stream && entry.offset === before.entry.offset + 1
 }
 
 function runOf({ stream, entry }: Text, texts: readonly Text[]): string {
