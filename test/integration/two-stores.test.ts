@@ -1,10 +1,11 @@
 import { createServer } from 'node:http'
-import { connect, createServer as createTcpServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { memoryStore, RealtimeServer } from '../../src/server/index.ts'
 import { session } from '../../src/session/index.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
+import { startForwarder } from '../support/redis-forwarder.ts'
 import { startRoundRobin } from '../support/round-robin.ts'
 import { sessionTransports, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
@@ -14,39 +15,15 @@ interface Balancer extends AsyncDisposable {
 }
 
 /** A load balancer at the TCP level, as HAProxy in `mode tcp`: each connection goes to the next port, with all its requests. */
-async function startByConnection(ports: readonly number[]): Promise<Balancer> {
+function startByConnection(ports: readonly number[]): Promise<Balancer> {
   let next = 0
-  const pairs = new Set<Socket>()
-  const balancer = createTcpServer((near) => {
-    const far = connect(ports[next % ports.length] ?? 0, '127.0.0.1')
-    next += 1
-    near.pipe(far).pipe(near)
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      pairs.add(one)
-      one.on('error', () => {}) // 'close' follows
-      one.on('close', () => {
-        pairs.delete(one)
-        other.destroy()
-      })
-    }
-  })
-  const port = await listenOnLoopback(balancer)
-  return {
-    port,
-    async [Symbol.asyncDispose](): Promise<void> {
-      for (const socket of pairs) socket.destroy()
-      await stopListening(balancer)
-    },
-  }
+  return startForwarder(() => ports[next++ % ports.length] ?? 0)
 }
 
 interface Behind {
   /** At which interval all connections are cut, so that clients reconnect; `null` if they are not. */
   readonly cutEveryMs: number | null
-  readonly startBalancer: typeof startByConnection
+  readonly startBalancer: (ports: readonly number[]) => Promise<Balancer>
 }
 
 /** Starts a server for each store, behind one URL. */

@@ -9,13 +9,14 @@ export interface Forwarder extends AsyncDisposable {
   silence(which: boolean | 'of before'): void
 }
 
-export async function startForwarder(target: number): Promise<Forwarder> {
+/** @param target a port, or a function that is called for the port of each connection */
+export async function startForwarder(target: number | (() => number)): Promise<Forwarder> {
   let to = target
   let silent: boolean | 'of before' = false
   let muted = new Set<Socket>()
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
-    const far = connect(to, '127.0.0.1')
+    const far = connect(typeof to === 'number' ? to : to(), '127.0.0.1')
     for (const [socket, other] of [
       [near, far],
       [far, near],
