@@ -35,6 +35,19 @@ describe('[SP11] session.send() under back-pressure', () => {
     expect(carrier.news.join('').match(/x/g)).toHaveLength(1_300_000)
   })
 
+  it('continues after the event loop has had a turn, so that a loop of sends does not delay what was just written', async () => {
+    const { bench, carrier, sends, settled } = await full()
+    for (let count = 0; count < 13; count += 1) sends(100_000)
+    await promised()
+    carrier.takes = true
+    bench.drain(carrier)
+    await promised()
+    expect(carrier.news.join('').match(/x/g)).toHaveLength(1_300_000)
+    expect(settled.at(-1)).toBe(false)
+    await bench.pass(0)
+    expect(settled.at(-1)).toBe(true)
+  })
+
   it.each(['its attachment ends', 'the session ends', 'the node stops'])('stops waiting when %s', async (how) => {
     const { bench, attachment, session, sends, settled } = await full()
     for (let count = 0; count < 13; count += 1) sends(100_000)

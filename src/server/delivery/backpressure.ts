@@ -36,7 +36,7 @@ export class Backpressure {
     const through = this.#writtenThrough()
     if (through === Infinity) return this.#sentUnattached(bytesOf(message.data))
     if (through >= message.offset) return null
-    this.#unwritten ??= new Unwritten()
+    this.#unwritten ??= new Unwritten(this.#node.iteration)
     this.#unwritten.add(message.offset, bytesOf(message.data))
     return this.#unwritten.room()
   }
