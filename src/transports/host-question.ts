@@ -19,6 +19,7 @@ const recentMs = 10_000
  * @param answeredAt when the host last answered: if that is recent, no request is made
  * @param connectTimeoutMs when the held request fails: the host has to answer before that
  * @param onAnswer called once, when the host is known to be up
+ * @param onSilence called once, after `connectTimeoutMs` without an answer
  * @returns a function that cancels the requests
  */
 export function askHost(
@@ -26,11 +27,13 @@ export function askHost(
   answeredAt: number,
   connectTimeoutMs: number,
   onAnswer: () => void,
+  onSilence = () => {},
 ): () => void {
   const controller = new AbortController()
   const timers = questions.map(([method, afterMs, latestPart]) =>
     host.after(Math.min(afterMs, connectTimeoutMs * latestPart), () => ask(method)),
   )
+  timers.push(host.after(connectTimeoutMs, onSilence))
   signal.addEventListener('abort', stop, { once: true })
   return stop
 

@@ -9,6 +9,8 @@ import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { longPollPauseMs, type Manner, pollLoop, pollPauseMs, quickMs } from './poll-loop.ts'
 
 const answers = [200, 204, 304, 408]
+/** After so long without an answer to held requests, the host is asked whether it is still there, in milliseconds. */
+const unansweredMs = 45_000
 const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//
 
 /**
@@ -49,7 +51,7 @@ function ask(
   let isOpen = false
   let lastBody: Answer['body'] | undefined
   // A held request looks the same as one that never arrived, so the host is asked.
-  const stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
+  let stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
   const asking = pollLoop(call, {
     timeoutMs,
     pauseMs,
@@ -58,16 +60,25 @@ function ask(
       const answer = await read(await get(call, type, '*/*', request), request)
       return take(answer, isHeld && host.now() - since >= quickMs)
     },
-    // For a held request, a timeout only means that there was no message.
+    // For a held request, a timeout only means that there was no message, unless the host is gone.
     timedOut: () => {
-      if (!isHeld) throw new Failure({ kind: 'timeout' })
-    },
-    failed(error) {
+      if (!last) throw new Failure({ kind: 'timeout' })
+      if (host.now() - last.latestAt < unansweredMs) return
       stopAsking()
-      listener.failed(reportOf(error, 'broken'))
+      stopAsking = askHost(call, -Infinity, last.connectTimeoutMs, hostAnswered, () => failed(new Failure({ kind: 'silent' })))
     },
+    failed,
   })
   return { ...postingLink(call), pollNow: () => asking.pollNow(isHeld) }
+
+  function failed(error: unknown) {
+    stopAsking()
+    listener.failed(reportOf(error, 'broken'))
+  }
+
+  function hostAnswered() {
+    if (last) last.latestAt = host.now()
+  }
 
   function opened() {
     stopAsking()

@@ -161,6 +161,68 @@ describe('a first long-poll that is held', () => {
   })
 })
 
+describe('an open long-poll whose requests are held without an answer', () => {
+  /** Opened by one answer; no request is answered after it. */
+  async function opened() {
+    const bench = benchOf({ connectTimeoutMs: 10_000 })
+    await bench.pass(1000)
+    bench.requests[0]?.answer(200, 'news')
+    await bench.pass(60)
+    expect(bench.client.state.status).toBe('open')
+    return bench
+  }
+
+  it('asks the host about once a minute, and stays open as long as it answers', async () => {
+    const bench = await opened()
+    for (let minute = 1; minute <= 4; minute += 1) {
+      await bench.pass(minute === 1 ? 62_500 : 60_500)
+      expect(bench.questions().length).toBeGreaterThan(0)
+      expect(bench.questions().length).toBeLessThanOrEqual(2 * minute)
+      for (const question of bench.questions()) question.answer(404)
+      await bench.pass(0)
+    }
+    expect(bench.client.state.status).toBe('open')
+    await bench.client.close()
+    expect(bench.clock.pending).toBe(0)
+  })
+
+  it('is lost as silent if the host answers nothing for connectTimeoutMs', async () => {
+    const bench = await opened()
+    const causes: string[] = []
+    bench.client.on('error', ({ diagnosis }) => causes.push(diagnosis.cause))
+    await bench.pass(69_000)
+    expect(bench.client.state.status).toBe('open')
+    await bench.pass(2000)
+    expect(bench.client.state.status).not.toBe('open')
+    expect(causes[0]).toBe('conn.silent')
+    await bench.client.close()
+    expect([bench.clock.pending, bench.requests.slice(1).every(({ init }) => init.signal?.aborted)]).toEqual([0, true])
+  })
+
+  it('does not ask while the server answers in time, with or without news', async () => {
+    const bench = await opened()
+    for (let round = 0; round < 20; round += 1) {
+      await bench.pass(15_000)
+      if (round % 2) bench.requests.at(-1)?.answer(204)
+      else bench.requests.at(-1)?.answer(200, `${round}`)
+      await bench.pass(1100)
+    }
+    expect(bench.questions()).toEqual([])
+    expect(bench.client.state.status).toBe('open')
+    await bench.client.close()
+  })
+
+  it('does not ask any more once a held request is answered', async () => {
+    const bench = await opened()
+    await bench.pass(61_000)
+    bench.requests.at(-1)?.answer(200, 'late news')
+    await bench.pass(19_000)
+    expect(bench.questions()).toEqual([])
+    expect(bench.client.state.status).toBe('open')
+    await bench.client.close()
+  })
+})
+
 describe('an event stream without response headers', () => {
   it('opens when the host answers another request, if there is no other transport', async () => {
     const bench = benchOf({ transports: ['sse'] })
