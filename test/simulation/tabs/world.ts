@@ -1,4 +1,5 @@
 import { defaultLimits } from '../../../src/server/limits.ts'
+import type { ClientHello } from '../../../src/server/delivery/parse-frames.ts'
 import { ServerNode } from '../../../src/server/node/node.ts'
 import { tickOf } from '../../../src/server/node/node-context.ts'
 import { memoryStore } from '../../../src/server/store/memory/memory-store.ts'
@@ -57,6 +58,10 @@ class TabsWorld {
   #lastTerm = 0
   #claims = 0
   #leader: Being | null = null
+  /** The term under which each tab led last. */
+  readonly #terms = new Map<Being, number>()
+  /** The highest `k` of each term's dials, by session. */
+  readonly #dials = new Map<string, Map<number, number>>()
   #mayLoseSession = false
   #published = 0
   /** The sessions of the server's requests without an answer. */
@@ -301,7 +306,17 @@ class TabsWorld {
     const tab = this.#tabs[index]
     if (!tab) throw new RangeError('There is no such tab.')
     const overhear = (frame: string) => this.#note(() => `  ${tab.name} <- ${frame.slice(0, 90)}`)
-    return new NodeDoor(this.#nodeBeing, this.#node, tab.network, 65_536, () => {}, overhear, this.#court)
+    const greeted = (greeting: ClientHello) => this.#greeted(greeting, this.#terms.get(tab.being) ?? 0)
+    return new NodeDoor(this.#nodeBeing, this.#node, tab.network, 65_536, greeted, overhear, this.#court)
+  }
+
+  /** A dial of a later leader has a higher number, since the server takes it for an older one otherwise (rule 5). */
+  #greeted({ session, k }: ClientHello, term: number): void {
+    const dials = this.#dials.get(session) ?? new Map<number, number>()
+    this.#dials.set(session, dials)
+    for (const [earlier, highest] of dials)
+      this.#court.must(earlier >= term || highest < k, 'old-dial', () => `dial ${k} of term ${term} after ${highest} of ${earlier}`)
+    dials.set(term, Math.max(dials.get(term) ?? 0, k))
   }
 
   #push(count: number): number {
@@ -385,6 +400,7 @@ class TabsWorld {
       this.#sessionId = this.#sessionIds.get(JSON.parse(String(message.frame).slice(1)).epoch) ?? ''
     if (message.type !== 'claim' || message.term <= this.#lastTerm) return
     this.#lastTerm = message.term
+    this.#terms.set(being, message.term)
     this.#leader = being
     this.#claims += 1
   }
