@@ -16,7 +16,7 @@ const dist = `${root}/dist`
 const scripts = {
   'steadfast.core.min.js': 29_600,
   'steadfast.min.js': 36_700,
-  'steadfast.session.min.js': 52_400,
+  'steadfast.session.min.js': 52_500,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -32,11 +32,11 @@ const apps = {
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_050],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    56_200,
+    56_300,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    66_900,
+    67_000,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 52_550],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_950],

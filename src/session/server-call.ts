@@ -1,6 +1,7 @@
-import type { CallValue, ServerCall } from '../wire/calls.ts'
+import type { CallValue, ServerCall, Subscribed } from '../wire/calls.ts'
 import { countOf, must, textOf } from '../wire/readers.ts'
 import { isRequestErrorCode } from '../wire/request-error.ts'
+import { epochOf } from './stream-cursors.ts'
 
 /**
  * Checks an answer or a call of the server.
@@ -28,4 +29,14 @@ function valueIn(json: object): CallValue {
   if (data !== undefined) return { data: textOf(data) }
   if (utf8 !== undefined) return { utf8: textOf(utf8) }
   return base64 === undefined ? {} : { base64: textOf(base64) }
+}
+
+/**
+ * Checks the result of a `subscribe` call.
+ * @throws for one that violates the protocol
+ */
+export function readSubscribed(value: unknown): Subscribed {
+  must(typeof value === 'object' && value !== null)
+  const { epoch, from, at, tail }: { readonly [Name in keyof Subscribed]?: unknown } = value
+  return { epoch: epochOf(epoch), from: countOf(from), at: countOf(at), tail: countOf(tail) }
 }

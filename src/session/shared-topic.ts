@@ -2,10 +2,10 @@ import type { RequestOptions, Since, TopicState } from '../api/calls.ts'
 import type { CallsPort } from '../api/mode.ts'
 import type { CallLoss } from '../sending/pending-call.ts'
 import type { Subscribed, TopicPlace } from '../wire/calls.ts'
-import { countOf, must } from '../wire/readers.ts'
+import { countOf } from '../wire/readers.ts'
 import { RequestError } from '../wire/request-error.ts'
 import { callValueOf } from './call-value.ts'
-import { epochOf } from './stream-cursors.ts'
+import { readSubscribed } from './server-call.ts'
 import type { TopicHandle, TopicSource } from './topic-handle.ts'
 import { TopicMembers } from './topic-members.ts'
 import { settledParams } from './topic-params.ts'
@@ -16,12 +16,6 @@ const soonMs = 5000
 
 /** The delay between the end of a subscription and the check whether another one has replaced it, in milliseconds. */
 const lookAfterMs = 250
-
-/** A `subscribe` call, and the use of the topic whose `since` it carries. */
-interface Asked<In, Out> {
-  readonly since?: Since | undefined
-  readonly handle?: TopicHandle<In, Out>
-}
 
 /** One topic of a session: a single subscription at the server, which all uses of the topic share. */
 export class SharedTopic<In, Out> implements TopicSource<Out> {
@@ -43,7 +37,8 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   /** When the last subscription was made because the server had ended the one before. */
   #askedAgainAt = -Infinity
   #isOver = false
-  #cancelLook = () => {}
+  /** Cancels the check that follows the end of a subscription; `null` if there is none to come. */
+  #cancelLook: (() => void) | null = null
   /** Aborted when `params()` is no longer awaited. */
   #waiting = new AbortController()
 
@@ -63,7 +58,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     const isFirst = this.#asking === 0 && this.state !== 'subscribed'
     this.#handles = [...this.#handles, handle]
     if (params !== undefined) this.#params = params
-    if (isFirst || since !== undefined) this.#ask({ since, handle })
+    if (isFirst || since !== undefined) this.#ask(since, handle)
     else if (this.state === 'subscribed' && this.#place) {
       handle.begin(this.#place)
       Promise.resolve()
@@ -94,6 +89,11 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   received(data: In, place: TopicPlace): void {
     if (this.#isBehind) return
+    // The subscription before has ended, and this one began later.
+    if (this.#cancelLook && this.#lacks({ ...place, offset: place.offset - 1 })) {
+      this.restore(true)
+      return
+    }
     // Another tab may have subscribed to it before this one.
     this.#enter(place.epoch, place.offset - 1)
     if (place.offset > (this.#place?.offset ?? -1)) this.#place = place
@@ -112,7 +112,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.presence.restore()
     if (this.#isOver || (this.#asking && !(isMissed && this.#place))) return
     this.#isBehind = !!this.#place
-    this.#ask({ since: this.#place?.offset })
+    this.#ask(this.#place?.offset)
   }
 
   closed(): void {
@@ -125,34 +125,35 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   /**
    * The server has ended the subscription, perhaps because its permission has expired, or only that to the presence: the topic is
    * subscribed to again, with fresh `params`. Another tab that shares the session may have replaced it, which shows at once, or
-   * ended it, which has no effect here.
+   * ended it, which has no effect here. It may also have been ended when no tab but this one used it, which was away.
    */
   unsubscribedByServer(): void {
-    this.#cancelLook()
+    this.#cancelLook?.()
     this.#cancelLook = this.#port.host.after(lookAfterMs, () => this.#subscribeAgain())
   }
 
   #subscribeAgain(): void {
+    this.#cancelLook = null
     if (this.#isOver || this.#asking || this.state !== 'subscribed') return
-    if (this.#session.streams.placeOf(this.name)) {
-      this.presence.subscribed()
-      return
-    }
+    const place = this.#session.streams.placeOf(this.name)
+    if (place && this.#lacks(place)) this.restore(true)
+    else if (place) this.presence.subscribed()
+    if (place) return
     const now = this.#port.host.now()
     if (now - this.#askedAgainAt < soonMs) this.#failed(new RequestError('forbidden', 'The server has ended the subscription.'))
     else {
       this.#askedAgainAt = now
-      this.#ask({})
+      this.#ask()
     }
   }
 
-  #ask(asked: Asked<In, Out>): void {
+  #ask(since?: Since, asker?: TopicHandle<In, Out>): void {
     this.#asking += 1
     if (this.state !== 'subscribed') this.#setState('subscribing')
-    this.#askWith(asked).catch((error) => this.#port.host.report(error))
+    this.#askWith(since, asker).catch((error) => this.#port.host.report(error))
   }
 
-  async #askWith(asked: Asked<In, Out>): Promise<void> {
+  async #askWith(since?: Since, asker?: TopicHandle<In, Out>): Promise<void> {
     const { name: topic } = this
     const { signal } = this.#waiting
     const params = typeof this.#params === 'function' ? await this.#settledParams(signal) : this.#params
@@ -161,15 +162,15 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       return
     }
     const after = this.#session.streams.readBy(this.#place, topic)
-    const call = { type: 'subscribe', topic, since: asked.since, after, params } as const
+    const call = { type: 'subscribe', topic, since, after, params } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.
     this.#session.send(call, {
       answered: (answer) => {
         this.#asking -= 1
         if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
-        else this.#subscribed(readSubscribed(answer.value), asked.handle)
+        else this.#subscribed(readSubscribed(answer.value), asker)
       },
-      lost: (why) => this.#unanswered(why, asked),
+      lost: (why) => this.#unanswered(why, since, asker),
     })
   }
 
@@ -180,10 +181,10 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     )
   }
 
-  #unanswered(why: CallLoss, asked: Asked<In, Out>): void {
+  #unanswered(why: CallLoss, since?: Since, asker?: TopicHandle<In, Out>): void {
     this.#asking -= 1
     if (this.#isOver) return
-    if (why === 'lost') this.#ask(asked)
+    if (why === 'lost') this.#ask(since, asker)
     // After `closed`, a client subscribes again when it is opened again.
     else if (why === 'undelivered') this.#failed(new RequestError(why, 'The server could not be asked for the topic.'))
   }
@@ -199,6 +200,11 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#setState('subscribed')
     this.presence.subscribed()
     for (const handle of this.#handles) handle.emit('subscribed', {})
+  }
+
+  /** Whether this page has not read the topic up to this place. */
+  #lacks({ epoch, offset }: TopicPlace): boolean {
+    return this.#place?.epoch === epoch && this.#place.offset < offset
   }
 
   /** If the topic has begun anew, what was read of it before is gone. */
@@ -230,7 +236,8 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   #stopWaiting(): void {
-    this.#cancelLook()
+    this.#cancelLook?.()
+    this.#cancelLook = null
     this.#waiting.abort()
     this.#waiting = new AbortController()
   }
@@ -240,11 +247,4 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.state = state
     for (const handle of this.#handles) handle.emit('state', { state })
   }
-}
-
-/** @throws for a reply that violates the protocol */
-function readSubscribed(value: unknown): Subscribed {
-  must(typeof value === 'object' && value !== null)
-  const { epoch, from, at, tail }: { readonly [Name in keyof Subscribed]?: unknown } = value
-  return { epoch: epochOf(epoch), from: countOf(from), at: countOf(at), tail: countOf(tail) }
 }

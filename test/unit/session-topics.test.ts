@@ -56,6 +56,10 @@ function topicsBench() {
       listeners.message?.({ data, id: `${stream}.${offset}`, topic } as EventDetails<unknown>['message'])
       streams.move(stream, offset)
     },
+    end(topic = 't') {
+      streams.clear()
+      topics.unsubscribed(topic)
+    },
     gap: (topic: string) => listeners.gap?.({ topic, after: 1, resumesAt: 9 } as EventDetails<unknown>['gap']),
     lostSession() {
       streams.clear()
@@ -252,6 +256,45 @@ describe('[SP22] a topic that begins anew', () => {
     expect(log).toEqual(events)
     expect(ids).toEqual(['old.1', 'new.1', 'new.2'])
     expect(marks).toEqual([undefined, true, undefined])
+  })
+})
+
+describe('[SP22] a subscription that another one has replaced', () => {
+  it.each([
+    ['with a message', 1],
+    ['without one', 0],
+  ])('that begins later, %s, is replaced by one that lacks nothing', async (_, messages) => {
+    const bench = topicsBench()
+    const { log } = bench.subscribe('t')
+    bench.answer(1, 'e', 0)
+    bench.message(1, 1, 'one')
+    bench.end()
+    bench.streams.begin(2, 'e', 't', 2)
+    if (messages) bench.message(2, 3, 'three')
+    await bench.page.pass(300)
+    const [asked, ...others] = bench.calls()
+    expect(asked?.call).toMatchObject({ type: 'subscribe', topic: 't', since: 1 })
+    expect(others).toEqual([])
+    bench.streams.begin(3, 'e', 't', 1)
+    asked?.pending?.answered({ type: 'reply', value: { epoch: 'e', from: 1, at: 1, tail: 2 + messages } })
+    for (const [index, text] of ['two', 'three'].entries()) bench.message(3, index + 2, text)
+    expect(log.filter((each) => each !== 'subscribed')).toEqual(['one', 'two', 'three'])
+  })
+
+  it('that begins where the one before has ended is read on', async () => {
+    const bench = topicsBench()
+    const { log } = bench.subscribe('t')
+    bench.answer(1, 'e', 0)
+    bench.message(1, 1, 'one')
+    bench.end()
+    bench.streams.begin(2, 'e', 't', 1)
+    bench.message(2, 2, 'two')
+    await bench.page.pass(300)
+    // Offsets of a log with holes (Kafka).
+    bench.message(2, 5, 'five')
+    await bench.page.pass(300)
+    expect(bench.calls()).toEqual([])
+    expect(log).toEqual(['subscribed', 'one', 'two', 'five'])
   })
 })
 

@@ -1,5 +1,5 @@
-import { defaultLimits } from '../../../src/server/limits.ts'
 import type { ClientHello } from '../../../src/server/delivery/parse-frames.ts'
+import { defaultLimits } from '../../../src/server/limits.ts'
 import { ServerNode } from '../../../src/server/node/node.ts'
 import { tickOf } from '../../../src/server/node/node-context.ts'
 import { memoryStore } from '../../../src/server/store/memory/memory-store.ts'
@@ -60,8 +60,8 @@ class TabsWorld {
   #leader: Being | null = null
   /** The term under which each tab led last. */
   readonly #terms = new Map<Being, number>()
-  /** The highest `k` of each term's dials, by session. */
-  readonly #dials = new Map<string, Map<number, number>>()
+  /** All dials, by session. */
+  readonly #dials = new Map<string, { readonly name: string; readonly term: number; readonly k: number }[]>()
   #mayLoseSession = false
   #published = 0
   /** The sessions of the server's requests without an answer. */
@@ -306,17 +306,24 @@ class TabsWorld {
     const tab = this.#tabs[index]
     if (!tab) throw new RangeError('There is no such tab.')
     const overhear = (frame: string) => this.#note(() => `  ${tab.name} <- ${frame.slice(0, 90)}`)
-    const greeted = (greeting: ClientHello) => this.#greeted(greeting, this.#terms.get(tab.being) ?? 0)
+    const greeted = (greeting: ClientHello) => this.#greeted(greeting, tab)
     return new NodeDoor(this.#nodeBeing, this.#node, tab.network, 65_536, greeted, overhear, this.#court)
   }
 
   /** A dial of a later leader has a higher number, since the server takes it for an older one otherwise (rule 5). */
-  #greeted({ session, k }: ClientHello, term: number): void {
-    const dials = this.#dials.get(session) ?? new Map<number, number>()
+  #greeted({ session, k }: ClientHello, { name, being }: Tab): void {
+    const term = this.#terms.get(being) ?? 0
+    const dials = this.#dials.get(session) ?? []
     this.#dials.set(session, dials)
-    for (const [earlier, highest] of dials)
-      this.#court.must(earlier >= term || highest < k, 'old-dial', () => `dial ${k} of term ${term} after ${highest} of ${earlier}`)
-    dials.set(term, Math.max(dials.get(term) ?? 0, k))
+    // Another request of the same dial, which may arrive under the next term.
+    if (dials.some((dial) => dial.name === name && dial.k === k)) return
+    for (const earlier of dials)
+      this.#court.must(
+        earlier.term >= term || earlier.k < k,
+        'old-dial',
+        () => `dial ${k} of ${name}, term ${term}, after ${earlier.k} of ${earlier.name}, term ${earlier.term}`,
+      )
+    dials.push({ name, term, k })
   }
 
   #push(count: number): number {
