@@ -22,7 +22,7 @@ async function main([command, ...words]: readonly string[]): Promise<void> {
     process.stdout.write(helpText())
     return
   }
-  if (command !== 'gateway') throw new UsageError(`'${command}' is no command; there is: steadfast gateway`)
+  if (command !== 'gateway') throw new UsageError(`'${command}' is not a command; the only one is: steadfast gateway`)
   const given = readArguments(words)
   if (given.has('help')) process.stdout.write(helpText())
   else if (given.has('version')) process.stdout.write(`${version()}\n`)

@@ -20,7 +20,7 @@ export function readArguments(words: readonly string[]): GivenOptions {
   const given = new Map<string, unknown>()
   for (const token of tokens) {
     if (token.kind === 'positional')
-      throw new UsageError(`'${token.value}' is no option: options begin with --, as --target ws://127.0.0.1:9000`)
+      throw new UsageError(`'${token.value}' is not an option: options begin with --, as --target ws://127.0.0.1:9000`)
     if (token.kind !== 'option') continue
     const option = commandOptions.find(({ name }) => name === token.name)
     if (!option || !token.rawName.startsWith('--')) throw new UsageError(unknownOf(token.name))
@@ -48,7 +48,7 @@ export function readConfiguration(text: string, file: string): GivenOptions {
     json = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
     // The parser's message is left out, since it would show the file's content.
-    throw new UsageError(`${file} is no JSON`, { cause: error })
+    throw new UsageError(`${file} is not valid JSON`, { cause: error })
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new UsageError(`${file} must hold an object of options`)

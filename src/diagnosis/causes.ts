@@ -39,7 +39,7 @@ export const causes = {
     'Something in this browser, such as an extension, blocked the connection to {host}.',
   ),
   'policy.blocked': cause('policy.blocked', 'The browser did not allow the connection to {host} ({detail}).'),
-  'client.unsupported': cause('client.unsupported', 'This browser lacks {detail}.'),
+  'client.unsupported': cause('client.unsupported', 'This platform lacks {detail}.'),
   'client.pool_exhausted': cause(
     'client.pool_exhausted',
     'The page and its other tabs already use every connection that the browser allows to {host}.',
@@ -56,7 +56,7 @@ export const causes = {
     'The application left too many messages unread, so the client disconnected until they are read.',
   ),
   'net.offline': cause('net.offline', 'This device has no network.'),
-  'net.unreachable': cause('net.unreachable', 'The browser could not connect to {host}; it does not tell pages why.'),
+  'net.unreachable': cause('net.unreachable', 'The browser could not connect to {host}; it does not say why.'),
   'net.dns': cause('net.dns', 'The host name {hostname} does not resolve.', 'net.unreachable'),
   'net.refused': cause('net.refused', '{hostname} refused the connection: nothing listens on port {port}.', 'net.unreachable'),
   'net.reset': cause('net.reset', 'The connection to {host} was reset before the server answered.', 'net.unreachable'),
@@ -130,7 +130,7 @@ export const causes = {
     'conn.restored',
     'The page came back from the back/forward cache or from sleep, and its connection may be dead.',
   ),
-  'page.hidden': cause('page.hidden', 'The browser put the page away, so the client disconnected.'),
+  'page.hidden': cause('page.hidden', 'The page was left, so the client disconnected.'),
 } satisfies Record<string, Cause>
 
 export type NamedCause = keyof typeof causes

@@ -71,6 +71,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
       throw new TypeError(
         'RealtimeServer: close is not an option: pass { topics: store.topics, sessions: store.sessions } instead of { ...store }.',
       )
+    if (!kind && isStore(value))
+      throw new TypeError(`RealtimeServer: ${name} is not an option: write topics: store.topics, sessions: store.sessions.`)
     if (!kind) failUnknown(name, Object.keys(optionKinds))
     if (name === 'codec' && typeof value === 'function')
       fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)
@@ -86,7 +88,12 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
     fail('codec', codec, 'an object with encode() and decode()')
   if (!topics !== !sessions)
-    fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other, of one store or of two')
+    fail(
+      topics ? 'sessions' : 'topics',
+      undefined,
+      `given together with ${topics ? 'topics' : 'sessions'}`,
+      'write topics: store.topics, sessions: store.sessions',
+    )
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) {
     checkMethods('sessions', sessions, sessionMethods)
@@ -195,6 +202,11 @@ function trustOf(given: unknown = false): TrustedProxy {
   } catch (error) {
     return fail('trustProxy', given, allowed, error instanceof Error ? error.message : '')
   }
+}
+
+/** Whether this is a whole store, such as `memoryStore()` returns, in place of its two parts. */
+function isStore(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'topics' in value && 'sessions' in value
 }
 
 function checkStoreId(sessions: SessionStore): void {

@@ -152,7 +152,11 @@ export class SessionCalls<In, Out> {
   }
 
   #subscribe(n: number, { topic: name, since, after }: Call<'subscribe'>, verdict: unknown): void {
-    const { topic = name, since: begin = since, expiresAt = Infinity } = allowed(verdict, `subscribe to ${JSON.stringify(name)}`)
+    const {
+      topic = name,
+      since: begin = since,
+      expiresAt = Infinity,
+    } = allowed(verdict, `subscribing to ${JSON.stringify(name)} (onSubscribe)`)
     const places = this.#topics.placesOf(topic, begin, after)
     const stream = this.#record.streams.subscribe(name, topic, places.from)
     this.#record.answer(n, { type: 'reply', to: n, value: places })
@@ -180,7 +184,7 @@ export class SessionCalls<In, Out> {
     const { topic = this.#record.streams.named(call.topic)?.topic ?? call.topic, ...given } = allowed<{
       topic?: string
       data?: In
-    }>(verdict, `publish to ${JSON.stringify(call.topic)}`)
+    }>(verdict, `publishing to ${JSON.stringify(call.topic)} (onPublish)`)
     const message = 'data' in given ? this.#server.encode(given.data as In) : payloadIn(call)
     const offset = this.#server.publish(topic, message)
     this.#record.answer(n, { type: 'reply', to: n, value: offset })
@@ -236,7 +240,7 @@ function allowed<Given = { readonly topic?: string; readonly since?: Call<'subsc
 ): Given {
   if (verdict === true) return {} as Given
   if (typeof verdict === 'object' && verdict !== null) return verdict as Given
-  throw new RequestError('forbidden', `The server does not allow to ${what}.`)
+  throw new RequestError('forbidden', `The server does not allow ${what}.`)
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -102,7 +102,7 @@ describe('with ws', () => {
 
   test('a usage error exits with 2 and prints the remedy without a stack trace', async () => {
     for (const [words, message] of [
-      [['gatewy'], "'gatewy' is no command"],
+      [['gatewy'], "'gatewy' is not a command"],
       [['gateway', '--targt', 'x'], "did you mean '--target'?"],
       [['gateway', '--target', 'http://a'], 'it must begin with ws:// or wss://'],
       [['gateway', '--target', 'ws://a', '--redis', 'redis://127.0.0.1:1', '--listen', '127.0.0.1:0'], 'npm install redis'],

@@ -57,7 +57,7 @@ describe('the options of the command', () => {
   it.each([
     [['--targt', 'x'], "unknown option '--targt'; did you mean '--target'?"],
     [['-t', 'x'], "unknown option '--t'"],
-    [['x'], "'x' is no option"],
+    [['x'], "'x' is not an option"],
     [['--target'], '--target needs a value: url'],
     [['--target', '--log', 'json'], '--target needs a value: url'],
     [[...target, ...target], '--target is given twice'],
@@ -83,7 +83,7 @@ describe('the options of the command', () => {
   })
 
   it.each([
-    ['{', 'f.json is no JSON'],
+    ['{', 'f.json is not valid JSON'],
     ['[]', 'f.json must hold an object of options'],
     ['{"targt":1}', "f.json: unknown option 'targt'; did you mean 'target'?"],
     ['{"help":true}', "f.json: unknown option 'help'"],

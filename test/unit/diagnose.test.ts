@@ -214,15 +214,12 @@ describe('the message', () => {
     ],
     [answered(503), 'Probably the server answered with HTTP status 503.'],
     [{ ...answered(404), url: 'https://api.example/rt' }, 'api.example answered with HTTP status 404.'],
-    [
-      { ...cut, url: 'http://a.example:81/' },
-      'Possibly the browser could not connect to a.example:81; it does not tell pages why.',
-    ],
+    [{ ...cut, url: 'http://a.example:81/' }, 'Possibly the browser could not connect to a.example:81; it does not say why.'],
     [answered(401), 'The server refused the credentials (401).'],
     [{ ...answered(403), ...session }, 'Probably a proxy or firewall answered with HTTP status 403 in place of the server.'],
     [answered(200, 'text/html; charset=utf-8'), 'Probably the server answered with text/html instead of messages.'],
     [answered(200), 'The server answered with something of no type instead of messages.'],
-    [{ kind: 'unsupported', detail: 'WebSocket' }, 'This browser lacks WebSocket.'],
+    [{ kind: 'unsupported', detail: 'WebSocket' }, 'This platform lacks WebSocket.'],
     [{ kind: 'unprepared', detail: 'prepare() threw: {status}', isMistake: false }, 'prepare() threw: {status}'],
     [{ kind: 'unreadable', detail: 'no JSON', ...open }, 'The client could not decode a message: no JSON.'],
     [

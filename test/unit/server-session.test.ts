@@ -35,7 +35,7 @@ describe('a session handle', () => {
     await bench.confirmed()
     const session = await bench.session()
     expect(() => session.send({} as never)).toThrow(
-      'session.send() takes a string, an ArrayBuffer or a view of one; it was an object',
+      'session.send() takes a string, an ArrayBuffer or a view of one; it was an object. For other values set the option codec, such as codec: json().',
     )
     expect(() => session.send('x'.repeat(11))).toThrow('session.send() was given 11 bytes; limits.maxMessageBytes allows 10')
     expect(() => session.subscribe('')).toThrow('takes a topic of 1 to 1,024 characters')

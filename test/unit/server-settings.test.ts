@@ -64,7 +64,7 @@ describe('options', () => {
     ],
     [
       { origins: '*' },
-      "origins must be a list of origins, or a function; it was '*': every page of the web could act as its visitor; if that is meant, write () => true",
+      "origins must be a list of origins, or a function; it was '*': any page on the web could then act as the user who visits it; if you mean that, write () => true",
     ],
     [
       { origins: /app/ },
@@ -118,8 +118,10 @@ describe('options', () => {
     [{ onMessage: 'x' }, "onMessage must be a function; it was 'x'"],
     [
       { topics: memoryStore().topics },
-      'sessions must be given together with the other, of one store or of two; it was undefined',
+      'sessions must be given together with topics; it was undefined: write topics: store.topics, sessions: store.sessions',
     ],
+    [{ topics: memoryStore() }, 'sessions must be given together with topics; it was undefined: write topics: store.topics'],
+    [{ store: memoryStore() }, 'store is not an option: write topics: store.topics, sessions: store.sessions'],
     [
       { topics: {}, sessions: memoryStore().sessions },
       'topics must be a store with append, readAfter, tails, watch; append is missing; it was an object',

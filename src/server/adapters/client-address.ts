@@ -41,21 +41,22 @@ function rangesOf(ranges: readonly string[]): TrustedProxy {
 }
 
 function addRange(list: BlockList, range: unknown): void {
-  if (typeof range !== 'string') throw new RangeError('an address is a text')
+  if (typeof range !== 'string') throw new RangeError('an address is a string')
   const slash = range.indexOf('/')
   const given = slash < 0 ? range : range.slice(0, slash)
   const address = plainAddress(given)
   const kind = address === null ? 0 : isIP(address)
   if (address === null || kind === 0)
     throw new RangeError(
-      `'${range}' is no address, no subnet as '10.0.0.0/8', and none of ${Object.keys(namedRanges).join(', ')}`,
+      `'${range}' is neither an address, nor a subnet such as '10.0.0.0/8', nor one of ${Object.keys(namedRanges).join(', ')}`,
     )
   const bits = kind === 4 ? 32 : 128
   // `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
   const shift = kind === 4 && given.includes(':') ? 96 : 0
   const suffix = slash < 0 ? String(bits + shift) : range.slice(slash + 1)
   const prefix = /^\d{1,3}$/.test(suffix) ? Number(suffix) - shift : kind === 4 ? prefixOf(suffix) : -1
-  if (!(prefix >= 0 && prefix <= bits)) throw new RangeError(`'${range}' is no subnet: behind the slash stands 0 to ${bits}`)
+  if (!(prefix >= 0 && prefix <= bits))
+    throw new RangeError(`'${range}' is not a subnet: the number after the slash is from 0 to ${bits}`)
   list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
 }
 

@@ -25,6 +25,8 @@ const httpOrigin = /^https?:\/\/[^\s/?#\\@]+$/i
 /** Other schemes have no default port, and URL parsers do not normalize their authority. */
 const otherOrigin = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#\\@,*]+$/i
 const schemeAlone = /^[a-z][a-z\d+.-]*:$/i
+/** The hosts of development servers, which seldom have TLS. */
+const loopback = /^(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/i
 /** Pages of these schemes have the origin `null`. */
 const opaqueScheme = /^(about|blob|data|javascript):$/i
 
@@ -38,9 +40,9 @@ export function readOriginRule(value: unknown): OriginRule | OriginMistake {
     return value instanceof RegExp ? { why: 'write a function: (origin) => pattern.test(origin)' } : { why: '' }
   }
   if (value === '*' || /^(http|ws)s?:$/i.test(value))
-    return { why: 'every page of the web could act as its visitor; if that is meant, write () => true' }
+    return { why: 'any page on the web could then act as the user who visits it; if you mean that, write () => true' }
   if (value === 'null')
-    return { why: '`null` is the origin of sandboxed frames and local files of anybody, and is always refused' }
+    return { why: "anybody's sandboxed frames and local files have the origin `null`, so it is always refused" }
   if (/^wss?:\/\//i.test(value))
     return { why: `write ${quoted(value.replace(/^ws/i, 'http'))}: pages have the scheme http or https` }
   if (!/^https?:/i.test(value)) return readOther(value)
@@ -64,7 +66,8 @@ function readOther(value: string): OriginRule | OriginMistake {
   if (schemeAlone.test(value)) return { type: 'scheme', start: `${value.toLowerCase()}//` }
   if (value.includes('*')) return { why: 'a wildcard needs http or https; write a function' }
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(value)) return { why: hintFor(value) }
-  const guess = normalised(`https://${value.replace(/^\/\//, '')}`)
+  const host = value.replace(/^\/\//, '')
+  const guess = normalised(`${loopback.test(host) ? 'http' : 'https'}://${host}`)
   return { why: guess && /^[\w.:[\]/-]+$/.test(value) ? `write ${quoted(guess)}` : '' }
 }
 

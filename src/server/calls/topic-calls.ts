@@ -47,7 +47,7 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
   const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onSubscribe?.(handle, name, params))
   const allowed = verdict === true ? {} : verdict
   if (typeof allowed !== 'object' || allowed === null)
-    throw new RequestError('forbidden', `The server does not allow to subscribe to ${JSON.stringify(name)}.`)
+    throw new RequestError('forbidden', `The server does not allow subscribing to ${JSON.stringify(name)} (onSubscribe).`)
   const { topic = name, since: given = since, expiresAt = Infinity } = allowedTopic(allowed)
   const until = expiresAt === Infinity ? undefined : node.sessions.now() + (expiresAt - node.host.now())
   let offset = 0
@@ -78,7 +78,7 @@ async function publish(session: HandledSession, n: number, call: Asked<'publish'
   const data = dataIn(call, node.settings)
   const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onPublish?.(handle, name, data))
   if (verdict !== true && (typeof verdict !== 'object' || verdict === null))
-    throw new RequestError('forbidden', `The server does not allow to publish to ${JSON.stringify(name)}.`)
+    throw new RequestError('forbidden', `The server does not allow publishing to ${JSON.stringify(name)} (onPublish).`)
   const known = record.subscriptions.find(({ as }) => as === name)?.topic ?? name
   const given: { readonly topic?: unknown; readonly data?: unknown } = verdict === true ? {} : verdict
   const { topic = known } = given

@@ -6,7 +6,7 @@ import type { SessionCommands } from './commands-port.ts'
 import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
 
-const otherLife = new Error('RealtimeServer: the session is another one now.')
+const otherLife = new Error('RealtimeServer: the store lost this session, and its id now belongs to a new one.')
 
 /** Executes the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(

@@ -184,7 +184,7 @@ interface Begin {
 
 async function placeOf({ topics }: SubscribingSession, topic: string, since: Since | undefined): Promise<Begin> {
   const [place] = await placesOf(topics, [topic], since)
-  if (!place) throw new Error('RealtimeServer: the log has not said where the topic ends.')
+  if (!place) throw new Error('RealtimeServer: tails() of the option topics returned no position for a topic.')
   return place
 }
 

@@ -28,7 +28,9 @@ export function detachedBytes(bytes: Uint8Array): Uint8Array {
 export function payloadOf(data: unknown, name: string, maxBytes: number): Payload {
   const payload = asPayload(data)
   if (payload === null)
-    throw new TypeError(`RealtimeServer: ${name}() takes a string, an ArrayBuffer or a view of one; it was ${kindOf(data)}.`)
+    throw new TypeError(
+      `RealtimeServer: ${name}() takes a string, an ArrayBuffer or a view of one; it was ${kindOf(data)}. For other values set the option codec, such as codec: json().`,
+    )
   const bytes = bytesOf(payload)
   if (bytes > maxBytes)
     throw new RangeError(`RealtimeServer: ${name}() was given ${bytes} bytes; limits.maxMessageBytes allows ${maxBytes}.`)
