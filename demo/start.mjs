@@ -20,6 +20,7 @@ try {
 const { ppid } = process
 setInterval(() => process.ppid !== ppid && process.kill(process.pid, 'SIGTERM'), lookEveryMs).unref()
 
+process.stdout.write('Building, which takes about a minute …\n')
 const npm = process.env.npm_execpath
 const build = npm
   ? spawn(process.execPath, [npm, 'run', '--silent', 'build'], { stdio: 'inherit' })

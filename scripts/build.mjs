@@ -10,7 +10,10 @@ import { writeReadmeHash } from './readme-hash.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = `${root}/dist`
-const outDir = resolve(process.argv[2] ?? dist)
+const [given = dist] = process.argv.slice(2)
+// The folder is emptied first, so a mistyped option must not be taken for one.
+if (given.startsWith('-')) throw new Error(`${given} is unknown: the only argument is the folder to build into.`)
+const outDir = resolve(given)
 
 rmSync(outDir, { recursive: true, force: true })
 for (const { output, ...input } of builds(outDir)) {

@@ -19,8 +19,10 @@ const parts = {
 }
 
 const [name, ...others] = process.argv.slice(2)
-if (others.length || (name !== undefined && !Object.hasOwn(parts, name)))
-  throw new Error(`There are ${Object.keys(parts).join(', ')}, or all without a name.`)
+if (others.length || (name !== undefined && !Object.hasOwn(parts, name))) {
+  console.error(`Give one of ${Object.keys(parts).join(', ')}, or nothing to run all of them.`)
+  process.exit(1)
+}
 const results = (name === undefined ? Object.values(parts).flat() : parts[name]).map(run)
 
 console.log()

@@ -10,8 +10,10 @@ import { checks, root, run, runTogether } from './checks.mjs'
 
 const flags = process.argv.slice(2)
 const unknown = flags.find((flag) => !['--all', '--rest'].includes(flag))
-if (unknown !== undefined)
-  throw new Error(`${unknown} is unknown: there are --all and --rest; vitest by itself runs single files`)
+if (unknown !== undefined) {
+  console.error(`${unknown} is unknown: there are --all and --rest. A single file: npx vitest run --project unit <file>`)
+  process.exit(1)
+}
 const part = flags.includes('--rest') ? 'rest' : flags.includes('--all') ? 'all' : 'quick'
 const isCI = Boolean(process.env.CI) && process.env.CI !== 'false'
 const readme = () => (existsSync(`${root}/README.md`) ? readFileSync(`${root}/README.md`, 'utf8') : '')

@@ -11,6 +11,7 @@ import { startSpring } from './spring.mjs'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 try {
+  if (process.argv.length > 2) throw new Error('This demo takes no parameters; PORT=9000 sets the port of the page.')
   if (!existsSync(`${root}/dist/gateway.js`)) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
   const spring = await startSpring()
   const chat = await startChat({ target: spring.url, port: Number(process.env.PORT ?? 8080) })

@@ -10,6 +10,15 @@ import { loadTypeScript } from '../../scripts/load-typescript.mjs'
 const folder = dirname(fileURLToPath(import.meta.url))
 const root = dirname(dirname(folder))
 
+const usage = `npm run test:faults -- [options], after npm run build
+  --engines LIST      chromium, firefox, webkit (all)
+  --deployments LIST  cors, same-origin, no-cors, boxes (all)
+  --modes LIST        plain, session (both)
+  --only LIST         names of faults, as upgrade_403 (all)
+  --record            also writes fixtures/<engine>.json
+  --json FILE         also writes all diagnoses into this file
+`
+
 const { values } = parseArgs({
   options: {
     engines: { type: 'string', default: 'chromium,firefox,webkit' },
@@ -20,8 +29,13 @@ const { values } = parseArgs({
     record: { type: 'boolean', default: false },
     /** The file to write all diagnoses into. */
     json: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit(0)
+}
 
 if (values.record && (values.only || values.modes !== 'plain,session'))
   throw new Error('--record writes the fixtures of whole deployments, so --only and --modes cannot go with it.')

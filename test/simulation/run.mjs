@@ -14,6 +14,17 @@ import { mutations as ofTabs } from './tabs/mutations.mjs'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
+const usage = `npm run simulate -- [options]
+  --seeds N        how many seeds to run (1000; 4000 for each mutation)
+  --first S        the first seed (1)
+  --tell S         prints all events of one seed
+  --failures N     stops after this many failures (5)
+  --mutations      breaks rules on purpose, one at a time, and prints which seed detects it
+  --mutate NAME    runs the seeds with one of those rules broken
+  --tabs           simulates tabs that share a connection
+  --ends           with --tabs: the server ends the session in some seeds
+`
+
 const { values } = parseArgs({
   options: {
     /** @default 1000; 4000 for each mutation */
@@ -30,8 +41,13 @@ const { values } = parseArgs({
     ends: { type: 'boolean', default: false },
     /** Runs the seeds with one mutation, by its name. */
     mutate: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit(0)
+}
 
 const mutations = values.tabs ? ofTabs : ofSessions
 const first = Number(values.first)
