@@ -13,7 +13,7 @@ import { bytesOf } from '../sending/plain-sender.ts'
 import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { CallingClient } from './calling-client.ts'
-import { DebugLines, lastWords } from './debug.ts'
+import { DebugLines, finalErrorLine } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { Handler } from './listenable.ts'
 import type { MessageIterator } from './message-iterator.ts'
@@ -24,8 +24,8 @@ import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
 import { wired } from './wired.ts'
 import { type Conversion, conversionBy } from './writable.ts'
 
-/** An event as it is passed to the listeners of this client. */
-type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
+/** An event of this client, as its listeners get it. */
+type EventOf<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
 
 /** An event of the client, exported as `RealtimeEvent`; `target` is the client. */
 export type ClientEvent<
@@ -68,12 +68,12 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   #connection!: Connection
   readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
-  readonly #events: Emitter<EventType, Told<'*', In, Out>>
+  readonly #events: Emitter<EventType, EventOf<'*', In, Out>>
   readonly #host: Host
   readonly #settings: Settings
   readonly #debug: DebugLines
   readonly #log: AttemptLog
-  readonly #queues: MessageQueues<Told<'message', In, Out>>
+  readonly #queues: MessageQueues<EventOf<'message', In, Out>>
   readonly #onAbort = () => void this.close().catch(() => {})
 
   /**
@@ -84,7 +84,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     checkOptions(options)
     const host = hostWith(options.host)
     const settings = settingsOf(url, options, host, hostNames)
-    const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
+    const events = new Emitter<EventType, EventOf<'*', In, Out>>((error) => host.report(error))
     super(events)
     const classifier = new Classifier(host, circumstancesOf(settings), options)
     this.#options = options
@@ -115,7 +115,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
           ...{ host, ...this.#conversion },
           isClosed: () => this.#face.isClosed,
           handler: () => this.onrequest,
-          on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
+          on: (type, listener) => events.add(type, listener as unknown as (event: EventOf<'*', In, Out>) => void),
         },
         this.#sender,
       ),
@@ -184,7 +184,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    * `for await (const message of client)`: ends when the client closes. If more than 1,000 messages or 1 MiB are unread, it
    * throws; in a session the client disconnects instead, and resumes when all have been read.
    */
-  [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
+  [Symbol.asyncIterator](): MessageIterator<EventOf<'message', In, Out>> {
     return this.#queues.iterate(this.state.status === 'closed')
   }
 
@@ -225,13 +225,13 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
       this.#connection.notices.unreadable(error)
       return
     }
-    const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
+    const event: EventOf<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
     this.#queues.push(event, data)
     this.#emit(event)
   }
 
   #raise<Type extends Exclude<EventType, 'message'>>(type: Type, details: EventDetails<In, Out>[Type]): void {
-    const event = { type, target: this, ...details } as unknown as Told<'*', In, Out>
+    const event = { type, target: this, ...details } as unknown as EventOf<'*', In, Out>
     if (event.type === 'close' && event.final) {
       this.#options.signal?.removeEventListener('abort', this.#onAbort)
       this.#sender.giveUp()
@@ -240,11 +240,11 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.#emit(event)
   }
 
-  #emit(event: Told<'*', In, Out>): void {
+  #emit(event: EventOf<'*', In, Out>): void {
     const { type } = event
     this.#debug.print(event)
     if (type === 'close' && event.final && event.diagnosis && !this.onerror && !this.#events.has('error'))
-      this.#host.log('error', lastWords(event.diagnosis))
+      this.#host.log('error', finalErrorLine(event.diagnosis))
     this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>, this)
   }
 }

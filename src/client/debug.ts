@@ -88,7 +88,7 @@ export class DebugLines {
 }
 
 /** Returns the console message for a client that has given up and has no `error` listener. */
-export function lastWords({ cause, message, remedy = 'docs/DIAGNOSES.md explains the cause' }: Diagnosis): string {
+export function finalErrorLine({ cause, message, remedy = 'docs/DIAGNOSES.md explains the cause' }: Diagnosis): string {
   return `steadfast: the client has given up (${cause}). ${message} What to do: ${remedy}`
 }
 

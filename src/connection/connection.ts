@@ -9,7 +9,7 @@ import { FollowUp } from './follow-up.ts'
 import { announcementsBetween, type Command, commandsBetween, frozen, withUnconfirmed } from './machine/effects.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './machine/state.ts'
 import { transition } from './machine/transition.ts'
-import { atRank, lesson, rankingOf } from './machine/transport-ranking.ts'
+import { atRank, rankingOf, transportToRemember } from './machine/transport-ranking.ts'
 import { firstState, policyOf } from './machine-setup.ts'
 import { Notices } from './notices.ts'
 import { type PageNotice, PageSignals } from './page-signals.ts'
@@ -173,8 +173,8 @@ export class Connection {
     if (after === before) return
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.check !== null || !after.link.isProven)
-    const rank = lesson(after.ranking)
-    if (rank !== lesson(before.ranking)) remember(rank, after.roundTripMs, settings, host)
+    const rank = transportToRemember(after.ranking)
+    if (rank !== transportToRemember(before.ranking)) remember(rank, after.roundTripMs, settings, host)
     classifier.roundTripMs = after.roundTripMs
     if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#followUp.lost()
     for (const { id, diagnosis } of after.newFailures) {

@@ -19,7 +19,7 @@ const heldPerOrigin = 4
 const claimWithinMs = 1000
 
 /** The callback for messages that cannot be decoded. */
-interface Reader {
+interface UnreadableListener {
   unreadable(error: unknown): void
 }
 
@@ -27,7 +27,7 @@ interface Reader {
 export class Dialer {
   readonly #host: Host
   readonly #settings: Settings
-  readonly #reader: Reader
+  readonly #listener: UnreadableListener
   readonly #prepare: RealtimeOptions['prepare']
   readonly #yields: boolean
   /**
@@ -36,10 +36,10 @@ export class Dialer {
    */
   #running: { readonly call: Promise<unknown>; readonly until: number } | null = null
 
-  constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
+  constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], listener: UnreadableListener) {
     this.#host = host
     this.#settings = settings
-    this.#reader = reader
+    this.#listener = listener
     this.#prepare = prepare
     this.#yields = settings.endpoints.some(({ transport }) => transport.isPolling && !transport.isHeld)
   }
@@ -109,7 +109,7 @@ export class Dialer {
       return await within(call, connectTimeoutMs, host, () => fail(unsettled(connectTimeoutMs)), signal)
     } catch (error) {
       if (error instanceof Failure) throw error
-      stopIfTold(error)
+      rethrowStop(error)
       throw new Failure({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
     }
   }
@@ -144,7 +144,7 @@ export class Dialer {
         attempt: name,
         auth,
         credentials,
-        protocol: guarded(mode.protocol.dialect?.(cursor) ?? mode.protocol, this.#reader),
+        protocol: guarded(mode.protocol.dialect?.(cursor) ?? mode.protocol, this.#listener),
         cursor,
         host: this.#host,
         signal: controller.signal,
@@ -158,15 +158,15 @@ export class Dialer {
 type Readings = { readonly [Name in keyof Required<Dialect>]: ReturnType<Required<Dialect>[Name]> }
 
 /** Wraps a protocol so that a reader that throws loses only that message, not the connection. */
-function guarded(protocol: Dialect, reader: Reader): Dialect {
+function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
   const guard =
     <Name extends 'readHead' | 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: Readings[Name]) =>
     (given: Parameters<Required<Dialect>[Name]>[0]): Readings[Name] => {
       try {
         return (protocol[name]?.(given as never) as typeof nothing | undefined) ?? nothing
       } catch (error) {
-        stopIfTold(error)
-        reader.unreadable(error)
+        rethrowStop(error)
+        listener.unreadable(error)
         return nothing
       }
     }
@@ -181,7 +181,7 @@ function guarded(protocol: Dialect, reader: Reader): Dialect {
 }
 
 /** @throws Failure if the application or its protocol threw a `StopConnecting` */
-function stopIfTold(error: unknown): void {
+function rethrowStop(error: unknown): void {
   if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
 }
 

@@ -3,9 +3,9 @@ import { isPage } from '../util/http-fields.ts'
 import { certain, likely, type Opinion } from './opinion.ts'
 
 /** Statuses that proxies and firewalls send as often as servers do. */
-const boxStatuses = [403, 407, 451, 502, 503, 504, 511]
+const intermediaryStatuses = [403, 407, 451, 502, 503, 504, 511]
 /** The causes in which something on the path answers in place of the server. */
-export const boxes = ['path.intermediary', 'path.captive'] as const
+export const intermediaries = ['path.intermediary', 'path.captive'] as const
 
 /**
  * Diagnoses an unexpected HTTP response. Its status does not tell who sent it: proxies, firewalls, captive portals and service
@@ -17,16 +17,18 @@ export function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opi
   const isSuccess = status !== 204 && status < 300
   if (!isSession && isOfSession(start)) return likely('protocol-mismatch', `http.${status}`)
   if (isRedirect) return certain('http.redirect')
-  if (isRedirected) return likely('http.redirect', ...boxes, nameOf(status))
+  if (isRedirected) return likely('http.redirect', ...intermediaries, nameOf(status))
   // A cross-origin page can read it only with CORS headers, which no proxy or portal sends.
   if (isHtml && isSession && isSameOrigin) return likely('path.intermediary', 'path.captive', nameOf(status))
   if (isSuccess) {
     if (isHtml && (hasServed || hasOpened)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
     return isHtml || isSession ? likely('http.not_realtime', 'path.captive', 'path.intermediary') : certain('http.not_realtime')
   }
-  const isAnybodys = isHtml || isSession || boxStatuses.includes(status) || status >= 520
-  if (!isAnybodys) return certain(`http.${status}`)
-  return isHtml && isSession ? likely('path.intermediary', `http.${status}`, 'path.captive') : likely(`http.${status}`, ...boxes)
+  const mayBeIntermediary = isHtml || isSession || intermediaryStatuses.includes(status) || status >= 520
+  if (!mayBeIntermediary) return certain(`http.${status}`)
+  return isHtml && isSession
+    ? likely('path.intermediary', `http.${status}`, 'path.captive')
+    : likely(`http.${status}`, ...intermediaries)
 }
 
 /** Whether the start of a body comes from a `steadfast/server`. */

@@ -1,6 +1,6 @@
 import type { Evidence, FollowUp, Ledger } from '../api/evidence.ts'
 import { isPage } from '../util/http-fields.ts'
-import { boxes, nameOf } from './answer.ts'
+import { intermediaries, nameOf } from './answer.ts'
 import { spaceOf } from './local-network.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
@@ -99,10 +99,11 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
   // A session's server always sends CORS headers.
   if (evidence.isSession) return likely('path.intermediary', 'path.captive')
   const { transport, hasServed } = evidence
-  if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
+  if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...intermediaries, ...hiddenStatuses)
   // A path that let WebSockets pass hardly begins to block them; a captive portal, or a restarting server's gateway, answers all.
-  if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
-  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
+  if (hasServed && evidence.kind !== 'timeout')
+    return likelyOneOf('path.intercepted', ...intermediaries, 'ws.failed', ...socketFaults)
+  return ofSocketAlone(evidence, 'ws.subprotocol', ...intermediaries, ...hiddenStatuses, 'policy.client_blocked')
 }
 
 /** Diagnoses a host that does not answer. The number of round trips until the failure shows how far the connection got. */
@@ -125,7 +126,7 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   // WebSocket servers answer a plain request with 426.
   const isOfSockets = !isSession && status === 426
   const isHtml = isPage(contentType)
-  const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
+  const suspects = isHtml || isSession || status >= 502 || status === 403 ? intermediaries : []
   // Another kind of WebSocket server than the client expects (one for sessions, or a plain one, which answers a GET with 426). If
   // the handshake was refused too, there may be no WebSocket server at all.
   const mayBeOther = isSession && status === 426
@@ -136,8 +137,8 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
     // The server may not offer over HTTP what it offers over WebSocket.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
     const name = `http.${status}`
-    if (isOther) return likely('protocol-mismatch', name, ...anybody, ...others)
-    return likely(name, ...(mayBeOther ? ['protocol-mismatch'] : []), ...anybody, ...others)
+    if (isOther) return likely('protocol-mismatch', name, ...suspects, ...others)
+    return likely(name, ...(mayBeOther ? ['protocol-mismatch'] : []), ...suspects, ...others)
   }
   if (isHtml && evidence.hasServed) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   if (isSession || (status < 300 && isHtml)) return likely('http.not_realtime', 'path.captive', 'path.intermediary')
@@ -153,7 +154,7 @@ const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_hands
 
 /** Diagnoses a held readable request while an opaque one is answered: so looks a server that holds a long-poll. */
 function ofHeldRequest(evidence: Evidence): Opinion {
-  return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.reset', ...boxes) : unansweredRequest
+  return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.reset', ...intermediaries) : unansweredRequest
 }
 
 const unansweredRequest = likely('net.timeout', 'sse.buffered', 'client.pool_exhausted')

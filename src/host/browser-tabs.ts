@@ -76,15 +76,15 @@ class BrowserTabs implements TabHost {
 
   channel(name: string, heard: (message: unknown) => void): TabChannel {
     // A `BroadcastChannel` does not receive its own messages: with a second one the tab does, in the same order as all others.
-    const ear = new this.#Channel(name)
-    const mouth = new this.#Channel(name)
+    const receiver = new this.#Channel(name)
+    const sender = new this.#Channel(name)
     let isOpen = true
-    ear.onmessage = ({ data }) => {
+    receiver.onmessage = ({ data }) => {
       if (!this.#isAlone) heard(data)
     }
     return {
       post: (message) => {
-        if (!this.#isAlone) mouth.postMessage(message)
+        if (!this.#isAlone) sender.postMessage(message)
         else {
           const copy: unknown = structuredClone(message)
           queueMicrotask(() => isOpen && heard(copy))
@@ -92,8 +92,8 @@ class BrowserTabs implements TabHost {
       },
       close() {
         isOpen = false
-        ear.close()
-        mouth.close()
+        receiver.close()
+        sender.close()
       },
     }
   }

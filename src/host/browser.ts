@@ -43,10 +43,10 @@ export const browserHost: Host = {
   isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
   roundTripMs,
   recall(key) {
-    return attempt(() => localStorage.getItem(key)) ?? null
+    return orUndefined(() => localStorage.getItem(key)) ?? null
   },
   remember(key, value) {
-    attempt(() => (value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value)))
+    orUndefined(() => (value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value)))
   },
   claim: (slots) => claim(globalThis.navigator?.locks, slots),
   listen,
@@ -171,7 +171,7 @@ function engine(): Engine {
 }
 
 /** Ignores errors: the storage may be missing, forbidden or full. */
-function attempt<Result>(run: () => Result): Result | undefined {
+function orUndefined<Result>(run: () => Result): Result | undefined {
   try {
     return run()
   } catch {

@@ -55,7 +55,7 @@ export interface SentNumbers {
   readonly bytesUnderWay: number
 }
 
-/** Is called before something is sent to the server, so that the session can be stored first. */
+/** Stores the session before the server learns anything that a stored copy must not contradict. */
 export interface SessionJournal {
   /** Called before a hello, a turn or a cursor is sent. */
   beforeSend(): void
@@ -63,7 +63,7 @@ export interface SessionJournal {
   beforeNumbers(last: number): void
 }
 
-/** Is called before a session changes, so that copies of it can follow. */
+/** Keeps the copies of a session in other pages equal to it: notified before each change. */
 export interface SessionCopies {
   /** A frame of the server is about to be read; `place` as in `SessionState.readBytes`. */
   read(frame: string | ArrayBuffer, place: string): void

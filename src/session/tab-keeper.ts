@@ -85,7 +85,7 @@ export class TabKeeper implements SessionJournal {
     if ((hold.kind === 'held' || hold.kind === 'refused') && hold.id === session.id) return undefined
     if (hold.kind === 'held') hold.release()
     this.#stopListening ??= host.listen(({ type }) => {
-      if (type === 'pagehide') this.#putAway()
+      if (type === 'pagehide') this.#suspend()
       else if (type === 'hidden' || type === 'freeze') this.#saveAsItGoes(true)
     })
     const answer = Promise.resolve()
@@ -185,7 +185,7 @@ export class TabKeeper implements SessionJournal {
     this.#reserved = snapshot.last
   }
 
-  #putAway(): void {
+  #suspend(): void {
     if (this.#hold.kind === 'held') this.#save(true)
     this.#rest()
     this.#hold = { kind: 'away' }

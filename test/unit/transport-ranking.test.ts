@@ -6,7 +6,6 @@ import {
   hasAlternative,
   isHopeless,
   type Life,
-  lesson,
   opened,
   plan,
   proven,
@@ -17,6 +16,7 @@ import {
   recovered,
   refused,
   rest,
+  transportToRemember,
   withheld,
 } from '../../src/connection/machine/transport-ranking.ts'
 
@@ -207,7 +207,7 @@ it('a transport that has opened is never left out, whatever a server answers dur
   expect(plan(refused(opened(fresh, 1), 1, 'absent', 0), 0)).toEqual([0, 1, 2, 3])
 })
 
-describe('the lesson for the next visit', () => {
+describe('the transport to remember for the next visit', () => {
   const telling = (ranking: Ranking, ...ranks: number[]) => ranks.reduce((l, r) => refused(l, r, 'mute', 0, true), ranking)
   it.each<[string, Ranking, number | null]>([
     ['is none while nothing is proven', telling(fresh, 0), null],
@@ -221,7 +221,7 @@ describe('the lesson for the next visit', () => {
     ['is none of a round that failed as a whole', proven(reconsidered(telling(fresh, 0), 1), 1, 0), null],
     ['is that of the last visit', rankingOf(4, { rank: 2, until: minute }), 2],
   ])('%s', (_, ranking, expected) => {
-    expect(lesson(ranking)).toBe(expected)
+    expect(transportToRemember(ranking)).toBe(expected)
   })
 })
 

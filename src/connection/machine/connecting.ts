@@ -2,7 +2,16 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
 import { isLimited, looksAway, nextWideRound, roundOf } from './outage.ts'
 import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
-import { allFailed, atRank, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
+import {
+  allFailed,
+  atRank,
+  isHealthy,
+  isHopeless,
+  type Refusal,
+  reconsidered,
+  refused,
+  withoutShortLives,
+} from './transport-ranking.ts'
 
 const race = { unknownMs: 500, minMs: 200, maxMs: 3000 }
 /** The least delay between retries when there seems to be no realtime server (`isHopeless`); up to half is added at random. */
@@ -134,7 +143,7 @@ function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, polic
   const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
   // A `retry` verdict is about the whole server.
   const isOfServer = diagnosis.verdict === 'retry'
-  const reconsideredRanking = reconsidered(isOfServer ? excused(state.ranking) : state.ranking, failures)
+  const reconsideredRanking = reconsidered(isOfServer ? withoutShortLives(state.ranking) : state.ranking, failures)
   const ranking = wasWhole ? allFailed(reconsideredRanking) : reconsideredRanking
   const waiting = wait({ ...state, failures, wideRound: nextWideRound(state), ranking }, diagnosis, now, policy)
   const isSlow = isHopeless(state.ranking, failures, now - (state.outageSince ?? now), now)

@@ -28,17 +28,17 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
     case 'visible': {
       const wasLong = state.hiddenSince !== null && now - state.hiddenSince > longAbsenceMs
       const next = { ...state, hiddenSince: null }
-      return wasLong || isPutAway(next) ? wake(next, now, policy) : glance(next, policy)
+      return wasLong || isSuspended(next) ? wake(next, now, policy) : shownAgain(next, policy)
     }
     case 'resume':
       return wake(state, now, policy)
     case 'leaving':
       return state
     case 'pagehide':
-      return putAway(state, { kind: 'hidden' }, now, policy)
+      return suspend(state, { kind: 'hidden' }, now, policy)
     case 'pageshow':
       if (signal.persisted && state.status === 'open') return loseTo(state, { kind: 'restored' }, now, policy)
-      return signal.persisted || isPutAway(state) ? wake(state, now, policy) : state
+      return signal.persisted || isSuspended(state) ? wake(state, now, policy) : state
     default:
       return signal satisfies never
   }
@@ -53,7 +53,7 @@ export function wake(state: State, now: number, policy: Policy): State {
       return woken(state, now, policy)
     case 'waiting':
     case 'offline':
-      return sooner(state, now, policy)
+      return retrySoon(state, now, policy)
     case 'idle':
     case 'closed':
       return state
@@ -64,7 +64,7 @@ export function wake(state: State, now: number, policy: Policy): State {
 
 function onNetwork(state: State, now: number, policy: Policy): State {
   if (state.status === 'waiting' || state.status === 'offline') {
-    return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
+    return state.isOnline ? retrySoon({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
   }
   // Browsers may wrongly report "offline", and connections survive a short loss: ping, do not disconnect.
   const canAsk = state.status === 'open' && !state.link.check && atRank(policy.ranked, state.link.rank).canPing
@@ -72,19 +72,19 @@ function onNetwork(state: State, now: number, policy: Policy): State {
 }
 
 /** Retries soon, with jitter so that all clients of a building do not dial at once, and at most once a second. */
-function sooner(state: Waiting, now: number, policy: Policy): Waiting {
+function retrySoon(state: Waiting, now: number, policy: Policy): Waiting {
   const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + minPauseMs)
   // It may be another network, with other transports blocked.
   return { ...state, failures: Math.min(state.failures, 1), wideRound: 0, retryAt: Math.min(state.retryAt, soon) }
 }
 
 /** The page is visible again after a short while: a polling transport polls at once. */
-function glance(state: State, policy: Policy): State {
+function shownAgain(state: State, policy: Policy): State {
   return state.status === 'open' && atRank(policy.ranked, state.link.rank).isPolling ? polledNow(state) : state
 }
 
 /** Disconnects until the page wakes up: an open connection would keep it out of the back/forward cache. */
-export function putAway(state: State, why: Finding, now: number, policy: Policy): State {
+export function suspend(state: State, why: Finding, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':
     case 'open': {
@@ -104,6 +104,6 @@ export function putAway(state: State, why: Finding, now: number, policy: Policy)
   }
 }
 
-function isPutAway(state: State): boolean {
+function isSuspended(state: State): boolean {
   return (state.status === 'waiting' || state.status === 'offline') && state.retryAt === Infinity
 }

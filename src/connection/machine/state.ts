@@ -64,7 +64,7 @@ export interface OpenLink {
 }
 
 /** A failure to report to the application. */
-export interface Failure {
+export interface ReportedFailure {
   readonly id: number
   readonly diagnosis: Diagnosis
 }
@@ -88,7 +88,7 @@ export interface Core {
   /** The earliest time at which the server accepts a retry (`Retry-After`). */
   readonly notBefore: number
   /** The failures of the last transition only. */
-  readonly newFailures: readonly Failure[]
+  readonly newFailures: readonly ReportedFailure[]
 }
 
 export interface Connecting extends Core {
@@ -116,7 +116,7 @@ export interface Open extends Core {
 export interface Waiting extends Core {
   readonly status: 'waiting' | 'offline'
   readonly waitingSince: number
-  /** `Infinity` while the page is put away: in the back/forward cache, or held by the application. */
+  /** `Infinity` while suspended: the page is in the back/forward cache, or the application holds the connection. */
   readonly retryAt: number
   readonly diagnosis: Diagnosis
 }

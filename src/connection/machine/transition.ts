@@ -12,7 +12,7 @@ import {
   open,
   woken,
 } from './open.ts'
-import { longAbsenceMs, onPage, putAway, wake } from './page-lifecycle.ts'
+import { longAbsenceMs, onPage, suspend, wake } from './page-lifecycle.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
 /**
@@ -35,7 +35,7 @@ export function transition(before: State, input: Input, now: number, policy: Pol
     case 'refined':
       return refined(state, input.diagnosis, now, policy)
     case 'hold':
-      return input.isHeld ? putAway(state, { kind: 'unread' }, now, policy) : wake(state, now, policy)
+      return input.isHeld ? suspend(state, { kind: 'unread' }, now, policy) : wake(state, now, policy)
     case 'page':
       return onPage(state, input.signal, now, policy)
     case 'deadline':

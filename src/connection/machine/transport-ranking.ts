@@ -155,7 +155,7 @@ export function allFailed(ranking: Ranking): Ranking {
 }
 
 /** The server refuses all clients, over every transport: short-lived connections are not held against their transports. */
-export function excused(ranking: Ranking): Ranking {
+export function withoutShortLives(ranking: Ranking): Ranking {
   const all = ranking.records.map((_, rank) => rank)
   return change(ranking, all, (record) => ({ ...record, shortLives: 0 }))
 }
@@ -180,7 +180,7 @@ export function reconsidered({ records, preferred }: Ranking, failedRounds: numb
  * Returns the transport with which the next visit should start: the preferred one, if each better one is known to fail here.
  * `null`: none, since a better one that was not tried, or was blocked by the page, may work then.
  */
-export function lesson({ records, preferred }: Ranking): number | null {
+export function transportToRemember({ records, preferred }: Ranking): number | null {
   return preferred !== null && records.slice(0, preferred).every(({ failsHere }) => failsHere) ? preferred : null
 }
 

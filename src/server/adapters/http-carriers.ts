@@ -25,20 +25,20 @@ export interface AnswerCarrier extends Carrier {
 }
 
 /** Called once, with `'accepted'`, or with the code of the refusal and its reason. */
-export type Verdict = (verdict: 'accepted' | number, reason?: string) => void
+export type OnAnswered = (verdict: 'accepted' | number, reason?: string) => void
 
 /** An answer that stays open. */
 export class StreamCarrier implements AnswerCarrier {
   readonly medium = 'stream'
   attachment: Attachment | null = null
   readonly #response: ServerResponse
-  readonly #verdict: Verdict
+  readonly #onAnswered: OnAnswered
   readonly #after: ServerHost['after']
   #state: 'draining' | 'full' | 'closed' = 'draining'
 
-  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after']) {
+  constructor(response: ServerResponse, onAnswered: OnAnswered, after: ServerHost['after']) {
     this.#response = response
-    this.#verdict = verdict
+    this.#onAnswered = onAnswered
     this.#after = after
     response.on('drain', () => {
       if (this.#state === 'full') this.#state = 'draining'
@@ -54,7 +54,7 @@ export class StreamCarrier implements AnswerCarrier {
     if (this.#state === 'closed') return
     const isFirst = !response.headersSent
     if (isFirst) {
-      this.#verdict('accepted')
+      this.#onAnswered('accepted')
       response.writeHead(200, streamHeaders)
     }
     this.#write(`${isFirst ? padding : ''}data: ${frame}\n\n`)
@@ -76,7 +76,7 @@ export class StreamCarrier implements AnswerCarrier {
     const response = this.#response
     if (!response.headersSent) {
       const refusal = close ?? { code: codes.moved }
-      this.#verdict(refusal.code, refusal.reason)
+      this.#onAnswered(refusal.code, refusal.reason)
       sendProblem(response, this.#after, refusal)
       return
     }
@@ -95,15 +95,15 @@ export class WholeCarrier implements AnswerCarrier {
   readonly medium = 'answer'
   attachment: Attachment | null = null
   readonly #response: ServerResponse
-  readonly #verdict: Verdict
+  readonly #onAnswered: OnAnswered
   readonly #after: ServerHost['after']
   /** The share of the budget that the buffered answer is charged to until the socket has accepted it. */
   readonly #share: Share
   #body = ''
 
-  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after'], share: Share) {
+  constructor(response: ServerResponse, onAnswered: OnAnswered, after: ServerHost['after'], share: Share) {
     this.#response = response
-    this.#verdict = verdict
+    this.#onAnswered = onAnswered
     this.#after = after
     this.#share = share
     response.on('close', () => share.release())
@@ -124,11 +124,11 @@ export class WholeCarrier implements AnswerCarrier {
   end(close?: CloseFrame): void {
     const response = this.#response
     if (this.#body === '' && close) {
-      this.#verdict(close.code, close.reason)
+      this.#onAnswered(close.code, close.reason)
       sendProblem(response, this.#after, close)
       return
     }
-    this.#verdict('accepted')
+    this.#onAnswered('accepted')
     if (close) this.write(`x${JSON.stringify(close)}`)
     if (isGone(response) || response.headersSent) return
     // For a string, Node would first allocate the longest encoding that it could need.

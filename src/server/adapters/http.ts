@@ -12,7 +12,7 @@ import { anybody, corsOf, preflight } from './cors.ts'
 import { isGone, refuseRequest, sendJson, sendProblem } from './finish-response.ts'
 import { GivenBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
-import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './http-carriers.ts'
+import { type AnswerCarrier, type OnAnswered, StreamCarrier, WholeCarrier } from './http-carriers.ts'
 import { AddressLimit, type OriginVerdict } from './origin.ts'
 import { givenText, UnreadableBody } from './parsed-body.ts'
 import { PipelinedRequests } from './pipelined-requests.ts'
@@ -179,9 +179,11 @@ export class HttpHandler {
       refuse(this.#tooMany('too many attachments'))
       return
     }
-    const verdict: Verdict = (...said) => ledger.answered(attempt, ...said)
+    const onAnswered: OnAnswered = (...said) => ledger.answered(attempt, ...said)
     const carrier: AnswerCarrier =
-      hello.wait === undefined ? new StreamCarrier(response, verdict, after) : new WholeCarrier(response, verdict, after, share)
+      hello.wait === undefined
+        ? new StreamCarrier(response, onAnswered, after)
+        : new WholeCarrier(response, onAnswered, after, share)
     response.once('close', () => carriers.leave(hello.session))
     const attachment = node.attach(client, carrier)
     carrier.attachment = attachment

@@ -6,7 +6,7 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { BinaryPlaces } from '../delivery/frame-batch.ts'
-import type { Verdict } from './http-carriers.ts'
+import type { OnAnswered } from './http-carriers.ts'
 import { type FrameSender, IncompleteFrame, unwatchedBytes } from './incomplete-frame.ts'
 
 /** RFC 6455: a control frame has at most 125 bytes, and the code takes two. */
@@ -24,15 +24,15 @@ export class WebSocketCarrier implements Carrier {
   /** The frame that is arriving, once it is long: few sockets ever have one, and an idle one shall cost little. */
   #incomplete: IncompleteFrame | null = null
   /** Called with the first frame or the refusal, then released. */
-  #verdict: Verdict | null
+  #onAnswered: OnAnswered | null
   #isWaiting = false
   readonly #places = new BinaryPlaces()
 
-  constructor(webSocket: WebSocket, socket: Duplex, sender: FrameSender, verdict: Verdict) {
+  constructor(webSocket: WebSocket, socket: Duplex, sender: FrameSender, onAnswered: OnAnswered) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#sender = sender
-    this.#verdict = verdict
+    this.#onAnswered = onAnswered
   }
 
   /** Bytes arrived over the socket. */
@@ -96,8 +96,8 @@ export class WebSocketCarrier implements Carrier {
   }
 
   #judged(verdict: 'accepted' | number, reason?: string): void {
-    this.#verdict?.(verdict, reason)
-    this.#verdict = null
+    this.#onAnswered?.(verdict, reason)
+    this.#onAnswered = null
   }
 }
 
