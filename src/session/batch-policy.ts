@@ -60,7 +60,7 @@ export class BatchPolicy {
   passed(hadBatch: boolean, taken: number): BatchRuling {
     const { from, to } = this.#last
     this.#failures = 0
-    // The server answers but takes nothing: the batch is repeated once at once, then with the back-off of a reconnect.
+    // The server answers but takes nothing: the batch is repeated once at once, then with the backoff of a reconnect.
     if (hadBatch && taken < from) {
       this.#refusals += 1
       if (this.#refusals === 1) return write
