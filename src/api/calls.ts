@@ -10,6 +10,7 @@ export interface RequestOptions {
 
 /** A request from the server: the argument of `client.onrequest`. */
 export interface ServerRequest<In> {
+  /** The text or the bytes; with a `codec`, the decoded value. */
   readonly data: In
   /** Aborted when the server no longer waits for the reply. */
   readonly signal: AbortSignal
@@ -17,7 +18,9 @@ export interface ServerRequest<In> {
 
 /** A message for which the server's `onMessage` threw an error. */
 export interface RefusedMessage<Out> {
+  /** The value that was passed to `send()`; of a message restored after a reload, its encoded form. */
   readonly data: Out
+  /** The thrown `RequestError`, or one with the code `'internal'` in place of any other error. */
   readonly error: RequestError
 }
 

@@ -69,7 +69,9 @@ export interface EventDetails<In = Payload, Out = unknown> {
   close: {
     /** The close code (RFC 6455 §7.4); for an HTTP status s it is 4000 + s, for a lost network connection 1006. */
     readonly code: number
+    /** The reason sent with the close code; `''` if there is none. */
     readonly reason: string
+    /** Whether it ended in order (a Close frame, a complete response, the application) and was not cut off. */
     readonly wasClean: boolean
     /** Why the connection ended; `null` when the application closed it. */
     readonly diagnosis: Diagnosis | null

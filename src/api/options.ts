@@ -117,9 +117,9 @@ export interface Heartbeat {
 
 /** The limits of the outbox, the queue of messages that wait to be sent. */
 export interface OutboxLimits {
-  /** @defaultValue 100,000 messages */
+  /** The most messages in the outbox. @defaultValue 100,000 messages */
   readonly maxMessages?: number
-  /** @defaultValue 16,777,216 bytes (16 MiB) */
+  /** The most bytes in the outbox. @defaultValue 16,777,216 bytes (16 MiB) */
   readonly maxBytes?: number
   /**
    * What happens when the outbox is full: `send()` throws a `RangeError`, or the client drops the oldest or the newest message
@@ -150,7 +150,9 @@ export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 
 /** Converts the application's values to payloads and back. */
 export interface Codec<In, Out> {
+  /** Encodes a value that is sent. `send()` throws whatever it throws. */
   encode(value: Out): Sendable
+  /** Decodes a received message. If it throws, that message is lost, and an `error` event reports it. */
   decode(payload: Payload): In
 }
 
@@ -170,7 +172,7 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
    * attempt fails if it throws or does not settle within `connectTimeoutMs`; if it throws a `StopConnecting`, the client closes.
    */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
-  /** For every `fetch`; a WebSocket always sends cookies. In a session the default is 'include'. @defaultValue 'same-origin' */
+  /** The `credentials` of each `fetch`, 'include' in a session; a WebSocket always sends cookies. @defaultValue 'same-origin' */
   readonly credentials?: FetchCredentials
   /** When to retry: a schedule, a function that returns the delay in milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false

@@ -17,6 +17,7 @@ export interface Diagnosis {
   readonly certainty: 'certain' | 'likely' | 'possible'
   /** The possible causes, likeliest first, if the evidence does not distinguish them. */
   readonly candidates?: readonly CauseName[]
+  /** What the client does: it retries, dials the next transport, or stops. */
   readonly verdict: Verdict
   /**
    * Narrows the verdict. `credentials`: `prepare()` is asked for fresh ones first; a `stop` applies if they are refused too.
@@ -27,6 +28,7 @@ export interface Diagnosis {
   readonly message: string
   /** The first thing to do about it, if one is known. `steadfast/remedies` has one for most causes. */
   readonly remedy?: string
+  /** What the transport saw, and the circumstances. It may contain text of the server; `client.report()` leaves that out. */
   readonly evidence: Evidence
 }
 

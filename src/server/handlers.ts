@@ -30,9 +30,9 @@ export interface AllowedTopic {
 
 /** The answer of `onPublish` that allows a publication: the data as the client sent it, or with these changes. */
 export interface AllowedPublication<Out = unknown> {
-  /** @defaultValue the data as the client sent it */
+  /** The data to publish. @defaultValue the data as the client sent it */
   readonly data?: Out
-  /** @defaultValue the topic that the client named, or the one that `onSubscribe` gave it under that name */
+  /** The topic to publish to. @defaultValue the topic that the client named, or the one that `onSubscribe` gave it under that name */
   readonly topic?: string
 }
 

@@ -29,7 +29,7 @@ export interface SessionRefusal {
    * retries), or another one from 4000 to 4999 except 4409.
    */
   readonly code: number
-  /** At most 123 bytes. @defaultValue '' */
+  /** The reason that the client receives, at most 123 bytes of UTF-8. @defaultValue '' */
   readonly reason?: string | undefined
   /** The client's retry delay in milliseconds, at most a day; for 4429 and 4503. @defaultValue the client decides */
   readonly retryAfterMs?: number | undefined

@@ -10,7 +10,9 @@ export const attachedBy: Readonly<Record<Medium, AttachedBy>> = { websocket: 'we
 
 /** Requests that were refused for the same reason. */
 export interface Refused {
+  /** The close code; over HTTP the answer has its status. */
   readonly code: number
+  /** The server's reason for 4429 and 4503, such as the exceeded limit; `''` for other codes. */
   readonly reason: string
   readonly count: number
 }

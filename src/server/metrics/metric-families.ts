@@ -4,6 +4,7 @@ import type { ServerMetrics } from './server-metrics.ts'
 export interface MetricFamily {
   /** Such as `steadfast_messages_sent_total`. */
   readonly name: string
+  /** The description, in a sentence. */
   readonly help: string
   /** A `counter` only rises during its server's life; a `gauge` is the current value. */
   readonly type: 'counter' | 'gauge'

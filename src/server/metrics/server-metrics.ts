@@ -11,6 +11,7 @@ import type { StoreCalls } from './store-meters.ts'
 export interface ServerMetrics {
   /** Sessions that are attached to this server, or have pending work on it, now. */
   readonly sessions: number
+  /** Attachments by transport. */
   readonly attachments: {
     /** Open attachments now. A polling client has one while its answer is held. */
     readonly open: Readonly<Record<AttachedBy, number>>
@@ -19,6 +20,7 @@ export interface ServerMetrics {
   }
   /** Requests that were refused, by close code, and by the server's reason for 4429 and 4503. */
   readonly refused: readonly Refused[]
+  /** Messages in each direction, and publications. */
   readonly messages: {
     /** Messages from clients, including those that they sent again. */
     readonly received: number
@@ -27,17 +29,20 @@ export interface ServerMetrics {
     /** Calls of `publish()` on this server that succeeded. */
     readonly published: number
   }
+  /** Bytes in each direction. */
   readonly bytes: {
     /** Bytes of the messages that clients sent. */
     readonly received: number
     /** The length of the frames written to clients: bytes, or the characters of a text. */
     readonly sent: number
   }
+  /** Frames written to clients; one frame may hold many messages. */
   readonly framesSent: number
   /** Gaps that were reported to clients: the store had evicted messages that they had yet to receive. */
   readonly gaps: number
   /** The lag of readers, now: data that was written and their sockets have not accepted yet. */
   readonly unwritten: {
+    /** The bytes of all attachments. */
     readonly bytes: number
     /** The bytes of the attachment that has most of them. */
     readonly mostBytes: number
@@ -46,6 +51,7 @@ export interface ServerMetrics {
   }
   /** Messages that wait for the handlers of this server, in bytes, each with 64 bytes of overhead, now. */
   readonly unhandledBytes: number
+  /** The runs and errors of each handler; 0 for one that is not set. */
   readonly handlers: Readonly<Record<keyof Handlers, Readonly<HandlerRuns>>>
   /** The calls of the store by method, such as `topics.append`. Empty for a `memoryStore()`, which answers synchronously. */
   readonly store: Readonly<Record<string, StoreCalls>>

@@ -36,7 +36,9 @@ export type Sendable = string | ArrayBuffer | ArrayBufferView
 
 /** Encodes the application's values as messages, and decodes them; `json()` of `steadfast` is one. */
 export interface ServerCodec<In, Out> {
+  /** Encodes a value that is sent or published; the call rejects with whatever it throws. */
   encode(value: Out): Sendable
+  /** Decodes a message of a client. An error that it throws counts as thrown by the handler. */
   decode(payload: string | ArrayBuffer): In
 }
 

@@ -101,7 +101,7 @@ export interface Subscription {
   readonly until?: number
 }
 
-/** How an attachment or a session ended (rules 8 and 16). */
+/** How an attachment or a session ended (rules 8 and 16). `network`: the connection broke or fell silent, or the session expired. */
 export interface Ending {
   readonly by: 'client' | 'server' | 'network'
   readonly code: number

@@ -41,7 +41,9 @@ export interface MemoryLimits {
 
 /** The topics and sessions of a `RealtimeServer`, in this process. */
 export interface MemoryStore {
+  /** For the option `topics`. */
   readonly topics: TopicLog
+  /** For the option `sessions`. */
   readonly sessions: SessionStore
 }
 
