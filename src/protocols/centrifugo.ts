@@ -69,7 +69,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
 
   /** Reads one push of the server; `{}` is its ping. */
   function read(push: unknown): (Received | Moved)[] {
-    if (!isRecord(push)) throw new TypeError('the server sent JSON that is no push')
+    if (!isRecord(push)) throw new TypeError('the server sent JSON that is not a push')
     const { connect, subscribe, unsubscribe, pub, message, disconnect } = push
     if (isRecord(disconnect)) stopAfter(disconnect)
     if (isRecord(connect)) return isRecord(connect['subs']) ? joined(Object.entries(connect['subs'])) : []

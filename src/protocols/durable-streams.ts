@@ -132,7 +132,7 @@ function readerOf(type: string): (body: Payload, isEvent: boolean) => readonly P
   if (isJson(type)) {
     return (body) => {
       const values: unknown = JSON.parse(String(body))
-      if (!Array.isArray(values)) throw new TypeError('the server sent JSON that is no list of messages')
+      if (!Array.isArray(values)) throw new TypeError('the server sent JSON that is not a list of messages')
       return values.map((value) => ({ data: JSON.stringify(value), units: 1 }))
     }
   }

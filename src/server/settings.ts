@@ -171,7 +171,7 @@ function originsOf(given: unknown = []): readonly OriginRule[] {
   return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
 }
 
-/** The hint for a value that is no list. */
+/** The hint for a value that is not a list. */
 function hintForOrigins(given: unknown): string {
   const rule = readOriginRule(given)
   return 'why' in rule && rule.why !== '' ? rule.why.replace(/^write ('.*')$/, 'write origins: [$1]') : listOf('origins', given)

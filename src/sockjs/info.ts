@@ -29,7 +29,7 @@ export async function askInfo(call: Call, signal: AbortSignal): Promise<Info> {
   const roundTripMs = host.now() - since
   if (response.status !== 200) throw new Failure(await answered(response, call))
   const info = objectIn(await textOfBody(response, maxBytes, signal))
-  if (!info) throw mismatch('the answer to its /info is no JSON of an object')
+  if (!info) throw mismatch('the answer to its /info is not a JSON object')
   return { hasWebSocket: info['websocket'] !== false, service: serviceOf(url, info['base_url']), roundTripMs }
 }
 
@@ -53,7 +53,7 @@ function serviceOf(asked: URL, named: unknown): URL {
   } catch {
     // Not a URL.
   }
-  throw mismatch('the base_url of its /info is no http(s) URL')
+  throw mismatch('the base_url of its /info is not an http(s) URL')
 }
 
 function objectIn(text: string): Readonly<Record<string, unknown>> | null {
