@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { changed } from '../../src/server/presence/members.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import { type FakeCarrier, newsOf, ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
 
@@ -139,6 +140,49 @@ describe('presence', () => {
     stalled = -1
     await passing(bench, 5000, [attachment])
     expect(told(watcher)).toEqual(['+ann', '-ann', '+ann'])
+    expect(await names(bench)).toEqual(['ann'])
+  })
+
+  it('keeps a member that has moved to another node when its former node, cut off from the store until then, is back', async () => {
+    for (const knows of [true, false]) {
+      let stalled = -1
+      const { bench, watcher } = await rig({ isStalled: (node) => node === stalled })
+      const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
+      await passing(bench, 2000, [attachment])
+      stalled = 0
+      await passing(bench, 8000, [attachment])
+      if (knows) attachment.ended({ by: 'network', code: 1006, reason: '' })
+      const again = await bench.confirmed({ ...member('ann'), k: 2, turn: 2 }, { node: 1 })
+      await passing(bench, 1000, [again.attachment])
+      expect(told(watcher)).toEqual(['+ann', '-ann', '+ann'])
+      stalled = -1
+      await passing(bench, 30_000, [again.attachment])
+      expect(await names(bench)).toEqual(['ann'])
+      expect(told(watcher)).toEqual(['+ann', '-ann', '+ann'])
+    }
+  })
+
+  it('is decided by the turn if a node writes late that a client was there for a while', () => {
+    const join = (node: string, turn: number) =>
+      ({ type: 'join', session: 'ann', node, turn, id: `${node}${turn}`, info: null }) as const
+    const there = changed([], [join('one', 1), join('one', 3)])
+    const late = changed(there.stays, [join('other', 2), { type: 'leave', session: 'ann', node: 'other' }])
+    expect(late).toEqual({ stays: there.stays, joined: [], leaving: [] })
+    expect(late.stays).toEqual([{ id: 'one1', info: null, session: 'ann', node: 'one', turn: 3, isLeaving: false }])
+    // A client that polls has one turn on all nodes.
+    expect(changed(late.stays, [join('other', 3)]).stays).toMatchObject([{ id: 'one1', node: 'other', turn: 3 }])
+  })
+
+  it('keeps a member whose client returns to a node that had not noticed that it had left', async () => {
+    const { bench, watcher } = await rig()
+    const first = await bench.confirmed(member('ann'), { node: 0 })
+    await bench.pass(1000)
+    const second = await bench.confirmed({ ...member('ann'), k: 2, turn: 2 }, { node: 1 })
+    const third = await bench.confirmed({ ...member('ann'), k: 3, turn: 3 }, { node: 0 })
+    await passing(bench, 30_000, [third.attachment])
+    expect(first.carrier.closed).not.toBeNull()
+    expect(second.carrier.closed).not.toBeNull()
+    expect(told(watcher)).toEqual(['+ann'])
     expect(await names(bench)).toEqual(['ann'])
   })
 

@@ -43,6 +43,10 @@ export class Attachments {
     }
   }
 
+  has(k: number): boolean {
+    return this.#all.some((each) => each.k === k)
+  }
+
   add(attachment: Attachment): void {
     this.#all.push(attachment)
   }

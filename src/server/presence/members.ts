@@ -15,14 +15,16 @@ export interface Stay extends Member {
   readonly session: string
   /** The node where the client is attached, or was last. */
   readonly node: string
+  /** The client's turn there, by which a node that is late does not take over a member that has moved on. */
+  readonly turn: number
   /** The leave is being published; a session that comes back joins anew. */
   readonly isLeaving: boolean
 }
 
 /** A change of one topic's members that a node wants to write. It retries if another node wrote first. */
 export type MemberChange =
-  /** The session's client is attached to the node. */
-  | { readonly type: 'join'; readonly session: string; readonly node: string; readonly id: string; readonly info: unknown }
+  /** The session's client is attached to the node, since this turn; 0 if it has not chosen this attachment yet. */
+  | ({ readonly type: 'join' } & Omit<Stay, 'isLeaving'>)
   /** The session's client is gone from the node, and has not attached to another. */
   | { readonly type: 'leave'; readonly session: string; readonly node: string }
   /** A node is dead: its members that have not attached to another node leave. */
@@ -44,12 +46,12 @@ export function changed(before: readonly Stay[], changes: readonly MemberChange[
   for (const change of changes) {
     switch (change.type) {
       case 'join': {
-        const { session, node, id, info } = change
+        const { session, node, turn, id, info } = change
         const known = stays.find((stay) => stay.session === session && !stay.isLeaving)
-        if (known?.node === node) break
-        if (known) stays = stays.map((stay) => (stay === known ? { ...stay, node } : stay))
+        if (known && (known.turn > turn || (known.turn === turn && known.node === node))) break
+        if (known) stays = stays.map((stay) => (stay === known ? { ...stay, node, turn } : stay))
         else {
-          const stay = { id, info, session, node, isLeaving: false }
+          const stay = { id, info, session, node, turn, isLeaving: false }
           joined.push(stay)
           stays = [...stays, stay]
         }

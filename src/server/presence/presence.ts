@@ -43,6 +43,8 @@ export interface PresentSession {
 interface Present {
   subscriptions: readonly Subscription[]
   isHere: boolean
+  /** The highest turn with which its client has chosen an attachment to this node. */
+  turn: number
   /** The topics of which it is a member, with its information in each. */
   readonly topics: Map<string, unknown>
   /** Cancels the leave of a session whose client may come back. */
@@ -83,19 +85,21 @@ export class Presence implements MembersPort {
     return this.#node.isDown
   }
 
-  /** A session may have changed on this node: its subscriptions, or whether its client is attached here. */
-  sessionChanged(session: PresentSession, isHere: boolean): void {
+  /**
+   * A session may have changed on this node: its subscriptions, or whether its client is attached here, and with the record's turn.
+   */
+  sessionChanged(session: PresentSession, isHere: boolean, isChosen: boolean): void {
     const { presence } = this.#node.settings
     const { id, record } = session
     const known = this.#present.get(id)
     if (!presence || (!known && !isHere)) return
     const subscriptions = record.ended ? none : record.subscriptions
-    if (known?.isHere === isHere && known.subscriptions === subscriptions) return
-    const present = known ?? { subscriptions, isHere, topics: new Map(), cancelLeave: null }
-    // While its client was away, it may have been on another node.
-    const isBack = isHere && !present.isHere
-    present.subscriptions = subscriptions
-    present.isHere = isHere
+    const turn = Math.max(known?.turn ?? 0, isHere && isChosen ? record.turn : 0)
+    if (known?.isHere === isHere && known.subscriptions === subscriptions && known.turn === turn) return
+    const present = known ?? { subscriptions, isHere, turn, topics: new Map(), cancelLeave: null }
+    // Until then it may have been on another node.
+    const isBack = isHere && (!present.isHere || turn > present.turn)
+    Object.assign(present, { subscriptions, isHere, turn })
     this.#present.set(id, present)
     const wanted = new Set(subscriptions.map(({ topic }) => topic))
     for (const topic of present.topics.keys()) if (!wanted.has(topic)) this.#leave(id, present, topic)
@@ -182,8 +186,10 @@ export class Presence implements MembersPort {
     this.#records
       .add(topic)
       .then(() => {
-        if (this.#present.get(session)?.topics.has(topic))
-          this.#membersOf(topic).change({ type: 'join', session, node: this.#node.id, id: this.host.randomId(), info })
+        const present = this.#present.get(session)
+        if (!present?.topics.has(topic)) return
+        const member = { session, node: this.#node.id, turn: present.turn, id: this.host.randomId(), info }
+        this.#membersOf(topic).change({ type: 'join', ...member })
       })
       .catch((error) => {
         this.#areIncomplete = true
@@ -224,10 +230,11 @@ export class Presence implements MembersPort {
     if (now - this.#renewedAt >= this.#timeoutMs / 6) {
       const areThere = await this.#records.renew()
       this.#renewedAt = now
-      // This node was presumed dead, or the store has lost its records: all of its members join again.
+      // This node was presumed dead, or the store has lost its records: all members that are still here join again.
       if (!areThere || this.#areIncomplete) {
         this.#areIncomplete = false
-        for (const [id, { topics }] of this.#present) for (const [topic, info] of topics) this.#write(id, topic, info)
+        for (const [id, { isHere, topics }] of this.#present)
+          if (isHere) for (const [topic, info] of topics) this.#write(id, topic, info)
       }
     }
     if (now - this.#keptAt < membersKeptMs / 24) return

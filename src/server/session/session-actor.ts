@@ -217,8 +217,9 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** A polling client counts as present until its next poll is overdue. */
   #reportPresence(): void {
-    const { processor, node, hasAttachments } = this
-    if (processor.known) node.presence.sessionChanged(processor, hasAttachments)
+    const { processor, node, hasAttachments, attachments } = this
+    const { known } = processor
+    if (known) node.presence.sessionChanged(processor, hasAttachments, attachments.has(known.k))
   }
 
   /** Whether a close code of the client ends its session: hanging up, going away or losing the connection does not. */
