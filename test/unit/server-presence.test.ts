@@ -246,13 +246,15 @@ describe('presence', () => {
     expect(told(watcher)).toEqual([])
   })
 
-  it('reports a presence() that throws or returns no JSON or too much, and does not announce the session', async () => {
+  it('reports a presence() that throws, or returns no JSON, too much or a promise, and does not announce the session', async () => {
     const infos: readonly (() => unknown)[] = [
       () => {
         throw new Error('mine')
       },
       () => () => {},
       () => 'x'.repeat(2000),
+      async () => ({ name: 'ann' }),
+      () => Promise.reject(new Error('mine')),
     ]
     for (const info of infos) {
       const { bench, watcher } = await rig({ settings: { presence: info } })

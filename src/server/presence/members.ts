@@ -1,6 +1,7 @@
 import type { SessionRecord } from '../store/ports.ts'
 import { jsonCopyOf } from '../util/json.ts'
 import { kindOf } from '../util/payload.ts'
+import { isThenable } from '../util/thenable.ts'
 
 /** A session that is subscribed to a topic and has a client, as others see it. */
 export interface Member<Info = unknown> {
@@ -112,6 +113,11 @@ const maxInfoBytes = 1024
 
 /** @throws TypeError or RangeError for invalid member information */
 export function infoOf(info: unknown): unknown {
+  if (isThenable(info)) {
+    // Its rejection would end the process.
+    Promise.resolve(info).catch(() => {})
+    throw new TypeError('RealtimeServer: presence() returns its value at once; it was a promise.')
+  }
   return jsonCopyOf(info, maxInfoBytes, {
     none: () => new TypeError(`RealtimeServer: presence() returns JSON or undefined; it was ${kindOf(info)}.`),
     tooLong: (bytes) =>
