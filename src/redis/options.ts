@@ -21,7 +21,11 @@ export interface RedisStoreOptions {
    * announcements, and closes them in `close()`. The client itself need not be connected, and remains the application's.
    */
   readonly client: RedisClient
-  /** The prefix of all keys and channels. Servers with the same prefix share their sessions. @defaultValue 'steadfast:' */
+  /**
+   * The prefix of all keys and channels, after the `keyPrefix` of an ioredis client. Servers with the same prefix share their
+   * sessions.
+   * @defaultValue 'steadfast:'
+   */
   readonly prefix?: string
   /** Timeout of a call, in milliseconds; the call then rejects. @defaultValue 3,000 */
   readonly timeoutMs?: number
@@ -108,11 +112,15 @@ export function settingsOf(options: RedisStoreOptions): RedisSettings {
     return fail(name, value, `an integer from ${leasts[name]} ${upper}${unbounded.includes(name) ? ', or Infinity' : ''}`)
   }
   const prefix = given.get('prefix') ?? defaults.prefix
-  if (typeof prefix !== 'string' || /[{}]/.test(prefix)) fail('prefix', prefix, 'a string without braces, which are hash tags')
+  for (const [name, value] of [
+    ['prefix', prefix],
+    ['keyPrefix of the client', connector.keyPrefix],
+  ] as const)
+    if (typeof value !== 'string' || /[{}]/.test(value)) fail(name, value, 'a string without braces, which are hash tags')
   const trustRestarts = given.get('trustRestarts') ?? defaults.trustRestarts
   if (typeof trustRestarts !== 'boolean') fail('trustRestarts', trustRestarts, 'true or false')
   return {
-    ...{ connector, prefix, trustRestarts },
+    ...{ connector, prefix: `${connector.keyPrefix}${prefix}`, trustRestarts },
     timeoutMs: count('timeoutMs'),
     pushBytes: count('pushBytes'),
     maxBytesPerStream: count('maxBytesPerStream'),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import type { TopicNews } from '../../src/server/store/ports.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -21,6 +22,19 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     const keys = (await command('KEYS', '*')) as string[]
     expect(keys.filter((key) => !key.startsWith(prefix) && !key.startsWith(another)).filter((key) => /s1$/.test(key))).toEqual([])
   })
+
+  if (name === 'ioredis')
+    it('has the keyPrefix of the client in its keys and channels', async () => {
+      const [keyPrefix, prefix] = [freshPrefix(), freshPrefix()]
+      const client = new Redis({ port: redis().port, host: '127.0.0.1', lazyConnect: true, keyPrefix })
+      const stores = [open(name, { client, prefix }), open(name, { prefix: keyPrefix + prefix })] as const
+      const heard: unknown[] = []
+      for (const { topics } of stores) await topics.watch('t', (news) => heard.push(news?.data)).ready
+      for (const [index, { topics }] of stores.entries()) await topics.append('t', `from ${index}`)
+      await until(() => heard.length === 4)
+      expect(heard.sort()).toEqual(['from 0', 'from 0', 'from 1', 'from 1'])
+      expect(await command('EXISTS', `${keyPrefix}${prefix}m:t`)).toBe(1)
+    })
 
   it('writes the large part of a record only if it has changed', async () => {
     const store = open(name, { prefix: freshPrefix() })

@@ -36,6 +36,11 @@ describe('redisStore()', () => {
       { client, prefix: '{app}' },
       "redisStore: prefix must be a string without braces, which are hash tags; it was '{app}'.",
     ],
+    [
+      'a client with a hash tag before each key',
+      { client: new Redis({ lazyConnect: true, keyPrefix: '{app}:' }) },
+      "redisStore: keyPrefix of the client must be a string without braces, which are hash tags; it was '{app}:'.",
+    ],
     ['trust as text', { client, trustRestarts: 'yes' }, "redisStore: trustRestarts must be true or false; it was 'yes'."],
   ])('throws a TypeError that names the valid values for %s', (_, options, message) => {
     const attempt = () => redisStore(options as RedisStoreOptions)

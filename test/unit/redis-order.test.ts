@@ -29,6 +29,7 @@ function benchOf(isCluster = false) {
   const link = new Link({
     connector: {
       isCluster,
+      keyPrefix: '',
       commands: (events) => {
         client = events
         return commands

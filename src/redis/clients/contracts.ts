@@ -32,6 +32,8 @@ export interface SubscriberEvents extends ClientEvents {
 /** Opens connections with the settings of the application's client. */
 export interface Connector {
   readonly isCluster: boolean
+  /** What the application's client puts before each key. Its connections here do not: no client puts it before a channel. */
+  readonly keyPrefix: string
   commands(events: ClientEvents): CommandClient
   subscriber(events: SubscriberEvents): SubscriberClient
 }

@@ -3,6 +3,7 @@ import type { Argument, ClientEvents, CommandClient, Connector, SubscriberClient
 /** The used part of ioredis's `Redis` and `Cluster`. */
 interface Ioredis {
   readonly isCluster: boolean
+  readonly options: { readonly keyPrefix?: string | Buffer }
   readonly status: string
   on(event: string, listener: (first: unknown, second: unknown) => void): unknown
   connect(): Promise<unknown>
@@ -21,7 +22,7 @@ interface Ioredis {
 /** Without a connection a command fails, and none is resent: in either case it would run at some later time. */
 const redisOptions = {
   ...{ enableOfflineQueue: false, lazyConnect: true, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-  ...{ autoResubscribe: false, enableAutoPipelining: false },
+  ...{ autoResubscribe: false, enableAutoPipelining: false, keyPrefix: '' },
 }
 
 export function isIoredis(client: object): boolean {
@@ -37,6 +38,7 @@ export function ioredisConnector(client: object): Connector {
   const make = () => (isCluster ? template.duplicate([], clusterOptions(client)) : template.duplicate(redisOptions))
   return {
     isCluster,
+    keyPrefix: String(template.options.keyPrefix ?? ''),
     commands: (events) => commandsOf(connected(make(), events)),
     subscriber: (events) => subscriberOf(connected(make(), events), events, isCluster),
   }
@@ -48,7 +50,7 @@ function clusterOptions(client: object): object {
   // The cluster decides when to connect to a node.
   const { lazyConnect, ...ofNode } = redisOptions
   return {
-    ...{ lazyConnect, enableOfflineQueue: false, enableAutoPipelining: false, shardedSubscribers: true },
+    ...{ lazyConnect, enableOfflineQueue: false, enableAutoPipelining: false, shardedSubscribers: true, keyPrefix: '' },
     redisOptions: { ...(typeof given === 'object' ? given : {}), ...ofNode },
   }
 }

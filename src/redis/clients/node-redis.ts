@@ -40,6 +40,7 @@ export function nodeRedisConnector(client: object): Connector {
   const impatient = { disableOfflineQueue: true }
   return {
     isCluster,
+    keyPrefix: '',
     commands: (events) =>
       commandsOf(connected(template.duplicate(isCluster ? { defaults: clusterDefaults(client, impatient) } : impatient), events)),
     subscriber: (events) => subscriberOf(connected(template.duplicate(), events), events, isCluster),
