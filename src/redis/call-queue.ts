@@ -3,6 +3,7 @@ import type { Call } from './call.ts'
 /** Calls to send later, in the order in which they were made. */
 export class CallQueue {
   #calls: Call[] = []
+  #cause: unknown
 
   /** Adds a call, usually at the end; one that failed goes before later ones. `cause`: why it was not sent, or failed. */
   add(call: Call, cause: unknown): void {
@@ -16,10 +17,21 @@ export class CallQueue {
     if (calls.length % 1024 === 0) this.#calls = calls.filter(({ isOver }) => !isOver)
   }
 
+  /** Why calls wait, those that are here included; `undefined` if there is no reason yet. */
+  get cause(): unknown {
+    return this.#cause
+  }
+
+  set cause(cause: unknown) {
+    this.#cause = cause
+    for (const call of this.#calls) call.waits(cause)
+  }
+
   /** Removes and returns all calls. */
   take(): readonly Call[] {
     const calls = this.#calls
     this.#calls = []
+    this.#cause = undefined
     return calls
   }
 }

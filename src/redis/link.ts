@@ -8,11 +8,7 @@ import type { LinkSettings } from './link-settings.ts'
 import type { Script } from './scripts/script.ts'
 import { StreamOrder } from './stream-order.ts'
 
-type State =
-  | { readonly type: 'connecting'; readonly cause: unknown }
-  | { readonly type: 'ready' }
-  | { readonly type: 'refused'; readonly error: Error }
-  | { readonly type: 'closed' }
+type State = { readonly type: 'connecting' | 'ready' | 'closed' } | { readonly type: 'refused'; readonly error: Error }
 
 /**
  * Runs scripts over one connection, in the order of the calls, each within `timeoutMs`. A call waits while there is no
@@ -23,7 +19,7 @@ export class Link {
   readonly #settings: LinkSettings
   readonly #deadlines: Deadlines
   readonly #tokens = new Map<number, string>()
-  #state: State = { type: 'connecting', cause: undefined }
+  #state: State = { type: 'connecting' }
   #client: CommandClient | null = null
   /** The number of the client and its connection; events of an earlier one are ignored. */
   #generation = 0
@@ -77,7 +73,9 @@ export class Link {
   /** Drops the connection, which is silent or leads to a server that has become a replica, and opens another. */
   restart(cause: unknown): void {
     if (this.#state.type === 'closed') return
-    this.#state = { type: 'connecting', cause }
+    this.#state = { type: 'connecting' }
+    // A connection that has failed says more than that it is silent.
+    this.#waiting.cause ??= cause
     this.#connect()
   }
 
@@ -94,12 +92,11 @@ export class Link {
   }
 
   #connect(): void {
-    const client = this.#client
     this.#generation += 1
     const generation = this.#generation
     this.#connectedAt = this.#settings.host.elapsedMs()
+    this.#client?.close()
     this.#client = null
-    client?.close()
     const isCurrent = () => generation === this.#generation
     this.#client = this.#settings.connector.commands({
       ready: () => {
@@ -107,7 +104,8 @@ export class Link {
       },
       lost: (cause) => {
         if (!isCurrent()) return
-        if (this.#state.type !== 'closed') this.#state = { type: 'connecting', cause }
+        this.#state = { type: 'connecting' }
+        this.#waiting.cause = cause
       },
     })
   }
@@ -117,7 +115,7 @@ export class Link {
     const client = this.#client
     if (!client) return
     this.#connectedAt = this.#settings.host.elapsedMs()
-    this.#state = { type: 'connecting', cause: undefined }
+    this.#state = { type: 'connecting' }
     this.#hello(client)
       .then(() => {
         if (generation !== this.#generation) return
@@ -126,7 +124,7 @@ export class Link {
       })
       .catch((error) => {
         if (generation !== this.#generation) return
-        if (!(error instanceof PolicyError)) this.#state = { type: 'connecting', cause: error }
+        if (!(error instanceof PolicyError)) this.#waiting.cause = error
         else {
           this.#state = { type: 'refused', error }
           for (const call of this.#waiting.take()) call.reject(error)
@@ -156,7 +154,7 @@ export class Link {
   #begin(call: Call): void {
     if (this.#state.type === 'refused') call.reject(this.#state.error)
     else if (this.#state.type === 'closed') call.reject(new Error('redisStore: it was closed.'))
-    else if (this.#state.type === 'connecting') this.#waiting.add(call, this.#state.cause)
+    else if (this.#state.type === 'connecting') this.#waiting.add(call, this.#waiting.cause)
     else {
       const held = this.#held.get(call.bucket)
       if (held) held.add(call, null)
@@ -228,7 +226,8 @@ export class Link {
 
   #pauseAndConnect(cause: unknown): void {
     const generation = this.#generation
-    this.#state = { type: 'connecting', cause }
+    this.#state = { type: 'connecting' }
+    this.#waiting.cause = cause
     this.#settings.host.after(retryMs, () => {
       if (generation === this.#generation) this.restart(cause)
     })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { RedisStore } from '../../src/redis/index.ts'
 import type { SessionNews, TopicNews } from '../../src/server/store/ports.ts'
+import { freePort } from '../support/loopback.ts'
 import { startForwarder } from '../support/redis-forwarder.ts'
 import { startRedisPair } from '../support/redis-pair.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -112,6 +113,20 @@ describe.each(redisPackages)('redisStore with %s, whose Redis fails', (name) => 
     const started = redis().start()
     await persistently(() => store.topics.append('t', 'z'))
     await started
+  })
+
+  it('names the reason in a call that began before the first connection has failed', async () => {
+    const errorOf = async (port: number) => {
+      const { redisStore } = await import('../../src/redis/index.ts')
+      const store = redisStore({ client: redisClients[name](port), prefix: freshPrefix(), timeoutMs: 700 })
+      const failed = await store.topics.append('t', 'x').catch((error: unknown) => messageOf(error))
+      await store.close()
+      return failed
+    }
+    expect(await errorOf(await freePort())).toMatch(/The last error was: .*ECONNREFUSED/)
+    await redis().command('ACL', 'SETUSER', 'default', '-script')
+    const denied = await errorOf(redis().port).finally(() => redis().command('ACL', 'SETUSER', 'default', '+script'))
+    expect(denied).toMatch(/The last error was: NOPERM/)
   })
 
   it('ends sessions when Redis has restarted, unless trustRestarts is set', async () => {

@@ -56,12 +56,19 @@ function clusterOptions(client: object): object {
 }
 
 function connected(client: Ioredis, events: ClientEvents): Ioredis {
+  // It closes the connection after an error, which says more.
+  let failure: unknown
   client.on('error', (error) => {
-    if (client.status !== 'ready') events.lost(error)
+    if (client.status === 'ready') return
+    failure = error
+    events.lost(error)
   })
-  client.on('close', () => events.lost(new Error('The connection was closed.')))
-  client.on('ready', () => events.ready())
-  client.connect().catch((error) => events.lost(error))
+  client.on('close', () => events.lost(failure ?? new Error('The connection was closed.')))
+  client.on('ready', () => {
+    failure = undefined
+    events.ready()
+  })
+  client.connect().catch((error) => events.lost(failure ?? error))
   return client
 }
 
