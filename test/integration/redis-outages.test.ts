@@ -218,6 +218,27 @@ describe.each(redisPackages)('redisStore with %s, whose Redis fails', (name) => 
     expect(await store.topics.append('t', 'z')).toBe(2)
   })
 
+  it('connects and reads while the memory of Redis is full', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix })
+    await store.topics.append('t', 'x')
+    await made(store, 's1')
+    await store.sessions.append('s1', 'e1', { kind: 'm', data: 'x' })
+    // By then the next read is another use of the topic.
+    await sleep(1100)
+    await redis().command('CONFIG', 'SET', 'maxmemory', '1')
+    try {
+      for (const each of [store, open(name, { prefix, timeoutMs: 1000 })]) {
+        expect(await each.topics.readAfter('t', 0, all)).toMatchObject({ messages: [{ data: 'x' }], tail: 1 })
+        expect(await each.topics.tails(['t'], 1)).toMatchObject([{ offset: 0 }])
+        expect(await each.sessions.read('s1')).not.toBeNull()
+        expect(await each.sessions.readAfter('s1', 0, all)).toMatchObject({ messages: [{ data: 'x' }] })
+      }
+    } finally {
+      await redis().command('CONFIG', 'SET', 'maxmemory', '0')
+    }
+  })
+
   it('connects to a Redis that becomes reachable after the node has started', async () => {
     const forwarder = await startForwarder(1)
     let store: RedisStore | undefined

@@ -2,7 +2,8 @@ import { prelude, type Script, type ScriptSettings, scriptOf } from './script.ts
 
 /** `ARGV`: an id for the store, used if it has none. Also returns the server's eviction policy. */
 const hello = `
-if ARGV[1] ~= '' then call('HSETNX', bucket, 'id', ARGV[1]) end
+-- A Redis whose memory is full refuses HSETNX even if there is nothing to set.
+if ARGV[1] ~= '' and call('HEXISTS', bucket, 'id') == 0 then call('HSET', bucket, 'id', ARGV[1]) end
 local policy = string.match(call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or 'unknown'
 return { token, text(now), call('HGET', bucket, 'id') or '', policy }
 `

@@ -48,8 +48,9 @@ local function use(name)
     call('HDEL', meta, 'first')
   end
   if math.abs(now - (tonumber(found[7]) or 0)) >= topicUse then
-    call('ZADD', base .. 't', now, name)
-    call('HSET', meta, 'used', text(now))
+    -- Reading goes on while the memory is full: until there is room, the use is not noted.
+    local noted = redis.pcall('ZADD', base .. 't', now, name)
+    if type(noted) ~= 'table' or not string.find(noted.err, 'OOM', 1, true) then call('HSET', meta, 'used', text(now)) end
   end
   return topic
 end
@@ -70,6 +71,13 @@ local function forget(topic)
     left = left - 1
   end
   return left < 1000
+end
+
+-- The same before a read, which writes nothing else: a Redis whose memory is full allows that.
+local function clean(topic)
+  if not forget(topic) then return end
+  call('HSET', topic.meta, 'bytes', text(topic.bytes))
+  if topic.first then call('HSET', topic.meta, 'first', text(topic.first)) else call('HDEL', topic.meta, 'first') end
 end
 `
 
@@ -121,10 +129,7 @@ return { token, topic.tail + 1 }
 /** `ARGV`: the topic, the position, and the limits of messages and bytes. */
 const readAfter = `
 local topic = use(ARGV[1])
-if forget(topic) then
-  call('HSET', topic.meta, 'bytes', text(topic.bytes))
-  if topic.first then call('HSET', topic.meta, 'first', text(topic.first)) else call('HDEL', topic.meta, 'first') end
-end
+clean(topic)
 local length = call('LLEN', topic.list)
 local lost = topic.tail - length
 local from = math.max(tonumber(ARGV[2]) - lost, 0)
@@ -154,10 +159,7 @@ for index = 2, #ARGV do
   local topic = use(ARGV[index])
   local offset = topic.tail
   if last >= 0 then
-    forget(topic)
-    if not topic.first then topic.bytes = 0 end
-    call('HSET', topic.meta, 'bytes', text(topic.bytes))
-    if topic.first then call('HSET', topic.meta, 'first', text(topic.first)) else call('HDEL', topic.meta, 'first') end
+    clean(topic)
     offset = topic.tail - math.min(call('LLEN', topic.list), last)
   end
   reply[#reply + 1] = topic.epoch
