@@ -25,6 +25,40 @@ export const topicFaults: Faults<TopicLog> = {
       return { ...reading, tail: reading.messages.at(-1)?.offset ?? reading.tail }
     },
   }),
+  'the tail of a reading is that of the reading before': (right) => {
+    const tails = new Map<string, number>()
+    return {
+      async readAfter(topic, after, limits) {
+        const before = tails.get(topic)
+        const reading = await right.readAfter(topic, after, limits)
+        tails.set(topic, reading.tail)
+        return { ...reading, tail: Math.max(before ?? reading.tail, reading.messages.at(-1)?.offset ?? 0) }
+      },
+    }
+  },
+  'the bytes of a message are read later': (right) => ({
+    async append(topic, data, options) {
+      await Promise.resolve()
+      return right.append(topic, data, options)
+    },
+  }),
+  'lostThrough is read before the messages': (right) => ({
+    async readAfter(topic, after, limits) {
+      const { lostThrough } = await right.readAfter(topic, after, limits)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      return { ...(await right.readAfter(topic, after, limits)), lostThrough }
+    },
+  }),
+  'spaces around topic names are ignored': (right) => ({
+    append: (topic, data, options) => right.append(topic.trim(), data, options),
+    readAfter: (topic, after, limits) => right.readAfter(topic.trim(), after, limits),
+    tails: (topics, last) =>
+      right.tails(
+        topics.map((topic) => topic.trim()),
+        last,
+      ),
+    watch: (topic, listener) => right.watch(topic.trim(), listener),
+  }),
   'reads ignore maxMessages': (right) => ({
     readAfter: (topic, after, limits) => right.readAfter(topic, after, { ...limits, maxMessages: 1000 }),
   }),
@@ -145,6 +179,42 @@ export const sessionFaults: Faults<SessionStore> = {
   'a write drops a field': (right) => ({
     write: (id, record, before, expiresAt) => right.write(id, { ...record, redeliveredThrough: 0 }, before, expiresAt),
   }),
+  ...Object.fromEntries(
+    (['answeredAt', 'protocol', 'isPinned'] as const).map((field) => [
+      `a read drops ${field}`,
+      (right: SessionStore): Partial<SessionStore> => ({
+        async read(id) {
+          const found = await right.read(id)
+          if (!found) return null
+          const { [field]: _, ...record } = found.record
+          return { ...found, record }
+        },
+      }),
+    ]),
+  ),
+  'subscriptions are kept without the name and the expiry that the client knows': (right) => ({
+    write(id, record, before, expiresAt) {
+      const subscriptions = record.subscriptions.map(({ as: _, until: __, ...rest }) => rest)
+      return right.write(id, { ...record, subscriptions }, before, expiresAt)
+    },
+  }),
+  'the clock stands still': (right) => {
+    const now = right.now()
+    return { now: () => now }
+  },
+  'principals are case-insensitive': (right) => ({
+    count: async (principalId) => ({
+      ...(await right.count(principalId)),
+      ofPrincipal: new Set([...(await right.sessionsOf(principalId)), ...(await right.sessionsOf(principalId.toUpperCase()))])
+        .size,
+    }),
+  }),
+  'the bytes of an entry are read later': (right) => ({
+    async append(id, epoch, entry) {
+      await Promise.resolve()
+      return right.append(id, epoch, entry)
+    },
+  }),
   'any version can be removed': (right) => ({
     remove: async (id) => right.remove(id, (await right.read(id))?.version ?? 0),
   }),
@@ -211,9 +281,9 @@ export const sessionFaults: Faults<SessionStore> = {
     changedEntries(right, (news) => ('tail' in news ? { ...news, entry: { kind: 'other' } } : news)),
 }
 
-/** A `memoryStore()` with the fault of this name. */
+/** A `memoryStore()` with the fault of this name, which keeps 100 messages of each topic. */
 export function faultyTopics(name: string): TopicLog {
-  const { topics } = memoryStore()
+  const { topics } = memoryStore({ maxMessagesPerStream: 100 })
   return replaced(topics, topicFaults[name]?.(topics) ?? {})
 }
 

@@ -52,7 +52,7 @@ describe('a store with a fault fails the contract', { timeout: 60_000 }, () => {
   it.concurrent.each(Object.keys(topicFaults))('topics: %s', async (fault) => {
     const cases = topicLogContract(async () => {
       const topics = faultyTopics(fault)
-      return { nodes: [topics, topics], close }
+      return { nodes: [topics, topics], close, bounds: { maxMessages: 100 } }
     }, quick)
     expect(await failing(cases)).not.toEqual([])
   })

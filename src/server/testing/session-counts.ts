@@ -34,6 +34,15 @@ export const sessionCounts: readonly SessionCheck[] = [
     },
   ],
   [
+    'tells principals apart',
+    async ({ one, other, id, ann }) => {
+      const others = [ann.toUpperCase(), `${ann} `, ` ${ann}`, `${ann}\0`, `${ann}:`, `${ann}*`, ann.slice(0, -1)]
+      for (const [index, principalId] of others.entries()) await made(one, `${id} ${index}`, recordOf({ principalId }))
+      deepEqual([(await other.count(ann)).ofPrincipal, await other.sessionsOf(ann)], [0, []])
+      for (const [index, principalId] of others.entries()) deepEqual(await other.sessionsOf(principalId), [`${id} ${index}`])
+    },
+  ],
+  [
     'counts every session once when two nodes make them at once',
     async ({ one, other, id, ann }) => {
       const write = (_: unknown, n: number) =>

@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import type { SessionStore } from '../store/ports.ts'
+import { pass } from './contract-case.ts'
 import { oddNames } from './payload-samples.ts'
 import { everything } from './readings.ts'
 import { ending, later, made, recordOf, replaced, type SessionCheck } from './session-trial.ts'
@@ -28,8 +29,8 @@ const names = oddNames.map((name): SessionCheck => {
 
 export const sessionRecords: readonly SessionCheck[] = [
   [
-    'has one id for all nodes, and a clock that does not go back',
-    async ({ one, other, id }) => {
+    'has one id for all nodes, and a clock that advances and does not go back',
+    async ({ store, one, other, id }) => {
       for (const node of [one, other]) {
         ok(node.id === null || /^[\w-]{1,64}$/.test(node.id), 'an id consists of 1 to 64 letters, digits, `-` and `_`')
         await node.read(id)
@@ -43,6 +44,8 @@ export const sessionRecords: readonly SessionCheck[] = [
         before = now
         await one.read(id)
       }
+      await pass(store, 50)
+      ok(one.now() > before, 'the clock advances')
       ok(Math.abs(one.now() - other.now()) < 5000, 'the clock is the store’s, and the same on all nodes')
     },
   ],
@@ -79,10 +82,13 @@ export const sessionRecords: readonly SessionCheck[] = [
         done: 7,
         redeliveredThrough: 3,
         takenBefore: 11,
+        answeredAt: 12,
+        protocol: 'v2.chat',
+        isPinned: true,
         lease: { node: 'n1', until: later(one) },
         turn: 4,
         k: 6,
-        subscriptions: [subscription, { ...subscription, stream: 4, topic: '__proto__' }],
+        subscriptions: [subscription, { ...subscription, stream: 4, topic: '__proto__', as: 'news', until: 99 }],
         lastStream: Number.MAX_SAFE_INTEGER,
         lastEnd: { by: 'network', code: 1006, reason: '' },
         ended: ending,

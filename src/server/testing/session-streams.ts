@@ -80,8 +80,9 @@ export const sessionStreams: readonly SessionCheck[] = [
     async ({ one, id }) => {
       await made(one, id)
       const data = Buffer.from([1, 2, 3])
-      const offset = await one.append(id, 'e1', { kind: 'm', data })
+      const appended = one.append(id, 'e1', { kind: 'm', data })
       data.fill(0)
+      const offset = await appended
       deepEqual(plain(await entriesOf(one, id)), plain([{ offset, kind: 'm', data: Uint8Array.of(1, 2, 3) }]))
     },
   ],

@@ -42,8 +42,9 @@ export const topicAppending: readonly TopicCheck[] = [
     async ({ one, topic }) => {
       const { offset: start } = await endOf(one, topic)
       const given = Buffer.from([1, 2, 3])
-      const offset = await one.append(topic, given)
+      const appended = one.append(topic, given)
       given.fill(0)
+      const offset = await appended
       deepEqual(plain(await readTopic(one, topic, start)), plain([{ offset, data: Uint8Array.of(1, 2, 3) }]))
       const { messages } = await one.readAfter(topic, start, everything)
       Reflect.set(messages, 'length', 0)

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pass } from './contract-case.ts'
 import { bytesOf } from './payload-samples.ts'
 import { everything } from './readings.ts'
@@ -20,6 +21,41 @@ export const topicBounds: readonly TopicCheck[] = [
       deepEqual(held, stored.slice(-held.length))
       const { lostThrough } = await other.readAfter(topic, start, everything)
       equal(lostThrough, stored.at(-held.length - 1)?.offset)
+    },
+  ],
+  [
+    'reports what it discards to those that read at the same time',
+    async ({ store, one, other, topic }) => {
+      const most = store.bounds?.maxMessages
+      if (most === undefined) return
+      let { offset: position } = await endOf(one, topic)
+      const texts = textsOf(4 * most)
+      let isOver = false
+      const appendAll = async () => {
+        for (let from = 0; from < texts.length; from += 20) {
+          await Promise.all(texts.slice(from, from + 20).map((text) => one.append(topic, text)))
+          await sleep(1)
+        }
+      }
+      const appended = appendAll().finally(() => {
+        isOver = true
+      })
+      appended.catch(() => {})
+      let reads = 0
+      for (let [expected, isGap, isEnd] = [0, false, false]; !isEnd; await sleep(0)) {
+        const isLast = isOver
+        const { messages, lostThrough } = await other.readAfter(topic, position, { maxMessages: 10, maxBytes: 1_000_000 })
+        isGap ||= lostThrough > position
+        for (const { offset, data } of messages) {
+          const found = texts.indexOf(String(data))
+          ok(found === expected || isGap, `'${data}' follows offset ${position}, without the messages between and without a gap`)
+          ;[position, expected, isGap] = [offset, found + 1, false]
+        }
+        isEnd = isLast && messages.length === 0
+        if (messages.length > 0) reads += 1
+        ok(reads <= texts.length, 'a reader reaches the end')
+      }
+      await appended
     },
   ],
   [

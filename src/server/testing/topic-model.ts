@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Stored } from '../store/ports.ts'
 import { type Random, withSeed } from './random.ts'
 import { checkReading } from './readings.ts'
@@ -37,6 +37,8 @@ async function likeAList({ one, other }: TopicTrial, topic: string, random: Rand
         equal(reading.epoch, epoch)
         equal(reading.messages.length > 0, rest.length > 0, 'at least one message is returned, if there is one')
         deepEqual(reading.messages, rest.slice(0, reading.messages.length))
+        const [last, next] = [reading.messages.at(-1), rest[reading.messages.length]]
+        ok(!last || !next || reading.tail > last.offset, 'a message follows, so the tail is above the last one that was read')
         deepEqual(await readTopic(node, topic, after, limits), rest)
         break
       }

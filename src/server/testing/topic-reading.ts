@@ -134,7 +134,7 @@ export const topicReading: readonly TopicCheck[] = [
     'keeps topics apart',
     async ({ one, other, topic }) => {
       const { offset: start } = await endOf(one, topic)
-      const neighbours = [`${topic}'`, `${topic}\0`, topic.slice(0, -1), topic.toUpperCase()]
+      const neighbours = [`${topic}'`, `${topic}\0`, `${topic} `, ` ${topic}`, topic.slice(0, -1), topic.toUpperCase()]
       const stored = await fill(one, topic, textsOf(2))
       for (const name of neighbours) await one.append(name, 'elsewhere')
       deepEqual(await readTopic(other, topic, start), stored)
