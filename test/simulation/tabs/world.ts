@@ -306,16 +306,16 @@ class TabsWorld {
     const tab = this.#tabs[index]
     if (!tab) throw new RangeError('There is no such tab.')
     const overhear = (frame: string) => this.#note(() => `  ${tab.name} <- ${frame.slice(0, 90)}`)
-    const greeted = (greeting: ClientHello) => this.#greeted(greeting, tab)
+    const term = this.#terms.get(tab.being) ?? 0
+    const greeted = (greeting: ClientHello) => this.#greeted(greeting, tab.name, term)
     return new NodeDoor(this.#nodeBeing, this.#node, tab.network, 65_536, greeted, overhear, this.#court)
   }
 
   /** A dial of a later leader has a higher number, since the server takes it for an older one otherwise (rule 5). */
-  #greeted({ session, k }: ClientHello, { name, being }: Tab): void {
-    const term = this.#terms.get(being) ?? 0
+  #greeted({ session, k }: ClientHello, name: string, term: number): void {
     const dials = this.#dials.get(session) ?? []
     this.#dials.set(session, dials)
-    // Another request of the same dial, which may arrive under the next term.
+    // Another request of the same dial, perhaps made under the next term.
     if (dials.some((dial) => dial.name === name && dial.k === k)) return
     for (const earlier of dials)
       this.#court.must(
