@@ -67,10 +67,4 @@ export class Ahead {
   leave(places: readonly StreamPlace[]): void {
     this.#places = this.had(places).slice(0, maxAhead)
   }
-
-  /** All that the present streams of these topics deliver is repeated by others. */
-  expectRepeats(topics: readonly string[], places: readonly StreamPlace[]): void {
-    const repeated = withLife(places).filter(({ topic }) => topics.includes(topic))
-    this.#places = [...this.#places, ...repeated.map((place) => ({ ...place, offset: Infinity }))]
-  }
 }

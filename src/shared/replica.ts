@@ -215,8 +215,6 @@ export class Replica {
     const known = had.filter((place) => place.life === lifeIn(places))
     const ended = used.filter((topic) => known.some((place) => place.topic === topic && isGone(place)))
     const missed = missedBy(known, this.past, places, ended)
-    // What another tab's subscription delivers is repeated by that of this tab, after what it has missed.
-    this.#ahead.expectRepeats(ended, places)
     return missed
   }
 

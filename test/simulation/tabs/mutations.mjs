@@ -120,13 +120,6 @@ export const mutations = [
     to: '    ended: [],\n    gaps',
   },
   {
-    name: 'repeated-too-soon',
-    breaks: 'a tab that comes back takes nothing of a topic before what it has missed',
-    file: 'src/shared/ahead.ts',
-    from: '({ ...place, offset: Infinity })',
-    to: '({ ...place })',
-  },
-  {
     name: 'requests-die',
     breaks: 'the next leader answers what the leader before has left unanswered',
     file: 'src/shared/server-requests.ts',
