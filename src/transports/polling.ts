@@ -11,7 +11,8 @@ import { longPollPauseMs, type Manner, pollLoop, pollPauseMs, quickMs } from './
 const answers = [200, 204, 304, 408]
 /** After so long without an answer to held requests, the host is asked whether it is still there, in milliseconds. */
 const unansweredMs = 45_000
-const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//
+/** The content types of text. A body of any other type is bytes, which a decoder of text would damage. */
+const textTypes = /^($|text|application\/.*(json|script|\bxml$|yaml|x-www))/
 
 /**
  * Long-poll: repeated GETs that the server holds until it has a message. `timeoutMs` ends one before the server would: browsers
@@ -92,7 +93,7 @@ function ask(
     const contentType = essenceOf(contentTypeOf(headers))
     if (!answers.includes(status) || (status === 200 && (isPage(contentType) || contentType === 'text/event-stream')))
       throw new Failure(await answered(response, call))
-    if (!binaryTypes.test(contentType)) {
+    if (textTypes.test(contentType)) {
       const body = await textOfBody(response, maxEventLength, request)
       const type = !contentType && sniffed(body, true)
       if (type) throw new Failure({ kind: 'answered', status, contentType: type, start: body.slice(0, 80) })

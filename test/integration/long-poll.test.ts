@@ -50,6 +50,22 @@ describe.concurrent('an answer', () => {
     expect(test.watched.of('error')).toEqual([])
   })
 
+  it('is text if its content type is one of text or missing, else bytes, which stay as they are', async () => {
+    const texts = ['', 'Text/CSV', 'application/json', 'application/x-ndjson', 'application/ld+json', 'application/atom+xml']
+    const more = ['application/xml', 'application/javascript', 'application/yaml', 'application/x-www-form-urlencoded']
+    const bytes = ['application/zip', 'application/vnd.openxmlformats-officedocument', 'application/x-protobuf', 'image/svg+xml']
+    const types = [...texts, ...more, ...bytes, 'font/woff2', 'multipart/mixed']
+    await using test = await startPolling((_, response, n) => {
+      const type = types[n - 1]
+      if (type !== undefined) response.writeHead(200, type === '' ? {} : { 'Content-Type': type }).end(Buffer.of(255, n))
+    })
+    await test.watched.nth('message', types.length)
+    const expected = types.map((_, index) =>
+      index < texts.length + more.length ? `\ufffd${String.fromCharCode(index + 1)}` : Uint8Array.of(255, index + 1).buffer,
+    )
+    expect(test.watched.data).toEqual(expected)
+  })
+
   it.each([204, 304, 408])('with %i brings no message and is not a failure', async (status) => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.writeHead(status).end()
