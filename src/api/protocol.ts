@@ -57,7 +57,7 @@ export interface Ask {
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  /** The body: text, or bytes if the content type says so; `''` if it is empty. */
+  /** The body: text if the content type is one of text (`text/*`, JSON, XML and the like) or missing, else bytes; `''` if it is empty. */
   readonly body: Payload
 }
 
@@ -79,7 +79,7 @@ export interface Dialect {
     readonly data: string
   }): readonly (Received | Moved)[]
   /** Reads one complete response. Returns its messages and the cursor after it, also if it has no messages. */
-  readAnswer(answer: Answer): { readonly messages: readonly Received[]; readonly cursor?: string | undefined }
+  readAnswer(answer: Answer): { readonly messages: readonly (Received | Moved)[]; readonly cursor?: string | undefined }
   /**
    * Returns the POST body for a message; `undefined` sends the message unchanged. A `Blob` and a `URLSearchParams` set the
    * request's content type.

@@ -1,7 +1,6 @@
-import type { Dialect, Payload, Protocol, Received } from '../api/protocol.ts'
+import type { Dialect, Moved, Payload, Protocol, Received } from '../api/protocol.ts'
 import { StopConnecting } from '../connection/stop-connecting.ts'
 import { essenceOf } from '../util/http-fields.ts'
-import { textOf } from '../wire/readers.ts'
 import { checkSettings, isRecord, isText } from './checks.ts'
 
 export interface DurableStreamsSettings {
@@ -48,16 +47,19 @@ export function durableStreams(settings: DurableStreamsSettings = {}): Protocol 
 }
 
 function attachment(contentType: string, start: string, cursor: () => string | null): Dialect {
-  const piecesOf = readerOf(essenceOf(contentType))
+  const kind = kindOf(essenceOf(contentType))
+  const piecesOf = readers[kind]
   let place = placeOf(start)
   let read = place.before
 
   return {
     ask({ transport, cursor: from }) {
       place = placeOf(from ?? start)
-      read = place.before
-      const { offset, cacheCursor } = place
-      const live = { sse: 'sse', 'long-poll': 'long-poll' }[transport]
+      const { offset, before, had, cacheCursor } = place
+      // The end of the stream is another one each time, so nothing comes again.
+      read = offset === 'now' ? had : before
+      // A long-poll from the end would not tell the offset before the first message; if it broke, messages would be lost.
+      const live = { sse: 'sse', ...(offset !== 'now' && { 'long-poll': 'long-poll' }) }[transport]
       // In alphabetical order, as recommended for caches (§10.1).
       return { query: { ...(cacheCursor && { cursor: cacheCursor }), ...(live && { live }), offset } }
     },
@@ -68,18 +70,24 @@ function attachment(contentType: string, start: string, cursor: () => string | n
       const control: unknown = JSON.parse(data)
       const { streamNextOffset, streamCursor, streamClosed } = isRecord(control) ? control : {}
       if (streamClosed === true) throw closed()
-      return [{ cursor: moveTo(textOf(streamNextOffset), isText(streamCursor) ? streamCursor : null) }]
+      if (!isText(streamNextOffset)) throw new TypeError('a control event has no streamNextOffset')
+      return [moveTo(streamNextOffset, isText(streamCursor) ? streamCursor : null)]
     },
     readAnswer({ status, headers, body }) {
       const next = headers.get('stream-next-offset')
-      if (next === null && status > 204) return { messages: [] }
-      if (next === null) throw new TypeError('the answer has no Stream-Next-Offset, or one that CORS does not let this page read')
-      const messages = status === 200 && body !== '' ? take(piecesOf(body, false)) : []
+      if (!next && status > 204) return { messages: [] }
+      if (!next) throw new TypeError('the answer has no Stream-Next-Offset, or one that CORS does not let this page read')
+      const type = essenceOf(headers.get('content-type') ?? '')
+      const hasBody = status === 200 && body !== ''
+      if (hasBody && type && kindOf(type) !== kind)
+        throw new TypeError(`the stream is of type ${type}, and durableStreams() was given '${contentType}' as its contentType`)
+      const messages = hasBody ? take(piecesOf(body, false)) : []
       if (headers.get('stream-closed') === 'true' && !messages.length) throw closed()
-      return { messages, cursor: moveTo(next, headers.get('stream-cursor')) }
+      const moved = moveTo(next, headers.get('stream-cursor'))
+      return { messages: [...messages, ...(moved.gap ? [moved] : [])], cursor: moved.cursor }
     },
     // In a list of one, since the server stores the values of a list one by one (§9.1.2), and the message itself may be a list.
-    body: (message) => new Blob(isJson(contentType) ? ['[', message, ']'] : [message], { type: contentType }),
+    body: (message) => new Blob(kind === 'json' ? ['[', message, ']'] : [message], { type: contentType }),
   }
 
   /** The messages that the application has not received yet. */
@@ -96,10 +104,16 @@ function attachment(contentType: string, start: string, cursor: () => string | n
     return messages
   }
 
-  function moveTo(offset: string, cacheCursor: string | null): string {
+  function moveTo(offset: string, cacheCursor: string | null): Moved {
     const { had } = placeOf(cursor() ?? start)
+    const hasData = read > place.before
+    if (hasData && offset === place.offset) throw new TypeError('the server sent data without a new offset')
+    // Offsets sort as texts in the order of the stream (§8), so a server that goes back has lost the end of its data.
+    const isLost = !hasData && offset < place.offset && !['-1', 'now'].includes(place.offset)
+    // What is lost cannot come again, so there is nothing to skip.
+    if (isLost) read = Math.max(read, had)
     place = { offset, before: read, had: Math.max(read, had), cacheCursor: cacheCursor ?? place.cacheCursor }
-    return written(place)
+    return { cursor: written(place), ...(isLost && { gap: { topic: '', after: null, resumesAt: null } }) }
   }
 }
 
@@ -117,8 +131,11 @@ function placeOf(cursor: string): Place {
   return { offset, before: Number(before), had: Number(had), cacheCursor }
 }
 
-function isJson(contentType: string): boolean {
-  return essenceOf(contentType) === 'application/json'
+/** How a stream is split into messages. */
+type Kind = 'json' | 'text' | 'bytes'
+
+function kindOf(type: string): Kind {
+  return type === 'application/json' ? 'json' : type.startsWith('text/') ? 'text' : 'bytes'
 }
 
 /** The data of one message, and the number of units of the stream that it takes. */
@@ -127,20 +144,18 @@ interface Piece {
   readonly units: number
 }
 
-/** How a stream of that type is split into messages; `isEvent`: it comes from an event stream, where bytes are base64 (§5.8). */
-function readerOf(type: string): (body: Payload, isEvent: boolean) => readonly Piece[] {
-  if (isJson(type)) {
-    return (body) => {
-      const values: unknown = JSON.parse(String(body))
-      if (!Array.isArray(values)) throw new TypeError('the server sent JSON that is not a list of messages')
-      return values.map((value) => ({ data: JSON.stringify(value), units: 1 }))
-    }
-  }
-  if (type.startsWith('text/')) return (body) => [{ data: body, units: typeof body === 'string' ? unified(body).length : 0 }]
-  return (body, isEvent) => {
+/** The readers of each kind; `isEvent`: the body comes from an event stream, where bytes are base64 (§5.8). */
+const readers: Readonly<Record<Kind, (body: Payload, isEvent: boolean) => readonly Piece[]>> = {
+  json(body) {
+    const values: unknown = JSON.parse(String(body))
+    if (!Array.isArray(values)) throw new TypeError('the server sent JSON that is not a list of messages')
+    return values.map((value) => ({ data: JSON.stringify(value), units: 1 }))
+  },
+  text: (body) => [{ data: body, units: typeof body === 'string' ? unified(body).length : 0 }],
+  bytes(body, isEvent) {
     const data = typeof body !== 'string' ? body : isEvent ? bytesOf(body) : new TextEncoder().encode(body).slice().buffer
     return [{ data, units: data.byteLength }]
-  }
+  },
 }
 
 /** The rest of a chunk whose beginning the application has received. */

@@ -121,6 +121,97 @@ describe('Durable Streams', () => {
     expect(readAnswer({ status: 408, headers: new Headers(), body: '' })).toEqual({ messages: [] })
   })
 
+  const answer = (next: string, body = '', more: Readonly<Record<string, string>> = {}) => ({
+    ...{ status: 200, body },
+    headers: new Headers({ 'content-type': 'application/json', 'stream-next-offset': next, ...more }),
+  })
+
+  it("asks for the end of the stream without `live` in long-poll, so that the first answer has the offset of 'now'", () => {
+    const client = reader(durableStreams({ offset: 'now' }))
+    expect(client.attach('sse').query).toEqual({ live: 'sse', offset: 'now' })
+    const { dialect, query } = client.attach('long-poll')
+    expect(query).toEqual({ offset: 'now' })
+    const { cursor } = dialect.readAnswer(answer('7', '[]'))
+    client.take([{ cursor: String(cursor) }])
+    expect(client.attach('long-poll').query).toEqual({ live: 'long-poll', offset: '7' })
+  })
+
+  it("skips nothing after 'now', of which a server has not told the offset", () => {
+    const client = reader(durableStreams({ offset: 'now' }))
+    for (const value of ['1', '2']) {
+      const { dialect } = client.attach('sse')
+      client.take(dialect.readEvent(dataOf(`[${value}]`)))
+    }
+    expect(client.had.map(({ data }) => data)).toEqual(['1', '2'])
+  })
+
+  it.each(['', '{"streamNextOffset":""}', '{"streamNextOffset":7}', '{}', 'null'])('throws for the offset of %j', (data) => {
+    const dialect = reader(durableStreams()).attach('sse').dialect
+    if (data) expect(() => dialect.readEvent({ ...control(''), data })).toThrow('no streamNextOffset')
+    else expect(() => dialect.readAnswer(answer('', '[1]'))).toThrow('no Stream-Next-Offset')
+  })
+
+  it('throws if data comes without a new offset, and delivers it no more than once', () => {
+    const client = reader(durableStreams())
+    const first = client.attach('sse').dialect
+    client.take(first.readEvent(dataOf('[1]')))
+    client.take(first.readEvent(control('7')))
+    client.take(first.readEvent(control('7')))
+    for (let n = 0; n < 3; n += 1) {
+      const { dialect } = client.attach('sse')
+      client.take(dialect.readEvent(dataOf('[2]')))
+      expect(() => dialect.readEvent(control('7'))).toThrow('data without a new offset')
+      const polling = client.attach('long-poll').dialect
+      expect(() => polling.readAnswer(answer('7', '[2]'))).toThrow('data without a new offset')
+    }
+    expect(client.had.map(({ data }) => data)).toEqual(['1', '2'])
+    // A server that comes to its senses is read on.
+    const { dialect } = client.attach('sse')
+    client.take(dialect.readEvent(dataOf('[2,3]')))
+    client.take(dialect.readEvent(control('8')))
+    expect(client.had.map(({ data }) => data)).toEqual(['1', '2', '3'])
+  })
+
+  it('reports a gap if the server is behind the offset, as after the loss of its data, and continues from there', () => {
+    const gap = { topic: '', after: null, resumesAt: null }
+    for (const type of ['sse', 'long-poll']) {
+      const client = reader(durableStreams())
+      const first = client.attach('sse').dialect
+      client.take(first.readEvent(control('0_9')))
+      client.take(first.readEvent(dataOf('[1,2]')))
+      const { dialect } = client.attach(type)
+      const read = type === 'sse' ? dialect.readEvent(control('0_3')) : dialect.readAnswer(answer('0_3', '[]')).messages
+      expect(read).toMatchObject([{ gap }])
+      client.take(read)
+      const { dialect: next, query } = client.attach(type)
+      expect(query['offset']).toBe('0_3')
+      client.take(type === 'sse' ? next.readEvent(dataOf('[3]')) : next.readAnswer(answer('0_4', '[3]')).messages)
+      expect(client.had.map(({ data }) => data)).toEqual(['1', '2', '3'])
+    }
+  })
+
+  it('takes data for news, even from a server whose offsets do not sort as texts', () => {
+    const client = reader(durableStreams())
+    for (const [offset, value] of [
+      ['9', '[1]'],
+      ['10', '[2]'],
+    ] as const) {
+      const { messages, cursor } = client.attach('poll').dialect.readAnswer(answer(offset, value))
+      client.take([...messages, { cursor: String(cursor) }])
+    }
+    expect(client.had.map(({ data }) => data)).toEqual(['1', '2'])
+  })
+
+  it.each([
+    ['application/json', 'text/plain; charset=utf-8', 'text/plain', 'hello'],
+    ['text/plain', 'application/json', 'application/json', '["hello"]'],
+    ['application/zip', 'Text/Markdown', 'text/markdown', 'hello'],
+  ])('throws if a stream of %s turns out to be of %s', (contentType, type, essence, body) => {
+    const { dialect } = reader(durableStreams({ contentType })).attach('poll')
+    const read = () => dialect.readAnswer(answer('7', body, { 'content-type': type }))
+    expect(read).toThrow(`the stream is of type ${essence}, and durableStreams() was given '${contentType}' as its contentType`)
+  })
+
   it(`neither loses nor repeats data, wherever a connection breaks, over one attachment or two, with SEED=${seed}`, () => {
     const random = seeded(seed)
     const upTo = (most: number) => Math.floor(random() * (most + 1))
