@@ -94,7 +94,8 @@ function framesOfLines(reading: Reading): Frames {
   const lines = new FrameLines()
   return {
     take(text) {
-      for (const line of lines.take(text)) reading.take(line)
+      // An empty line carries nothing: some servers send one so that proxies pass on what is before it.
+      for (const line of lines.take(text)) if (line.trim()) reading.take(line)
       if (lines.restLength > maxEventLength) throw new Failure({ kind: 'oversized' })
     },
     isCutOff: () => lines.restLength > 0,

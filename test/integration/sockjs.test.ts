@@ -191,6 +191,7 @@ describe('SockJS', () => {
 
   it.each([
     ['xhr-streaming', 'o\n', 'a["50% off"]\n', 'a["cut'],
+    ['xhr-streaming', '\no\r\n\r\n', '\na["50% off"]\r\n\n', '\n\na["cut'],
     ['eventsource', 'data: o\r\n\r\n', 'data: a["50% off"]\r\n\r\n', 'data: a["cut"]\r\n'],
   ])(
     'over %s receives messages byte by byte, and closes with 1006 when a response ends inside a frame',
