@@ -6,6 +6,9 @@ import { helpText } from './options.ts'
 import { merged, readArguments, readConfiguration, UsageError } from './read-options.ts'
 import { settingsOf } from './settings.ts'
 
+// Whoever reads the log may end (`| head`, a collector that restarts): the sockets must not end with it.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 main(process.argv.slice(2)).catch((error) => {
   const isUsage = error instanceof UsageError
   process.stderr.write(`steadfast: ${isUsage ? error.message : (error?.stack ?? error)}\n`)

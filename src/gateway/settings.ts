@@ -1,4 +1,4 @@
-import { type TrustedProxy, trustedProxyOf } from '../server/adapters/client-address.ts'
+import { type TrustedProxy, type TrustProxyOption, trustedProxyOf } from '../server/adapters/client-address.ts'
 import { defaultLimits } from '../server/limits.ts'
 import type { ServerHost } from '../server/node/host.ts'
 import { nodeHost } from '../server/node/process-host.ts'
@@ -54,7 +54,7 @@ export function gatewaySettings<Who extends AnyPrincipal>(options: GatewayOption
   for (const [name, why] of Object.entries(owned))
     if (Reflect.get(options, name) !== undefined)
       throw new TypeError(`gateway: the option '${name}' is not supported here: ${why}.`)
-  const { headers = {}, trustProxy = false, maxUnreadBytes = 4_194_304, limits = {}, connectTimeoutMs = 10_000 } = options
+  const { headers = {}, maxUnreadBytes = 4_194_304, limits = {}, connectTimeoutMs = 10_000 } = options
   const maxMessageBytes = limits.maxMessageBytes ?? defaultLimits.maxMessageBytes
   const target = targetOf<Who>(options.target)
   if (typeof headers !== 'function') {
@@ -77,7 +77,7 @@ export function gatewaySettings<Who extends AnyPrincipal>(options: GatewayOption
     forwardHeaders: forwardHeadersOf(options.forwardHeaders),
     headers,
     forwardQuery: queryRuleOf(options.forwardQuery),
-    isTrustedProxy: trustedProxyOf(trustProxy),
+    isTrustedProxy: trustOf(options.trustProxy),
     connectTimeoutMs,
     pingMs: options.pingMs ?? 30_000,
     maxUnreadBytes,
@@ -141,6 +141,16 @@ function queryRuleOf(given: unknown = true): QueryRule {
   if (typeof given === 'boolean') return given
   if (Array.isArray(given) && given.every((each) => typeof each === 'string')) return [...given]
   return fail('forwardQuery', given, 'true, false, or a list of parameters')
+}
+
+function trustOf(given: unknown = false): TrustedProxy {
+  const allowed = 'true, false, a number of proxies, addresses and subnets, or a function'
+  if (typeof given === 'object' && !Array.isArray(given)) return fail('trustProxy', given, allowed)
+  try {
+    return trustedProxyOf(given as TrustProxyOption)
+  } catch (error) {
+    return fail('trustProxy', given, `${allowed}; ${error instanceof Error ? error.message : ''}`)
+  }
 }
 
 function check(name: string, value: unknown, faultOf: (value: number) => string | null): void {

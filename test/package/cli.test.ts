@@ -104,6 +104,7 @@ describe('with ws', () => {
     for (const [words, message] of [
       [['gatewy'], "'gatewy' is not a command"],
       [['gateway', '--targt', 'x'], "did you mean '--target'?"],
+      [['gateway', '--target', 'ws://a', '--trust-proxy', 'intranet'], "'intranet' is no address"],
       [['gateway', '--target', 'http://a'], 'it must begin with ws:// or wss://'],
       [['gateway', '--target', 'ws://a', '--redis', 'redis://127.0.0.1:1', '--listen', '127.0.0.1:0'], 'npm install redis'],
     ] as const) {
@@ -154,6 +155,22 @@ describe('with ws', () => {
     expect(events).toEqual(['listening', 'admin', 'session-open', 'stopping', 'session-end', 'stopped'])
     expect(command.out()).not.toContain('secret')
     expect(command.err()).toBe('')
+  })
+
+  test('the gateway continues when nobody reads its log any more', async () => {
+    await using backend = await startBackend()
+    const command = steadfast('gateway', '--target', backend.url, '--listen', '127.0.0.1:0', '--log', 'json')
+    const address = await addressIn(command, 'listening')
+    command.program.stdout?.destroy()
+    const Socket = webSocketOver({ host: nodeHost, transports: ['websocket'] })
+    for (let n = 0; n < 3; n += 1) {
+      const { socket, opened, closed } = watch(new Socket(`ws://${address}/realtime`))
+      await opened()
+      socket.close(3001)
+      expect(await closed()).toMatchObject({ code: 3001 })
+    }
+    command.program.kill('SIGTERM')
+    expect(await command.exited()).toBe(0)
   })
 
   test('the gateway keeps its sessions in Redis, and /health answers 503 without it', async (context) => {

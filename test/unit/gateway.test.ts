@@ -144,6 +144,12 @@ describe('the options of gateway()', () => {
     [{ target, forwardQuery: 'a' }, 'forwardQuery must be true, false, or a list of parameters'],
     [{ target, connectTimeoutMs: 0 }, 'connectTimeoutMs must be a number of milliseconds from 1'],
     [{ target, connectTimeoutMs: Infinity }, 'a client would wait for ever'],
+    [
+      { target, trustProxy: 'intranet' },
+      "trustProxy must be true, false, a number of proxies, addresses and subnets, or a function; 'intranet' is no address",
+    ],
+    [{ target, trustProxy: null }, 'trustProxy must be true, false'],
+    [{ target, trustProxy: { proxies: 1 } }, 'trustProxy must be true, false'],
     [{ target, pingMs: '1' }, "pingMs must be a number; it was '1'"],
     [{ target, maxUnreadBytes: 8_000_000 }, 'together exceed the 8388608 bytes that the default store keeps for one session'],
     [
