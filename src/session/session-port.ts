@@ -57,6 +57,8 @@ export interface SentNumbers {
 
 /** Stores the session before the server learns anything that a stored copy must not contradict. */
 export interface SessionJournal {
+  /** Called when another page has the session's connection, or continues without this one: what is stored is out of date. */
+  adopted(): void
   /** Called before a hello, a turn or a cursor is sent. */
   beforeSend(): void
   /** Called before messages up to this number are written. */

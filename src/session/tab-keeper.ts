@@ -6,6 +6,7 @@ import type { SessionSender } from './session-sender.ts'
 import type { SessionState } from './session-state.ts'
 import { numberedData, restoreSession, snapshotOf } from './snapshot.ts'
 import { isSameSession, lostNumbers, readStored, type StoredSession, storedText } from './stored-session.ts'
+import type { Hold } from './tab-hold.ts'
 
 /** How long a dial waits for the lock of its session, in milliseconds: a browser may still be unloading the page before. */
 export const lockWithinMs = 1000
@@ -34,18 +35,6 @@ export interface TabKeeperSender {
   readonly sender: Pick<SessionSender<unknown>, 'sent' | 'restore' | 'dropNumbered' | 'handOver'>
   note(line: string): void
 }
-
-type Hold =
-  /** This page has not connected yet. */
-  | { readonly kind: 'new' }
-  | { readonly kind: 'asking'; readonly answer: Promise<void> }
-  /** This page alone has that session; without locks this is uncertain, so it is stored on `pagehide` only. */
-  | { readonly kind: 'held'; readonly id: string; readonly isLocked: boolean; release(): void }
-  /** Another page has the session with this id, or the browser has not answered: it is not stored. */
-  | { readonly kind: 'refused'; readonly id: string }
-  /** The page was left (`pagehide`), and may come back from the back/forward cache. */
-  | { readonly kind: 'away' }
-  | { readonly kind: 'ended' }
 
 /**
  * Keeps a session in the storage of its tab, so that the page after a reload continues it. The session is stored before anything
@@ -98,6 +87,11 @@ export class TabKeeper implements SessionJournal {
     return answer
   }
 
+  adopted(): void {
+    this.#store(null)
+    this.end()
+  }
+
   beforeSend(): void {
     this.#saveAsItGoes(false)
   }
@@ -126,8 +120,7 @@ export class TabKeeper implements SessionJournal {
   /** The client is closed: the stored session is removed. */
   end(): void {
     this.#rest()
-    if (this.#stored !== null && this.#port.tab.read(this.#key) === this.#stored) this.#port.tab.write(this.#key, null)
-    this.#stored = null
+    if (this.#stored !== null && this.#port.tab.read(this.#key) === this.#stored) this.#store(null)
     this.#hold = { kind: 'ended' }
     this.#stopListening?.()
     this.#stopListening = null
@@ -226,7 +219,7 @@ export class TabKeeper implements SessionJournal {
     if (text !== null && isSameSession(text, this.#stored) && storedAt < this.#storedAt + this.#windowMs / storesPerWindow) return
     this.#storedAt = storedAt
     if (this.#store(text)) return
-    this.#note('the tab cannot store all of the session; what is not stored is lost with the page')
+    this.#note('the tab cannot store all of the session; the rest is lost with the page')
     if (!messages.length || !this.#store(textWith([]))) this.#store(null)
   }
 

@@ -199,6 +199,7 @@ export class Replica {
     session.goOn()
     streams.clear()
     restoreSession(session, snapshot)
+    session.journal?.adopted()
     session.opened = opened
     const messages = snapshot.messages.map((each, index) => ({ ...each, value: origins[index] ?? { tab: '', seq: 0 } }))
     this.#sender.replace(snapshot.first, messages)

@@ -73,6 +73,7 @@ export class TabClosing<Out> {
     part.calls.follow()
     room.leave()
     if (this.isEnding) await part.inner.finish((settled) => own().close(code, reason, settled), code, reason)
+    else part.replica.session.journal?.adopted()
     this.isEnding = false
     return this.#ended(part.mailbox.takePosted())
   }

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { type SessionOptions, session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
-import { type FakePage, FakeTab } from '../support/fake-tab.ts'
+import { FakeLocks, type FakePage, FakeTab } from '../support/fake-tab.ts'
 import { localTabs } from '../support/local-tabs.ts'
 import { type SessionRig, sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 import type { WatchedClient } from '../support/watched-client.ts'
@@ -367,7 +367,7 @@ describe('a full storage', () => {
     expect((await one.watched.nth('open', 2)).resumed).toBe(true)
     one.page.hide()
     expect(lines.filter((line) => line.includes('store'))).toEqual([
-      'steadfast: the tab cannot store all of the session; what is not stored is lost with the page',
+      'steadfast: the tab cannot store all of the session; the rest is lost with the page',
     ])
     expect((await stage.load(tab).watched.nth('open')).restored).toBeUndefined()
     expect(stage.handled).toEqual(['ada: 1'])
@@ -414,4 +414,33 @@ it('[SP1] a reload of the only tab of a shared connection resumes the session; a
   expect(other).toMatchObject({ resumed: false })
   expect(other).not.toHaveProperty('restored')
   expect(stage.told).toEqual(['session of ada'])
+})
+
+it('[SP2] a tab that follows another does not continue its stored session, which is out of date, when it leads', async () => {
+  await using stage = await start()
+  const options = { connection: shared({ key: 'ada' }), host: { tabs: localTabs() } }
+  const locks = new FakeLocks()
+  const tab = new FakeTab(locks)
+  const one = stage.load(tab, options)
+  await one.watched.nth('open')
+  one.watched.client.send('before')
+  await one.watched.client.flushed()
+  const otherTab = new FakeTab(locks)
+  const other = stage.load(otherTab, options)
+  await other.watched.nth('open')
+  one.page.hide()
+  const two = stage.load(tab, options)
+  await two.watched.nth('open')
+  expect(tab.text).toBeUndefined()
+  for (const text of ['one', 'two', 'three']) other.watched.client.send(text)
+  await other.watched.client.flushed()
+  await other.watched.client.close()
+  expect(otherTab.text).toBeUndefined()
+  two.watched.client.send('after')
+  await two.watched.client.flushed()
+  await stage.publish('news to all')
+  expect(stage.handled).toEqual(['before', 'one', 'two', 'three', 'after'].map((text) => `ada: ${text}`))
+  expect(stage.told).toEqual(['session of ada'])
+  await until(() => expect(two.watched.data).toEqual(['news to all']))
+  expect(idOf(tab)).toBeTypeOf('string')
 })
