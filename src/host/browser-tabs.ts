@@ -6,12 +6,20 @@ import type { LockEvents, TabChannel, TabHost } from '../api/host.ts'
  */
 const firstLockMs = [2500, 500] as const
 
-/** The browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node). */
+/**
+ * The browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node, or Firefox
+ * where the user has blocked all cookies, whose channels throw).
+ */
 export function browserTabs(): TabHost | null {
   const locks = globalThis.navigator?.locks
   const Channel = globalThis.BroadcastChannel
   // A page with an opaque origin has both APIs but may use neither.
   if (!locks || !Channel || !globalThis.isSecureContext || globalThis.origin === 'null') return null
+  try {
+    new Channel('steadfast').close()
+  } catch {
+    return null
+  }
   return new BrowserTabs(locks, Channel)
 }
 

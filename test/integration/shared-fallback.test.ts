@@ -11,13 +11,22 @@ import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 /** What a page in a secure context has. */
 const page = {
   navigator: { locks: { request: async () => {}, query: async () => ({ held: [] }) } },
-  BroadcastChannel: class {},
+  BroadcastChannel: class {
+    close() {}
+  },
   isSecureContext: true,
   origin: 'https://example.com',
 }
 
 function stub(globals: object): void {
   for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
+}
+
+/** As in Firefox where the user has blocked all cookies. */
+class RefusedChannel {
+  constructor() {
+    throw new DOMException('The operation is insecure.', 'SecurityError')
+  }
 }
 
 afterEach(() => {
@@ -57,6 +66,7 @@ it('a page with Web Locks and BroadcastChannel shares its connection', () => {
 it.each([
   ['Web Locks', { ...page, navigator: {} }],
   ['BroadcastChannel', { ...page, BroadcastChannel: undefined }],
+  ['the permission to use a BroadcastChannel', { ...page, BroadcastChannel: RefusedChannel }],
   ['a secure context', { ...page, isSecureContext: false }],
   ['an origin', { ...page, origin: 'null' }],
 ])('without %s each page has a connection and a session of its own', async (_, globals) => {
