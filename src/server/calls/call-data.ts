@@ -17,11 +17,10 @@ export function dataIn({ data = '', utf8, base64 }: CallValue, { codec }: DataSe
 }
 
 /**
- * Encodes the application's value; `undefined` becomes no value.
+ * Encodes the application's value.
  * @throws TypeError or RangeError for an invalid or too large value; and whatever the codec throws
  */
 export function callValueOf(data: unknown, { codec, limits }: DataSettings, name: string): CallValue {
-  if (data === undefined) return {}
   const payload = payloadOf(codec ? codec.encode(data) : data, name, limits.maxMessageBytes)
   if (typeof payload === 'string') {
     const growth = JSON.stringify(payload).length - 2 - payload.length

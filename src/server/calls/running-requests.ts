@@ -126,7 +126,8 @@ export class RunningRequests {
     const { onRequest } = node.handlers
     if (!onRequest) throw new RequestError('unhandled', 'This server answers no requests: it has no onRequest.')
     const request = { data: dataIn(call, node.settings), id: { session: id, n }, redelivered, signal }
-    return callValueOf(await onRequest(handle, request), node.settings, 'the reply of onRequest')
+    const reply: unknown = await onRequest(handle, request)
+    return reply === undefined ? {} : callValueOf(reply, node.settings, 'the reply of onRequest')
   }
 }
 
