@@ -13,13 +13,13 @@ import type { SessionState } from './session-state.ts'
 import { Topics } from './topics.ts'
 
 const losses: Readonly<Record<CallLoss, string>> = {
-  undelivered: 'It could not be sent; the server has not seen it.',
-  lost: 'The server lost the answer: nobody knows whether it was handled.',
-  closed: 'The client was closed, or its session has ended, before the answer came.',
+  undelivered: 'It was never sent.',
+  lost: 'The server lost the answer; it may have been handled.',
+  closed: 'The client was closed, or its session ended.',
 }
 
 /** The server's error for a reply that was too large or expired in the outbox. */
-const unsent = { code: 'undelivered', message: 'The reply could not be sent.' } as const
+const unsent = { code: 'undelivered', message: 'The reply was never sent.' } as const
 
 /** The server's requests that the page is answering, by id. */
 type Answering = Map<string, AbortController>
@@ -98,7 +98,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
   }
 
   #called(call: Extract<ServerCall, { readonly id: string }>): void {
-    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The reply is no longer awaited.'))
+    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The server waits no longer.'))
     else this.#answer(call).catch((error) => this.#port.host.report(error))
   }
 

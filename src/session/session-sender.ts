@@ -167,11 +167,12 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return { refused: this.answers.takeRefused() }
   }
 
-  /** There will be no connection: rejects pending calls and flushed(), keeps queued messages in case the client reconnects. */
+  /** There will be no connection: rejects pending calls and flushed(), keeps messages in case the client reconnects. */
   giveUp(): void {
     const { outbox } = this.#buffer
     this.#buffer.waiters.refuse()
     this.#loseCalls()
+    this.sent.withdrawCalls()
     for (const entry of outbox.calls) outbox.remove(entry)
   }
 

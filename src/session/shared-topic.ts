@@ -140,7 +140,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     else if (place) this.presence.subscribed()
     if (place) return
     const now = this.#port.host.now()
-    if (now - this.#askedAgainAt < soonMs) this.#failed(new RequestError('forbidden', 'The server has ended the subscription.'))
+    if (now - this.#askedAgainAt < soonMs) this.#failed(new RequestError('forbidden', 'The server ended the subscription.'))
     else {
       this.#askedAgainAt = now
       this.#ask()
@@ -186,7 +186,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     if (this.#isOver) return
     if (why === 'lost') this.#ask(since, asker)
     // After `closed`, a client subscribes again when it is opened again.
-    else if (why === 'undelivered') this.#failed(new RequestError(why, 'The server could not be asked for the topic.'))
+    else if (why === 'undelivered') this.#failed(new RequestError(why, 'The server was never asked.'))
   }
 
   #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {

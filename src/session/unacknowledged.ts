@@ -193,6 +193,11 @@ export class Unacknowledged<Out> {
     return entries
   }
 
+  /** Withdraws all calls, whose answers nobody waits for any more. */
+  withdrawCalls(): void {
+    for (const each of this.#kept) if (each.entry.call) each.data = null
+  }
+
   /** Drops all messages; returns them. */
   drain(): readonly Entry<Out>[] {
     const { entries } = this

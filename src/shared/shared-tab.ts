@@ -95,7 +95,10 @@ export class SharedTab<Out> implements ClientConnection {
       flushed: () => mailbox.flushed(),
       giveUp: () => {
         mailbox.loseCalls(false)
-        if (!this.#closing.isUnderWay) mailbox.takeWaiters().refuse()
+        if (this.#closing.isUnderWay) return
+        mailbox.takeWaiters().refuse()
+        // The calls of all tabs, whose session has ended.
+        this.#part.inner.giveUp()
       },
       finish: (...last) => this.#closing.close(...last),
       attach() {},

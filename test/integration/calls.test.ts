@@ -319,6 +319,32 @@ it('[SP21] close() rejects pending and later requests; a client in plain mode re
   expect(() => plain.client.subscribe('z')).toThrow(/session\(\)/)
 })
 
+it("[SP21] a request that was rejected with 'closed' is not handled in the next session", async () => {
+  const log: string[] = []
+  await using rig = await startRig({
+    options: {
+      onSession: () => void log.push('session'),
+      async onRequest(session, { data }) {
+        log.push(String(data))
+        if (data === 'end') await session.close(4410, 'ended')
+        return data === 'pending' ? new Promise(() => {}) : data
+      },
+      onMessage: (_, { data }) => void log.push(`message ${data}`),
+    },
+  })
+  await using watched = rig.watch()
+  const { client } = watched
+  const asked = ['pending', 'end'].map((each) => client.request(each).catch(({ code }: RequestError) => code))
+  expect(await Promise.all(asked)).toEqual(['closed', 'closed'])
+  await vi.waitFor(() => expect(client.state.status).toBe('closed'))
+  log.length = 0
+  client.connect()
+  client.send('text')
+  expect(await client.request('later')).toBe('later')
+  await client.flushed()
+  expect(log).toEqual(['session', 'message text', 'later'])
+})
+
 it('[SP21] requests and replies are encoded and decoded by the codecs of client and server', async () => {
   await using rig = await startRig({
     options: { codec: json(), onRequest: (_: unknown, { data }: { data: unknown }) => ({ got: data }) } as never,
@@ -342,5 +368,5 @@ it('[SP21] a server request whose result is not awaited causes no unhandled reje
   await sleep(100)
   process.off('unhandledRejection', note)
   expect(rejections).toEqual([])
-  expect(() => handle?.request(5 as never)).toThrow(/session\.request\(\) takes a string/)
+  for (const data of [5, undefined]) expect(() => handle?.request(data as never)).toThrow(/session\.request\(\) takes a string/)
 })

@@ -27,6 +27,7 @@ async function start() {
     release() {
       for (const each of releases.splice(0)) each()
     },
+    end: () => session?.close(4410, 'ended'),
     ask(data: string, timeoutMs = 8000) {
       if (!session) throw new RangeError('There is no session.')
       return session.request(data, { timeoutMs }).catch((error) => error.code)
@@ -84,6 +85,23 @@ it.each(['follows', 'leads'])('close() of a tab that %s aborts its requests, and
   expect(await reply).toBe('re: other')
   await closing
   expect(rig.log).toHaveLength(3)
+})
+
+it("a request that was rejected with 'closed' is not handled in the next session of the tabs", async () => {
+  await using rig = await start()
+  const tabs = [await rig.open(), await rig.open()]
+  const asked = tabs.map((tab, index) => tab.client.request(`of tab ${index}`).catch((error) => error.code))
+  await vi.waitFor(() => expect([...rig.log].sort()).toEqual(['of tab 0 begins', 'of tab 1 begins']), 5000)
+  await rig.end()
+  expect(await Promise.all(asked)).toEqual(['closed', 'closed'])
+  rig.log.length = 0
+  tabs[1]?.client.connect()
+  await vi.waitFor(() => expect(tabs[0]?.client.state.status).toBe('open'), 5000)
+  const later = tabs[0]?.client.request('later')
+  await vi.waitFor(() => expect(rig.log).toContain('later begins'), 5000)
+  rig.release()
+  expect(await later).toBe('re: later')
+  expect(rig.log).toEqual(['later begins'])
 })
 
 describe('a request of the server', () => {
