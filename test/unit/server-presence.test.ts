@@ -265,4 +265,30 @@ describe('presence', () => {
       expect(told(watcher)).toEqual([])
     }
   })
+
+  it('reports once a topic whose name is too long for presence, and does not announce its members', async () => {
+    const { bench } = await rig()
+    await bench.confirmed(member('ann'))
+    const session = await bench.session(idOf('ann'), 0)
+    await session.subscribe(['x'.repeat(1015), 'x'.repeat(1016)])
+    await bench.pass(5000)
+    expect(bench.reported).toEqual([expect.objectContaining({ message: expect.stringContaining('1,015 characters') })])
+    expect(await bench.at(1).presence('x'.repeat(1015))).toHaveLength(1)
+    expect(await bench.at(1).presence('x'.repeat(1016))).toEqual([])
+    await session.close()
+    await bench.pass(5000)
+    expect(bench.reported).toHaveLength(1)
+  })
+
+  it('reports joins and leaves that the codec cannot encode, and does not try again', async () => {
+    const encode = () => {
+      throw new TypeError('no join')
+    }
+    const { bench } = await rig({ settings: { codec: { encode, decode: String } } })
+    bench.reported.length = 0
+    await bench.confirmed(member('ann'))
+    await bench.pass(5000)
+    expect(bench.reported).toHaveLength(1)
+    expect(await names(bench, 1)).toEqual(['ann'])
+  })
 })

@@ -1,3 +1,4 @@
+import { isTopicName, presenceTopicOf } from '../../wire/calls.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { jsonCopyOf } from '../util/json.ts'
 import { kindOf } from '../util/payload.ts'
@@ -123,4 +124,10 @@ export function infoOf(info: unknown): unknown {
     tooLong: (bytes) =>
       new RangeError(`RealtimeServer: presence() returned ${bytes} bytes of JSON; ${maxInfoBytes} are allowed.`),
   })
+}
+
+/** @throws RangeError for a topic whose joins and leaves no store can hold, since the name of theirs would be too long */
+export function checkTopicName(topic: string): void {
+  if (isTopicName(presenceTopicOf(topic))) return
+  throw new RangeError(`RealtimeServer: a topic with presence may have 1,015 characters; it has ${topic.length}.`)
 }

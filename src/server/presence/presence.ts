@@ -1,10 +1,10 @@
 import { presenceTopicOf } from '../../wire/calls.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { ServerCodec, Session } from '../session/session-handle.ts'
-import type { SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
+import type { Payload, SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
 import { partsOf } from '../util/parts.ts'
 import { payloadOf } from '../util/payload.ts'
-import { infoOf, type Member, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
+import { checkTopicName, infoOf, type Member, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
 import { NodeRecords, nodeTopicsOf } from './node-records.ts'
 import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
 
@@ -160,7 +160,14 @@ export class Presence implements MembersPort {
   async publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void> {
     const { codec } = this.#node.settings
     const publication = publicationOf(type, stay)
-    const payload = payloadOf(codec ? codec.encode(publication) : JSON.stringify(publication), 'publish', Infinity)
+    let payload: Payload
+    try {
+      payload = payloadOf(codec ? codec.encode(publication) : JSON.stringify(publication), 'publish', Infinity)
+    } catch (error) {
+      // The codec does not know joins and leaves: it would throw again at every attempt.
+      this.host.report(error)
+      return
+    }
     await this.#node.topics.append(presenceTopicOf(topic), payload, { key: `${type} ${stay.id}` })
   }
 
@@ -171,6 +178,7 @@ export class Presence implements MembersPort {
         info = presence(session.handle, topic)
         if (info === undefined) return
         info = infoOf(info)
+        checkTopicName(topic)
       } catch (error) {
         this.host.report(error)
         return
