@@ -98,7 +98,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
   }
 
   #called(call: Extract<ServerCall, { readonly id: string }>): void {
-    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The server waits no longer.'))
+    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'No longer awaited.'))
     else this.#answer(call).catch((error) => this.#port.host.report(error))
   }
 
