@@ -1,7 +1,8 @@
 import { isTopicName, presenceTopicOf } from '../../wire/calls.ts'
-import type { SessionRecord } from '../store/ports.ts'
+import type { ServerCodec } from '../session/session-handle.ts'
+import type { Payload, SessionRecord } from '../store/ports.ts'
 import { jsonCopyOf } from '../util/json.ts'
-import { kindOf } from '../util/payload.ts'
+import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 
 /** A session that is subscribed to a topic and has a client, as others see it. */
@@ -105,8 +106,17 @@ export interface PresenceMessage<Info = unknown> extends Member<Info> {
   readonly type: 'join' | 'leave'
 }
 
-export function publicationOf(type: 'join' | 'leave', { id, info }: Member): PresenceMessage {
-  return { type, id, info }
+/**
+ * A join or leave as it is published.
+ * @throws whatever the codec throws, which may not know joins and leaves
+ */
+export function encodedChange(
+  type: 'join' | 'leave',
+  { id, info }: Member,
+  codec: ServerCodec<unknown, unknown> | undefined,
+): Payload {
+  const message: PresenceMessage = { type, id, info }
+  return payloadOf(codec ? codec.encode(message) : JSON.stringify(message), 'publish', Infinity)
 }
 
 /** The longest member information, in bytes as JSON: the members of a topic are one record. */

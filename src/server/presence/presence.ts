@@ -3,8 +3,7 @@ import type { ServerHost } from '../node/host.ts'
 import type { ServerCodec, Session } from '../session/session-handle.ts'
 import type { Payload, SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
 import { partsOf } from '../util/parts.ts'
-import { payloadOf } from '../util/payload.ts'
-import { checkTopicName, infoOf, type Member, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
+import { checkTopicName, encodedChange, infoOf, type Member, recordIdOf, type Stay, staysOf } from './members.ts'
 import { NodeRecords, nodeTopicsOf } from './node-records.ts'
 import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
 
@@ -158,11 +157,9 @@ export class Presence implements MembersPort {
 
   /** Publishes a join or a leave, once per stay. */
   async publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void> {
-    const { codec } = this.#node.settings
-    const publication = publicationOf(type, stay)
     let payload: Payload
     try {
-      payload = payloadOf(codec ? codec.encode(publication) : JSON.stringify(publication), 'publish', Infinity)
+      payload = encodedChange(type, stay, this.#node.settings.codec)
     } catch (error) {
       // The codec does not know joins and leaves: it would throw again at every attempt.
       this.host.report(error)
