@@ -146,7 +146,7 @@ describe('the options of gateway()', () => {
     [{ target, connectTimeoutMs: Infinity }, 'a client would wait for ever'],
     [
       { target, trustProxy: 'intranet' },
-      "trustProxy must be true, false, a number of proxies, addresses and subnets, or a function; 'intranet' is no address",
+      "trustProxy must be true, false, a number of proxies, addresses and subnets, or a function; 'intranet' is neither an address",
     ],
     [{ target, trustProxy: null }, 'trustProxy must be true, false'],
     [{ target, trustProxy: { proxies: 1 } }, 'trustProxy must be true, false'],

@@ -1,5 +1,4 @@
 import { isTopicName, presenceTopicOf } from '../../wire/calls.ts'
-import type { ServerCodec } from '../session/session-handle.ts'
 import type { Payload, SessionRecord } from '../store/ports.ts'
 import { jsonCopyOf } from '../util/json.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
@@ -113,7 +112,7 @@ export interface PresenceMessage<Info = unknown> extends Member<Info> {
 export function encodedChange(
   type: 'join' | 'leave',
   { id, info }: Member,
-  codec: ServerCodec<unknown, unknown> | undefined,
+  codec: { encode(message: PresenceMessage): unknown } | undefined,
 ): Payload {
   const message: PresenceMessage = { type, id, info }
   return payloadOf(codec ? codec.encode(message) : JSON.stringify(message), 'publish', Infinity)
