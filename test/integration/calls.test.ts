@@ -345,6 +345,30 @@ it("[SP21] a request that was rejected with 'closed' is not handled in the next 
   expect(log).toEqual(['session', 'message text', 'later'])
 })
 
+it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)(
+  '[SP8] a message over %s whose handler ends the session is not handled in the next one',
+  async (transport) => {
+    const log: string[] = []
+    await using rig = await startRig({
+      options: {
+        onSession: () => void log.push('session'),
+        async onMessage(session, { data }) {
+          log.push(String(data))
+          if (data === 'log out') await session.close(4410, 'logged out')
+        },
+      },
+    })
+    await using watched = rig.watch({ transports: [transport] })
+    const { client } = watched
+    client.send('log out')
+    await vi.waitFor(() => expect(client.state.status).toBe('closed'), 10_000)
+    client.connect()
+    client.send('later')
+    await client.flushed()
+    expect(log).toEqual(['session', 'log out', 'session', 'later'])
+  },
+)
+
 it('[SP21] requests and replies are encoded and decoded by the codecs of client and server', async () => {
   await using rig = await startRig({
     options: { codec: json(), onRequest: (_: unknown, { data }: { data: unknown }) => ({ got: data }) } as never,

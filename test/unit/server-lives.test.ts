@@ -307,6 +307,36 @@ describe('[SP8] a session', () => {
     expect(await bench.at(0).session(sessionId)).toBeNull()
   })
 
+  it.each([true, false])(
+    'acknowledges the message whose handler ends it, and those taken before the end, with onEnd: %s',
+    async (hasOnEnd) => {
+      const seen: string[] = []
+      const handled: string[] = []
+      const onEnd = (_: Session, { by, code, reason }: Ending) => void seen.push(`${by} ${code} ${reason}`)
+      const bench = new ServerBench({
+        handlers: {
+          ...(hasOnEnd && { onEnd }),
+          async onMessage(session, { data }) {
+            handled.push(String(data))
+            if (data !== 'log out') return
+            await session.close(4321, 'bye')
+            await new Promise<void>((resolve) => void bench.clock.after(500, resolve))
+            handled.push('logged out')
+          },
+        },
+      })
+      const { carrier, attachment } = await bench.confirmed()
+      for (const line of ['m1:hello', 'm2:log out', 'm3:taken before the end']) attachment.receive(line)
+      await bench.pass(2000)
+      expect(handled).toEqual(['hello', 'log out', 'logged out', 'taken before the end'])
+      expect(carrier.closed).toEqual({ code: 4321, reason: 'bye' })
+      expect(carrier.frames.filter((each) => /^a/.test(String(each))).at(-1)).toBe('a3')
+      expect(seen).toEqual(hasOnEnd ? ['server 4321 bye'] : [])
+      await bench.pass(60_000)
+      expect(bench.at(0).sessionsHere).toBe(0)
+    },
+  )
+
   it('expires when its client has not returned for resumeWindowMs, and is forgotten', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })

@@ -28,12 +28,13 @@ export class AckSender implements AckSource {
     this.#sent = done
   }
 
-  sendAck(): void {
+  /** @param isLast the session has ended: what is not acknowledged now is sent again in the client's next session */
+  sendAck(isLast = false): void {
     const { node, known } = this.#session
     const done = known?.done ?? 0
     if (done <= this.#sent || this.#attachments.size === 0) return
     const now = node.elapsedMs()
-    if (now - this.#sentAt < ackEveryMs) {
+    if (!isLast && now - this.#sentAt < ackEveryMs) {
       node.acks.add(this)
       return
     }

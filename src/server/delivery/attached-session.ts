@@ -9,6 +9,8 @@ export interface AttachedSession<Attachment> {
   readonly node: NodeContext
   readonly inbox: SessionInbox
   readonly processor: AttachedRecord
+  /** Whether messages of the client have been taken, and their handlers are not done. */
+  readonly isHandling: boolean
   /** The store has failed: the next tick reads the record again. */
   retryLater(): void
   /** The attachment has written what its carrier takes. */

@@ -16,7 +16,7 @@ import { writeFrame } from './write-frame.ts'
 
 /** How long a client may delay the decision whether it stays with an attachment, in milliseconds (rule 5). */
 const confirmWithinMs = 10_000
-/** How long an attachment that ends may take to deliver earlier messages, in milliseconds. */
+/** How long an attachment that ends may take to deliver earlier messages, and to acknowledge the client's, in milliseconds. */
 const closingMs = 5000
 
 /**
@@ -158,7 +158,7 @@ export class Attachment implements OpenAttachment, Recipient {
     this.carrier.end(close)
   }
 
-  /** Ends the attachment once everything that was sent to the session before is delivered. */
+  /** Ends the attachment once everything that was sent to the session before is delivered, and what the client sent is done. */
   endWhenDelivered(close: CloseFrame): void {
     if (this.#phase !== 'open') return
     this.#phase = 'closing'
@@ -225,7 +225,7 @@ export class Attachment implements OpenAttachment, Recipient {
       this.#liveness.stuck(wholeMs(this.session.node))
       this.session.tickSoon()
     }
-    if (this.#phase === 'closing' && this.#close && this.#delivery?.isCaughtUp) {
+    if (this.#phase === 'closing' && this.#close && this.#delivery?.isCaughtUp && !this.session.isHandling) {
       this.end(this.#close)
       return
     }

@@ -4,7 +4,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
 import type { AskAcceptance } from './acceptance.ts'
-import type { JoinRequest } from './join-request.ts'
+import { isSameLife, type JoinRequest, lacksAck } from './join-request.ts'
 import { ackOf } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
@@ -54,19 +54,20 @@ export class AttachRequest implements JoinRequest {
     this.#open(record, isResumed)
   }
 
-  /** The server has ended the session: the client first receives what was sent before the end and not acknowledged. */
+  /** The server has ended the session: the client first receives what was sent before the end, and which of its messages are done. */
   over(record: SessionRecord, close: CloseFrame): void {
     const session = this.#session
     const { node } = session
     const place = this.hello.cursor.get(0)
-    const isSame = place?.epoch === record.epoch
+    const isSame = isSameLife(this.hello, record)
     node.sessions
-      .readAfter(session.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
+      .readAfter(session.id, isSame && place ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
       .then(
         (reading) => {
           session.joining -= 1
           const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
-          if (isUnread && session.processor.known?.epoch === record.epoch) {
+          const isNews = isUnread || (isSame && lacksAck(this.hello, record))
+          if (isNews && session.processor.known?.epoch === record.epoch) {
             this.#open(record, isSame)
             this.#attachment.endWhenDelivered(close)
           } else this.#attachment.end(close)

@@ -150,7 +150,16 @@ export function answerJoin(join: JoinRequest, record: SessionRecord, how: 'known
     else join.refused(close)
     return
   }
-  const place = join.hello.cursor.get(0)
-  const isSame = place ? place.epoch === record.epoch : record.turn > 0
-  join.admitted(record, how === 'known' && isSame)
+  join.admitted(record, how === 'known' && isSameLife(join.hello, record))
+}
+
+/** Whether the client knows this life of its session. */
+export function isSameLife({ cursor }: Pick<ClientHello, 'cursor'>, { epoch, turn }: SessionRecord): boolean {
+  const place = cursor.get(0)
+  return place ? place.epoch === epoch : turn > 0
+}
+
+/** Whether messages of the client are done, or being handled, that were not acknowledged to it. */
+export function lacksAck({ n }: Pick<ClientHello, 'n'>, { taken, done }: SessionRecord): boolean {
+  return done >= n || done < taken
 }

@@ -5,7 +5,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
 import { detachedText } from '../util/payload.ts'
-import type { JoinRequest } from './join-request.ts'
+import { isSameLife, type JoinRequest, lacksAck } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
 import { type Incoming, maxTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
@@ -100,17 +100,20 @@ export class PostRequest implements Source, JoinRequest {
   }
 
   /**
-   * The server has ended the session. A client that has not read everything that was sent to it before is asked to come back: its
-   * attachment brings the rest, and then the end.
+   * The server has ended the session. A client that has not read everything that was sent to it before, or does not know that
+   * messages of its own are done, is asked to come back: its attachment brings the rest, and then the end.
    */
-  over({ epoch }: SessionRecord, close: CloseFrame): void {
+  over(record: SessionRecord, close: CloseFrame): void {
     const { id, node } = this.#session
+    const { epoch } = record
     const place = this.hello.cursor.get(0)
+    const isSame = isSameLife(this.hello, record)
     node.sessions
-      .readAfter(id, place?.epoch === epoch ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
+      .readAfter(id, isSame && place ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
       .then((reading) => {
         const isUnread = reading?.epoch === epoch && reading.messages.length > 0
-        this.#finish(isUnread ? { code: codes.restarting, reason: 'more to be read' } : close)
+        const isNews = isUnread || (isSame && lacksAck(this.hello, record))
+        this.#finish(isNews ? { code: codes.restarting, reason: 'more to be read' } : close)
       })
       .catch((error) => endAfterError(error, node.host, () => this.#finish(close)))
   }

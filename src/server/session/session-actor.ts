@@ -70,6 +70,11 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     return this.processor.isBusy || this.joining > 0
   }
 
+  get isHandling(): boolean {
+    const { known } = this.processor
+    return !!known && known.done < known.taken
+  }
+
   /** Whether nothing of the session remains on this node. */
   get isOver(): boolean {
     return !this.hasAttachments && !this.isBusy && !this.processor.isHome && !this.#backpressure?.isReturning
@@ -184,8 +189,9 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (record.done < before.done) this.vanished()
     if (how === 'read') this.attachments.activity() // The client may have been on the node that changed the record.
     this.attachments.recordChanged(before, record)
-    this.#acks.sendAck()
+    this.#acks.sendAck(record.ended !== null)
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
+    else if (record.ended) this.attachments.privateChanged()
   }
 
   vanished(): void {
