@@ -179,8 +179,8 @@ export class AnswerCarrier implements Carrier {
     this.#head(status, status === 200 ? 'application/json' : 'application/problem+json')
     const { ack, answeredAt } = body as Partial<Exclude<Receipt, CloseFrame>>
     const frames = ack === undefined ? [] : [ackOf({ done: ack, ...(answeredAt !== undefined && { answeredAt }) })]
-    this.#send(new TextEncoder().encode(JSON.stringify({ steadfast: 'v1', ...body })), frames)
-    this.#finish()
+    this.#send(new TextEncoder().encode(JSON.stringify({ steadfast: 'v1', ...body })), [])
+    this.#finish(frames)
   }
 
   #say(text: string, frames: readonly string[]): void {
@@ -249,11 +249,15 @@ export class AnswerCarrier implements Carrier {
     })
   }
 
-  #finish(): void {
+  /** @param frames what the page reads only once the answer is complete */
+  #finish(frames: readonly string[] = []): void {
     this.#flush()
     this.#state = 'over'
     this.#connection.server = null
-    this.#connection.down.push(5, () => this.#page()?.ended())
+    this.#connection.down.push(5, () => {
+      for (const frame of frames) this.#overhear(frame, this.#connection)
+      this.#page()?.ended()
+    })
   }
 
   #page(): RequestEnd | undefined {
