@@ -110,6 +110,11 @@ export class Attachments {
     for (const each of [...this.#all]) each.endWhenDelivered(close)
   }
 
+  /** More of the client's messages are done: those that end wait for the last one. */
+  handled(): void {
+    for (const each of [...this.#all]) each.settled()
+  }
+
   /** The node has stopped: the carriers stay as they are. */
   abandon(): void {
     for (const each of this.#all.splice(0)) each.stop()

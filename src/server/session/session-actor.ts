@@ -191,7 +191,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck(record.ended !== null)
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
-    else if (record.ended) this.attachments.privateChanged()
+    else if (record.ended && before.done < before.taken) this.attachments.handled()
   }
 
   vanished(): void {
