@@ -50,6 +50,8 @@ function ask(
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
+  /** Whether the host of an open long-poll has been asked, and has not answered yet. */
+  let isAsking = false
   let lastBody: Answer['body'] | undefined
   // A held request looks the same as one that never arrived, so the host is asked.
   let stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
@@ -64,8 +66,8 @@ function ask(
     // For a held request, a timeout only means that there was no message, unless the host is gone.
     timedOut: () => {
       if (!last) throw new Failure({ kind: 'timeout' })
-      if (host.now() - last.latestAt < unansweredMs) return
-      stopAsking()
+      if (!isOpen || isAsking || host.now() - last.latestAt < unansweredMs) return
+      isAsking = true
       stopAsking = askHost(call, -Infinity, last.connectTimeoutMs, hostAnswered, () => failed(new Failure({ kind: 'silent' })))
     },
     failed,
@@ -78,11 +80,13 @@ function ask(
   }
 
   function hostAnswered() {
+    isAsking = false
     if (last) last.latestAt = host.now()
   }
 
   function opened() {
     stopAsking()
+    isAsking = false
     if (isOpen || signal.aborted) return
     isOpen = true
     listener.opened()

@@ -199,6 +199,19 @@ describe('an open long-poll whose requests are held without an answer', () => {
     expect([bench.clock.pending, bench.requests.slice(1).every(({ init }) => init.signal?.aborted)]).toEqual([0, true])
   })
 
+  it('is lost in the same time if its requests are short, each of which finds the host asked already', async () => {
+    const bench = benchOf({ transports: [{ type: 'long-poll', timeoutMs: 400 }], connectTimeoutMs: 10_000 })
+    await bench.pass(100)
+    bench.requests[0]?.answer(200, 'news')
+    await bench.pass(54_000)
+    expect(bench.client.state.status).toBe('open')
+    expect(bench.questions().map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+    await bench.pass(2000)
+    expect(bench.client.state.status).not.toBe('open')
+    await bench.client.close()
+    expect(bench.clock.pending).toBe(0)
+  })
+
   it('does not ask while the server answers in time, with or without news', async () => {
     const bench = await opened()
     for (let round = 0; round < 20; round += 1) {
