@@ -23,7 +23,7 @@ function measure(clients, rttMs) {
 /** @returns {Promise<import('./lib/report.mjs').Result>} */
 export async function run() {
   const far = await measure(kinds, distanceMs)
-  const near = await measure([...kinds, 'steadfast, no questions'], 0)
+  const near = await measure([...kinds, 'steadfast, no questions', 'websocket, then fetch'], 0)
   const raw = median(far.get(rawClient) ?? [])
   const rawNear = median(near.get(rawClient) ?? [])
   /** @param {string} kind */

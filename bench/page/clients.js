@@ -42,6 +42,32 @@
     return { send: () => {}, stop: () => source.close() }
   }
 
+  /**
+   * @type {Connect} The same steps as a client that remembers transports and keeps connections free, without a client: `localStorage`,
+   * a WebSocket, a lock, an event stream by `fetch`.
+   */
+  const connectByHand = (origin, query, heard) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const fallBack = async () => {
+      await new Promise((granted) => {
+        navigator.locks.request('slot', { ifAvailable: true }, () => {
+          granted(undefined)
+          return new Promise((release) => signal.addEventListener('abort', release))
+        })
+      })
+      const response = await fetch(`${origin}/feed${query}`, { headers: { Accept: 'text/event-stream' }, signal })
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+      for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
+        if (/^data:/m.test(part.value)) heard(part.value, 'sse')
+    }
+    localStorage.getItem('transports')
+    const socket = new WebSocket(`${webSocketForm(origin)}/feed${query}`)
+    socket.onmessage = (event) => heard(event.data, 'websocket')
+    socket.onclose = () => fallBack().catch(() => {})
+    return { send: () => {}, stop: () => controller.abort() }
+  }
+
   /** @type {(options?: () => object) => Connect} The options are created in pages that have this script only. */
   const connectSteadfast = (options) => (origin, query, heard, lost) => {
     const client = new window.Steadfast.RealtimeClient(`${origin}/feed${query}`, options?.())
@@ -92,6 +118,7 @@
   const clients = {
     websocket: connectWebSocket,
     eventsource: connectEventSource,
+    'websocket, then fetch': connectByHand,
     steadfast: connectSteadfast(),
     'steadfast, no questions': connectSteadfast(() => ({ probe: false })),
     'steadfast, session': connectSteadfast(() => ({ protocol: window.Steadfast.session() })),
