@@ -63,7 +63,7 @@ export class Emitter<Type extends string, Event> {
   /** Calls the listeners, then the handler property, then the listeners for all types: functions with the target as `this`. */
   emit(type: Type, event: Event, handler: ((event: Event) => void) | null, target?: object): void {
     this.#emit(type, event, target)
-    if (handler) this.#call(handler, event, target)
+    if (typeof handler === 'function') this.#call(handler, event, target)
     this.#emit('*', event, target)
   }
 

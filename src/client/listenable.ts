@@ -7,6 +7,8 @@ export type Handler<Type extends EventType, In, Out, Target> =
   | { handle(event: RealtimeEvent<Type, In, Out, Target>): void }['handle']
   | null
 
+const types: readonly (EventType | '*')[] = ['open', 'message', 'error', 'close', 'transport', 'gap', 'state', 'diagnosis', '*']
+
 /** The methods to add and remove listeners, in the style of `EventTarget` and of Node's event emitter. */
 export class Listenable<In, Out, Target> extends Disposing {
   onopen: Handler<'open', In, Out, Target> = null
@@ -42,19 +44,27 @@ export class Listenable<In, Out, Target> extends Disposing {
     this.#emitter.remove(type, listener as EventListener<'*', In, Out, Target>)
   }
 
-  /** Adds a listener; returns a function that removes it. `'*'` is every event. */
+  /**
+   * Adds a listener; returns a function that removes it. `'*'` is every event.
+   * @throws TypeError for an event that does not exist, which `addEventListener` accepts as an `EventTarget` does
+   */
   on<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): () => void {
-    return this.#add(type, listener, {})
+    return this.#add(this.#known(type), listener, {})
   }
 
-  /** Adds a listener for the next such event only; returns a function that removes it. */
+  /** Adds a listener for the next such event only; returns a function that removes it. Throws as `on()` does. */
   once<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): () => void {
-    return this.#add(type, listener, { once: true })
+    return this.#add(this.#known(type), listener, { once: true })
   }
 
   /** Same as `removeEventListener`. */
   off<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): void {
     this.removeEventListener(type, listener)
+  }
+
+  #known(type: EventType | '*'): EventType | '*' {
+    if (types.includes(type)) return type
+    throw new TypeError(`RealtimeClient: unknown event '${type}'; there are ${types.join(', ')}.`)
   }
 
   #add(type: EventType | '*', listener: unknown, options: ListenOptions): () => void {

@@ -22,6 +22,25 @@ describe('listeners', () => {
     expect(timeline.filter((line) => /^\d+ (open|close) /.test(line))).toHaveLength(5)
   })
 
+  it('of events that do not exist are refused by on() and once(), which name those that do', () => {
+    const { client } = benchOf({ websocket: opens() })
+    const all = 'open, message, error, close, transport, gap, state, diagnosis, *'
+    for (const name of ['connect', 'Open', 'constructor', ''])
+      for (const method of ['on', 'once'] as const)
+        expect(() => client[method](name as never, () => {})).toThrow(
+          new TypeError(`RealtimeClient: unknown event '${name}'; there are ${all}.`),
+        )
+    for (const name of all.split(', ')) client.on(name as EventType, () => {})()
+    client.addEventListener('connect' as never, () => {})
+  })
+
+  it('in a handler property that are no functions are ignored, as by an EventTarget', async () => {
+    const { client, pass, reported } = benchOf({ websocket: opens() })
+    for (const handler of ['x', 5, {}, { handleEvent() {} }]) Object.assign(client, { onopen: handler, onstate: handler })
+    await pass(15)
+    expect([client.state.status, reported]).toEqual(['open', []])
+  })
+
   it('that call close() on "open" get all events in order, and nothing is left running', async () => {
     const bench = benchOf({ websocket: opens() })
     bench.client.addEventListener('open', () => void bench.client.close())
