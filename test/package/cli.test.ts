@@ -104,7 +104,7 @@ describe('with ws', () => {
     for (const [words, message] of [
       [['gatewy'], "'gatewy' is not a command"],
       [['gateway', '--targt', 'x'], "did you mean '--target'?"],
-      [['gateway', '--target', 'ws://a', '--trust-proxy', 'intranet'], "'intranet' is no address"],
+      [['gateway', '--target', 'ws://a', '--trust-proxy', 'intranet'], "'intranet' is neither an address"],
       [['gateway', '--target', 'http://a'], 'it must begin with ws:// or wss://'],
       [['gateway', '--target', 'ws://a', '--redis', 'redis://127.0.0.1:1', '--listen', '127.0.0.1:0'], 'npm install redis'],
     ] as const) {
