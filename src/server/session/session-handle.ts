@@ -96,8 +96,9 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   /** Ends the subscription to a topic, the client's own too: its client receives nothing more from it, and no presence. */
   unsubscribe(topic: string): Promise<boolean>
   /**
-   * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403,
-   * or one of your own from 4000 to 4999 that the protocol does not use) and the reason, even if it reconnects only later. A
+   * Ends the session for good, after everything that was sent to it. Its client stops, once the messages that it sent are handled
+   * but after 5 s at most, and receives the code (4410, 4401, 4403, or one of your own from 4000 to 4999 that the protocol does not
+   * use) and the reason, even if it reconnects only later. A handler may end its own session, and is not run again in the next. A
    * client of `steadfast/socket` gets codes as a WebSocket does: 1000 unless given, 1001 to 1014 without 1004, or any from 3000
    * to 4999. There 1005 closes without a code, and 1006 like a broken connection: the page sees `error`, then `close` with 1006.
    * Resolves with whether this call ended the session.
