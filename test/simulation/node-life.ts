@@ -45,6 +45,7 @@ export class NodeLife {
   /** The error of its wall clock. */
   skewMs: number
   readonly #idle: IdleClients
+  readonly #epochs = new WeakMap<Session, string>()
   readonly #around: Surroundings
   readonly #random: Random
 
@@ -167,9 +168,9 @@ export class NodeLife {
 
   async #began(session: Session): Promise<void> {
     if (IdleClients.is(session.id)) return
-    const { store, ledgers, setting } = this.#around
+    const { ledgers, setting } = this.#around
     this.#around.trace(() => `  ${this.name} onSession`)
-    ledgers.up.began(store.records.get(session.id)?.epoch ?? '', this.name, setting.isPinned)
+    ledgers.up.began(this.#epochOf(session), this.name, setting.isPinned)
     if (this.#random.chance(0.7)) await session.subscribe('news')
     await session.update(begun)
   }
@@ -186,7 +187,7 @@ export class NodeLife {
     const { n, session: id } = message.id
     trace(() => `  ${this.name} handles ${tag} (n ${n})${message.redelivered ? ', redelivered' : ''}`)
     const record = store.records.get(id)
-    const epoch = record?.epoch ?? ''
+    const epoch = this.#epochOf(session)
     ledgers.court.must(record?.data === begun, 'no-onsession', () => `${tag} is handled, and onSession has not done its work`)
     ledgers.up.atHome(epoch, this.name, setting.isPinned, tag)
     ledgers.up.started(it, index, n, message.redelivered, this.name, epoch, clock.now)
@@ -210,6 +211,13 @@ export class NodeLife {
     if (forMs > 1) await new Promise<void>((resolve) => clock.after(this.being, forMs, resolve))
     ledgers.requests.done(String(data))
     return `re: ${data}`
+  }
+
+  /** The life to which a handle belongs, from when it is first seen: a node that hears nothing handles messages of a lost one. */
+  #epochOf(session: Session): string {
+    const epoch = this.#epochs.get(session) ?? this.#around.store.records.get(session.id)?.epoch ?? ''
+    this.#epochs.set(session, epoch)
+    return epoch
   }
 
   /** A handler fails with an error of the store, and will run again. */
