@@ -260,16 +260,22 @@ describe('[SP22] a topic that begins anew', () => {
 })
 
 describe('[SP22] a subscription that another one has replaced', () => {
-  it.each([
-    ['with a message', 1],
-    ['without one', 0],
-  ])('that begins later, %s, is replaced by one that lacks nothing', async (_, messages) => {
+  /** Its first message has arrived, and the one that follows begins at this offset. */
+  function replacedFrom(offset: number) {
     const bench = topicsBench()
     const { log } = bench.subscribe('t')
     bench.answer(1, 'e', 0)
     bench.message(1, 1, 'one')
     bench.end()
-    bench.streams.begin(2, 'e', 't', 2)
+    bench.streams.begin(2, 'e', 't', offset)
+    return { bench, log }
+  }
+
+  it.each([
+    ['with a message', 1],
+    ['without one', 0],
+  ])('that begins later, %s, is replaced by one that lacks nothing', async (_, messages) => {
+    const { bench, log } = replacedFrom(2)
     if (messages) bench.message(2, 3, 'three')
     await bench.page.pass(300)
     const [asked, ...others] = bench.calls()
@@ -282,12 +288,7 @@ describe('[SP22] a subscription that another one has replaced', () => {
   })
 
   it('that begins where the one before has ended is read on', async () => {
-    const bench = topicsBench()
-    const { log } = bench.subscribe('t')
-    bench.answer(1, 'e', 0)
-    bench.message(1, 1, 'one')
-    bench.end()
-    bench.streams.begin(2, 'e', 't', 1)
+    const { bench, log } = replacedFrom(1)
     bench.message(2, 2, 'two')
     await bench.page.pass(300)
     // Offsets of a log with holes (Kafka).

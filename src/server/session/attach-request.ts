@@ -4,7 +4,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
 import type { AskAcceptance } from './acceptance.ts'
-import { isSameLife, type JoinRequest, lacksAck } from './join-request.ts'
+import { isSameLife, type JoinRequest, lacksNews } from './join-request.ts'
 import { ackOf } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
@@ -58,17 +58,12 @@ export class AttachRequest implements JoinRequest {
   over(record: SessionRecord, close: CloseFrame): void {
     const session = this.#session
     const { node } = session
-    const place = this.hello.cursor.get(0)
-    const isSame = isSameLife(this.hello, record)
-    node.sessions
-      .readAfter(session.id, isSame && place ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
+    lacksNews(this.hello, record, node.sessions)
       .then(
-        (reading) => {
+        (isBehind) => {
           session.joining -= 1
-          const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
-          const isNews = isUnread || (isSame && lacksAck(this.hello, record))
-          if (isNews && session.processor.known?.epoch === record.epoch) {
-            this.#open(record, isSame)
+          if (isBehind && session.processor.known?.epoch === record.epoch) {
+            this.#open(record, isSameLife(this.hello, record))
             this.#attachment.endWhenDelivered(close)
           } else this.#attachment.end(close)
         },

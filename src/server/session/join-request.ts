@@ -3,7 +3,7 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { FirstLease } from '../node/node-leases.ts'
-import type { Ending, SessionRecord } from '../store/ports.ts'
+import type { Ending, SessionRecord, SessionStore } from '../store/ports.ts'
 import type { AskAcceptance } from './acceptance.ts'
 import { expiryOf } from './credential-check.ts'
 import { amended, confirmed, withRedeliveredThrough } from './record.ts'
@@ -159,7 +159,15 @@ export function isSameLife({ cursor }: Pick<ClientHello, 'cursor'>, { epoch, tur
   return place ? place.epoch === epoch : turn > 0
 }
 
-/** Whether messages of the client are done, or being handled, that were not acknowledged to it. */
-export function lacksAck({ n }: Pick<ClientHello, 'n'>, { taken, done }: SessionRecord): boolean {
-  return done >= n || done < taken
+/**
+ * Whether the client of an ended session has not read everything that was sent to it, or does not know that messages of its own are
+ * done, or being handled.
+ */
+export async function lacksNews(hello: ClientHello, record: SessionRecord, sessions: SessionStore): Promise<boolean> {
+  const { epoch, taken, done } = record
+  const isSame = isSameLife(hello, record)
+  const readThrough = (isSame && hello.cursor.get(0)?.offset) || 0
+  const reading = await sessions.readAfter(hello.session, readThrough, { maxMessages: 1, maxBytes: 1 })
+  const isUnread = reading?.epoch === epoch && reading.messages.length > 0
+  return isUnread || (isSame && (done >= hello.n || done < taken))
 }

@@ -5,7 +5,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { endAfterError } from '../util/end-after-error.ts'
 import { detachedText } from '../util/payload.ts'
-import { isSameLife, type JoinRequest, lacksAck } from './join-request.ts'
+import { type JoinRequest, lacksNews } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
 import { type Incoming, maxTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
@@ -104,17 +104,9 @@ export class PostRequest implements Source, JoinRequest {
    * messages of its own are done, is asked to come back: its attachment brings the rest, and then the end.
    */
   over(record: SessionRecord, close: CloseFrame): void {
-    const { id, node } = this.#session
-    const { epoch } = record
-    const place = this.hello.cursor.get(0)
-    const isSame = isSameLife(this.hello, record)
-    node.sessions
-      .readAfter(id, isSame && place ? place.offset : 0, { maxMessages: 1, maxBytes: 1 })
-      .then((reading) => {
-        const isUnread = reading?.epoch === epoch && reading.messages.length > 0
-        const isNews = isUnread || (isSame && lacksAck(this.hello, record))
-        this.#finish(isNews ? { code: codes.restarting, reason: 'more to be read' } : close)
-      })
+    const { node } = this.#session
+    lacksNews(this.hello, record, node.sessions)
+      .then((isBehind) => this.#finish(isBehind ? { code: codes.restarting, reason: 'more to be read' } : close))
       .catch((error) => endAfterError(error, node.host, () => this.#finish(close)))
   }
 
