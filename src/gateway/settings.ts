@@ -1,4 +1,4 @@
-import { type TrustedProxy, type TrustProxyOption, trustedProxyOf } from '../server/adapters/client-address.ts'
+import { readTrustProxy, type TrustedProxy, trustProxyValues } from '../server/adapters/client-address.ts'
 import { defaultLimits } from '../server/limits.ts'
 import type { ServerHost } from '../server/node/host.ts'
 import { nodeHost } from '../server/node/process-host.ts'
@@ -143,14 +143,10 @@ function queryRuleOf(given: unknown = true): QueryRule {
   return fail('forwardQuery', given, 'true, false, or a list of parameters')
 }
 
-function trustOf(given: unknown = false): TrustedProxy {
-  const allowed = 'true, false, a number of proxies, addresses and subnets, or a function'
-  if (typeof given === 'object' && !Array.isArray(given)) return fail('trustProxy', given, allowed)
-  try {
-    return trustedProxyOf(given as TrustProxyOption)
-  } catch (error) {
-    return fail('trustProxy', given, `${allowed}; ${error instanceof Error ? error.message : ''}`)
-  }
+function trustOf(given: unknown): TrustedProxy {
+  const read = readTrustProxy(given)
+  if (typeof read === 'function') return read
+  return fail('trustProxy', given, read.why ? `${trustProxyValues}; ${read.why}` : trustProxyValues)
 }
 
 function check(name: string, value: unknown, faultOf: (value: number) => string | null): void {

@@ -1,5 +1,5 @@
 import { unknownOption } from '../util/suggest.ts'
-import { clientAddress, type TrustedProxy, trustedProxyOf } from './adapters/client-address.ts'
+import { clientAddress, readTrustProxy, type TrustedProxy, trustProxyValues } from './adapters/client-address.ts'
 import { type OriginRule, readOriginRule } from './adapters/origin-patterns.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import type { ServerHost } from './node/host.ts'
@@ -193,15 +193,9 @@ function ruleOf(name: string, value: unknown): OriginRule {
   return fail(name, value, "an origin as 'https://app.example', without a path", rule.why)
 }
 
-function trustOf(given: unknown = false): TrustedProxy {
-  const isRead = ['boolean', 'number', 'string', 'function'].includes(typeof given) || Array.isArray(given)
-  const allowed = 'true, false, a number of proxies, addresses and subnets, or a function'
-  if (!isRead) return fail('trustProxy', given, allowed)
-  try {
-    return trustedProxyOf(given as NonNullable<RealtimeServerOptions['trustProxy']>)
-  } catch (error) {
-    return fail('trustProxy', given, allowed, error instanceof Error ? error.message : '')
-  }
+function trustOf(given: unknown): TrustedProxy {
+  const read = readTrustProxy(given)
+  return typeof read === 'function' ? read : fail('trustProxy', given, trustProxyValues, read.why)
 }
 
 /** Whether this is a whole store, such as `memoryStore()` returns, in place of its two parts. */

@@ -19,6 +19,20 @@ const isPrivate = rangesOf(['loopback', 'linklocal', 'uniquelocal'])
 
 const nobody: TrustedProxy = () => false
 
+/** The valid values of the option `trustProxy`. */
+export const trustProxyValues = 'true, false, a number of proxies, addresses and subnets, or a function'
+
+/** Reads the option `trustProxy`; returns why it is invalid, `''` if the valid values say so. */
+export function readTrustProxy(given: unknown = false): TrustedProxy | { readonly why: string } {
+  const isRead = ['boolean', 'number', 'string', 'function'].includes(typeof given) || Array.isArray(given)
+  if (!isRead) return { why: '' }
+  try {
+    return trustedProxyOf(given as TrustProxyOption)
+  } catch (error) {
+    return { why: error instanceof Error ? error.message : '' }
+  }
+}
+
 /** @throws RangeError that names the error and the correct form */
 export function trustedProxyOf(option: TrustProxyOption): TrustedProxy {
   if (typeof option === 'function') return (address, index) => option(address, index) === true
