@@ -29,7 +29,11 @@ export interface ConnectionEvents {
 /** A client, as it is passed to `ConnectionSharing.share()`. */
 export interface SharingClient<Out> {
   readonly host: Host
-  readonly settings: { readonly url: URL; readonly mode: Mode; readonly outbox: OutboxBounds & { readonly ttlMs: number } }
+  readonly settings: {
+    readonly url: { get(): URL }
+    readonly mode: Mode
+    readonly outbox: OutboxBounds & { readonly ttlMs: number }
+  }
   readonly port: SenderPort<Out>
   readonly events: ConnectionEvents
   /** Prints a line through the option `debug`. */

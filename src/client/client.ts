@@ -213,7 +213,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   #prepareToConnect(): void {
     const { signal } = this.#options
     if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
-    void this.#settings.url // Throws if it cannot be resolved, before any state has changed.
+    this.#settings.url.get() // Throws if it cannot be resolved, before any state has changed.
     signal?.addEventListener('abort', this.#onAbort)
   }
 

@@ -14,18 +14,18 @@ import { wrongSubprotocol } from '../util/http-fields.ts'
 import { isSendable } from '../util/type-tags.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 
-/** A configured transport with its resolved URLs. */
+/** A configured transport with its URLs. */
 export interface Endpoint {
   readonly transport: Transport
-  readonly url: URL
-  readonly sendUrl: URL
+  readonly url: LazyUrl
+  readonly sendUrl: LazyUrl
   readonly sendBatch?: 'ndjson' | undefined
   readonly subprotocols: readonly string[]
 }
 
 /** The options, validated and with defaults. */
 export interface Settings {
-  readonly url: URL
+  readonly url: LazyUrl
   readonly endpoints: readonly Endpoint[]
   /** Each client has its own. */
   readonly mode: Mode
@@ -100,9 +100,7 @@ export function settingsOf<In, Out>(
   const { credentials = mode.credentials } = options
   return {
     ...times,
-    get url() {
-      return base.get()
-    },
+    url: base,
     endpoints: transports.map((entry, index) =>
       endpointOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk),
     ),
@@ -132,7 +130,7 @@ function endpointOf(
     if (!isOwn || !isTransport(entry))
       fail(name, entry, isOwn ? 'a Transport with `type` and `dial`' : 'webSocket(), sse(), longPoll(), poll() or a Transport')
     if (mode.transport) fail(name, entry.type, `one of ${transportNames.join(', ')} where protocol is ${mode.name}()`)
-    return placed({ transport: entry, subprotocols: none }, base, base)
+    return { transport: entry, url: base, sendUrl: base, subprotocols: none }
   }
   const { settings } = entry
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
@@ -144,23 +142,8 @@ function endpointOf(
   const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
   const wrong = wrongSubprotocol(subprotocols)
   if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
-  return placed(
-    { transport, subprotocols, sendBatch },
-    url,
-    sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`),
-  )
-}
-
-function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Endpoint {
-  return {
-    ...endpoint,
-    get url() {
-      return url.get()
-    },
-    get sendUrl() {
-      return sendUrl.get()
-    },
-  }
+  const sentTo = sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`)
+  return { transport, url, sendUrl: sentTo, sendBatch, subprotocols }
 }
 
 /** Returns the client's mode: plain, with a `Protocol` or the default one, or that of a separate entry such as `session()`. */

@@ -29,7 +29,7 @@ export interface Attempt {
 
 export function newAttempt(id: number, endpoint: Endpoint, host: Host): Attempt {
   return {
-    ...{ id, name: base64url(host.randomBytes(16)), endpoint, url: endpoint.url, since: host.now() },
+    ...{ id, name: base64url(host.randomBytes(16)), endpoint, url: endpoint.url.get(), since: host.now() },
     ...{ controller: new AbortController(), preparation: {}, call: null, link: null },
     ...{ hasHeard: false, openedAt: null, delivered: null },
   }
@@ -45,11 +45,11 @@ export function openDetails(
   hasCursor: boolean,
   failures: number,
 ): EventDetails['open'] {
-  const { transport, url } = endpoint
+  const { origin, pathname } = endpoint.url.get()
   return {
-    transport: transport.type,
-    url: url.origin + url.pathname,
-    resumed: mode.isResumed(transport.type, hasCursor),
+    transport: endpoint.transport.type,
+    url: origin + pathname,
+    resumed: mode.isResumed(endpoint.transport.type, hasCursor),
     attempt: failures,
     elapsedMs: (openedAt ?? since) - since,
     ...mode.openDetails?.(),

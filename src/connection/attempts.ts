@@ -77,7 +77,7 @@ export class Attempts {
     const endpoint = atRank(settings.endpoints, rank)
     const attempt = newAttempt(id, endpoint, host)
     this.#living.set(id, attempt)
-    log.dialled(id, endpoint.transport.type, endpoint.url, attempt.since)
+    log.dialled(id, endpoint.transport.type, endpoint.url.get(), attempt.since)
     this.#dialer
       .dial(
         attempt,

@@ -80,7 +80,7 @@ export class Dialer {
   }
 
   async #claim({ url }: Endpoint, signal: AbortSignal): Promise<void> {
-    const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
+    const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.get().origin}:${index}`)
     const claiming = this.#host.claim(slots)
     // The lock may be granted after the wait has timed out.
     const giveBack = () => void claiming.then((release) => release?.(), nothing)
@@ -133,10 +133,11 @@ export class Dialer {
       )
     }
     try {
-      const dialled = url === undefined ? endpoint.url : urlOf('prepare().url', url, endpoint.url.href)
+      const configured = endpoint.url.get()
+      const dialled = url === undefined ? configured : urlOf('prepare().url', url, configured.href)
       return {
         url: withQuery(dialled, query),
-        sendUrl: withQuery(endpoint.sendUrl === endpoint.url ? dialled : endpoint.sendUrl, query),
+        sendUrl: withQuery(endpoint.sendUrl === endpoint.url ? dialled : endpoint.sendUrl.get(), query),
         sendBatch: endpoint.sendBatch,
         headers,
         subprotocols,

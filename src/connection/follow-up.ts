@@ -26,7 +26,7 @@ export class FollowUp {
 
   failed(id: number, diagnosis: Diagnosis, { endpoint, url, name }: Pick<Attempt, 'endpoint' | 'url' | 'name'>): void {
     const { type } = endpoint.transport
-    this.#prober()?.failed({ id, type, url, search: endpoint.url.search, attempt: name, diagnosis })
+    this.#prober()?.failed({ id, type, url, search: endpoint.url.get().search, attempt: name, diagnosis })
   }
 
   /** The connection was lost. */

@@ -15,11 +15,9 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
     provingMs: settings.provingMs,
     raceAfterMs: settings.raceAfterMs,
     retry: settings.retry,
-    ranked: endpoints.map(({ transport }, rank) => ({
+    ranked: endpoints.map(({ transport, url }) => ({
       // A relative URL may not be resolvable before the first dial.
-      get origin() {
-        return atRank(endpoints, rank).url.origin
-      },
+      origin: () => url.get().origin,
       isProvenByHearing: !!transport.isProvenByHearing,
       isPolling: !!transport.isPolling,
       canPing: !!transport.canPing && mode.canPing,
@@ -49,7 +47,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
 /** Returns the initial state of a client, with the ranking from the transport memory. */
 export function firstState(settings: Settings, host: Host): State {
   const memory = recall(settings, host)
-  const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
+  const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url.get()) ?? null
   const ranking = rankingOf(settings.endpoints.length, memory)
   return initialState(ranking, host.isOnline(), host.isHidden(), roundTripMs, host.now())
 }

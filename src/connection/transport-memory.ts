@@ -32,7 +32,7 @@ export function remember(rank: number | null, roundTripMs: number | null, settin
 }
 
 function keyOf({ url }: Settings): string {
-  return `steadfast:${url.origin}`
+  return `steadfast:${url.get().origin}`
 }
 
 /**
@@ -40,11 +40,14 @@ function keyOf({ url }: Settings): string {
  * poll alone has learned nothing about WebSocket.
  */
 export function endpointOf({ url, mode, endpoints }: Settings): string {
-  const places = endpoints.map(({ transport, url: { origin, pathname } }) => {
-    const place = origin + pathname
-    return place === url.origin + url.pathname ? transport.type : `${transport.type} ${place}`
+  const { origin, pathname } = url.get()
+  const places = endpoints.map((endpoint) => {
+    const { type } = endpoint.transport
+    const own = endpoint.url.get()
+    const place = own.origin + own.pathname
+    return place === origin + pathname ? type : `${type} ${place}`
   })
-  return `${url.pathname} ${mode.name} ${places.join(', ')}`
+  return `${pathname} ${mode.name} ${places.join(', ')}`
 }
 
 function known(settings: Settings, memories: Memories): Memory | undefined {

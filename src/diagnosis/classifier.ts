@@ -44,7 +44,7 @@ export class Classifier {
   }
 
   /** Diagnoses the report of a transport. */
-  classify(report: Report, { endpoint, url = endpoint?.url, ...occasion }: Occasion): Diagnosis {
+  classify(report: Report, { endpoint, url = endpoint?.url.get(), ...occasion }: Occasion): Diagnosis {
     const host = this.#host
     const { roundTripMs } = this
     const engine = host.engine()

@@ -40,7 +40,10 @@ export class SharedTab<Out> implements ClientConnection {
     this.#shown = new Shown(client.events)
     this.#room = new Room({
       ...{ host, tabs },
-      name: () => `steadfast ${tabsVersion} ${key} ${settings.url.origin}${settings.url.pathname} ${mode.resends}`,
+      name() {
+        const { origin, pathname } = settings.url.get()
+        return `steadfast ${tabsVersion} ${key} ${origin}${pathname} ${mode.resends}`
+      },
       sessionId: () => mode.session.id,
       beginAnew: () => this.#part.beginAnew(),
       lead: (term) => this.#part.lead(term),

@@ -30,7 +30,7 @@ const plainTraits: RankedTransport = {
   canPing: false,
   isProvenByReply: false,
   resumes: false,
-  origin: 'https://api.example',
+  origin: () => 'https://api.example',
 }
 const traits: Record<Name, Partial<RankedTransport>> = {
   websocket: {},

@@ -47,7 +47,7 @@ export class RandomConnection {
       canPing: name === 'websocket' && this.#chance(0.5),
       isProvenByReply: name === 'websocket' && this.#chance(0.3),
       resumes: name !== 'websocket' || this.#chance(0.3),
-      origin: name === 'poll' ? 'https://other.example' : 'https://api.example',
+      origin: () => (name === 'poll' ? 'https://other.example' : 'https://api.example'),
     }))
     if (this.#chance(0.1)) this.#maxAttempts = 5
     const heartbeat = this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null

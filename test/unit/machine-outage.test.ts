@@ -66,7 +66,7 @@ describe('an outage in which nothing answers', () => {
   })
 
   it('leads to dials of a transport of another origin in every round, after the better ones', () => {
-    const traits = { 'long-poll': { origin: 'https://other.example' } }
+    const traits = { 'long-poll': { origin: () => 'https://other.example' } }
     expect(rounds(lost({ random: 0, traits }), 3)).toEqual(Array(3).fill('websocket sse long-poll'))
   })
 

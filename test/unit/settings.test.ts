@@ -20,7 +20,7 @@ function settle(options: object = {}, url: unknown = '/realtime', host = page.ho
 describe('without options', () => {
   it('everything has its documented default', () => {
     const { endpoints, url, mode, retry, ...rest } = settle()
-    expect(url.href).toBe('https://app.example/realtime')
+    expect(url.get().href).toBe('https://app.example/realtime')
     expect(endpoints.map(({ transport }) => transport.type)).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
     expect(endpoints.every((way) => way.url === url && way.sendUrl === url && !way.subprotocols.length)).toBe(true)
     expect([mode.name, mode.heartbeat()]).toEqual(['plain', null])
@@ -59,7 +59,7 @@ describe('the URL', () => {
     ['//other.example/x', 'https://other.example/x'],
     [new URL('https://api.example/x'), 'https://api.example/x'],
   ])('%s is resolved to %s', (given, href) => {
-    expect(settle({}, given).url.href).toBe(href)
+    expect(settle({}, given).url.get().href).toBe(href)
   })
 
   it.each(['ftp://api.example', 'javascript:alert(1)', 'https://'])('%s is refused', (url) => {
@@ -79,21 +79,21 @@ describe('the URL', () => {
     const transports = ['websocket', { type: 'sse', url: 'events', sendUrl: '../send' }]
     const settings = settle({ transports }, '/realtime/', host)
     expect(settings.autoConnect).toBe(false)
-    expect(() => settings.url).toThrow(
+    expect(() => settings.url.get()).toThrow(
       new TypeError(
         "RealtimeClient: url must be an http(s) or ws(s) URL where there is no page to which it is relative; it was '/realtime/'.",
       ),
     )
-    expect(() => settings.endpoints[1]?.sendUrl).toThrow(TypeError)
+    expect(() => settings.endpoints[1]?.sendUrl.get()).toThrow(TypeError)
     baseUrl = 'https://app.example/x/'
-    expect(settings.url.href).toBe('https://app.example/realtime/')
-    expect(settings.endpoints.map(({ url, sendUrl }) => [url.href, sendUrl.href])).toEqual([
+    expect(settings.url.get().href).toBe('https://app.example/realtime/')
+    expect(settings.endpoints.map(({ url, sendUrl }) => [url.get().href, sendUrl.get().href])).toEqual([
       ['https://app.example/realtime/', 'https://app.example/realtime/'],
       ['https://app.example/realtime/events', 'https://app.example/send'],
     ])
     baseUrl = 'https://elsewhere.example/'
-    expect(settings.url.href).toBe('https://app.example/realtime/')
-    expect(settle({}, 'wss://api.example', { ...page.host, baseUrl: undefined }).url.href).toBe('https://api.example/')
+    expect(settings.url.get().href).toBe('https://app.example/realtime/')
+    expect(settle({}, 'wss://api.example', { ...page.host, baseUrl: undefined }).url.get().href).toBe('https://api.example/')
   })
 
   it.each(['ftp://x', 'http://[', 'https://', 'mailto:x', 42, null, {}])('%j is refused without a page, too', (url) => {
@@ -101,6 +101,14 @@ describe('the URL', () => {
     const transports = [{ type: 'sse', url }]
     expect(() => settle({ transports }, '/', { ...page.host, baseUrl: undefined })).toThrow(/: transports\[0\]\.url must be/)
   })
+})
+
+it('are plain data: reading a member runs no code', () => {
+  const settings = settle()
+  const accessors = [settings, ...settings.endpoints].flatMap((each) =>
+    Object.entries(Object.getOwnPropertyDescriptors(each)).filter(([, { get }]) => get),
+  )
+  expect(accessors).toEqual([])
 })
 
 describe('transports', () => {
@@ -113,7 +121,7 @@ describe('transports', () => {
         { type: 'poll', sendUrl: 'send', intervalMs: 1 },
       ],
     })
-    expect(endpoints.map(({ url, sendUrl, subprotocols }) => [url.href, sendUrl.href, subprotocols])).toEqual([
+    expect(endpoints.map(({ url, sendUrl, subprotocols }) => [url.get().href, sendUrl.get().href, subprotocols])).toEqual([
       ['https://ws.example/x', 'https://ws.example/x', ['v1']],
       ['https://app.example/events', 'https://app.example/messages', []],
       ['https://app.example/realtime', 'https://app.example/realtime', []],

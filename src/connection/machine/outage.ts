@@ -28,8 +28,8 @@ export function roundOf(core: Core, now: number, { ranked }: Policy): Round {
   if (preferred === null || !order.includes(preferred) || !isLimited(core, now)) return { queue: order, omitted: [] }
   const others = failures > restartRounds ? order.length : 1
   const last = order.indexOf(preferred) + (failures === wideRound ? others : 0)
-  const { origin } = atRank(ranked, preferred)
-  const lastElsewhere = order.map((rank) => atRank(ranked, rank).origin !== origin).lastIndexOf(true)
+  const origin = atRank(ranked, preferred).origin()
+  const lastElsewhere = order.map((rank) => atRank(ranked, rank).origin() !== origin).lastIndexOf(true)
   const isOmitted = (_: number, index: number) => index > Math.max(last, lastElsewhere)
   return {
     queue: order.filter((rank, index) => !isOmitted(rank, index)),

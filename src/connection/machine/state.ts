@@ -13,8 +13,8 @@ export interface RankedTransport {
   readonly isProvenByReply: boolean
   /** The transport can resume from a cursor, so that an open connection can be moved from it or to it. */
   readonly resumes: boolean
-  /** The origin of its URL: different origins fail independently. */
-  readonly origin: string
+  /** Returns the origin of its URL, which may be known only at the first dial: different origins fail independently. */
+  origin(): string
 }
 
 /** The settings and functions of the machine, constant for a client. */
