@@ -8,7 +8,7 @@ import { bytesOfEntries, deliverBatch } from './post-batch.ts'
 export const lastWriteMs = 5000
 /** The interval at which a socket's `bufferedAmount` is polled, in milliseconds, since sockets have no event for it. */
 export const lookAgainMs = 20
-/** The largest body of a request with `keepalive` (Fetch, "HTTP-network-or-cache fetch"). */
+/** The largest body of a request with `keepalive`, in bytes (Fetch, "HTTP-network-or-cache fetch"). */
 export const keepaliveBytes = 2 ** 16
 
 /** A pending POST. */

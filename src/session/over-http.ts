@@ -1,4 +1,5 @@
 import type { Call, Delivery, Link, Listener, Transport } from '../api/transport.ts'
+import { keepaliveBytes } from '../sending/final-flush.ts'
 import { textOfBody } from '../transports/body.ts'
 import { EventStream, readEventStream } from '../transports/event-stream.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
@@ -15,8 +16,6 @@ import { ackBytes, type SessionState } from './session-state.ts'
 
 /** How long a held response may be silent beyond the server's longest silence, in milliseconds. */
 const silenceMs = 5000
-/** The limit of the body of a `keepalive` request, in bytes (Fetch, "HTTP-network-or-cache fetch"). */
-const keepaliveBytes = 2 ** 16
 /** The first poll delay while a request() or flushed() is pending, in milliseconds; it doubles with each poll. */
 const answerSoonMs = 250
 /** The limit of a JSON response of a session's server, in bytes. */
