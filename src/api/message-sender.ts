@@ -21,8 +21,6 @@ export interface Unsent<Out> {
 
 /** The sending half of a client, in plain mode or in a session. */
 export interface MessageSender<Out> {
-  /** The close code with which the protocol hangs up without ending anything, so that the application cannot use it. */
-  readonly hangUpCode?: number | undefined
   send(value: Out, data: Writable): void
   attach(link: Link): void
   /** The link is gone; returns the unconfirmed messages: written to it, and they may or may not have arrived. */

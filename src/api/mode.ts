@@ -32,6 +32,8 @@ export interface Mode {
   readonly canPause: boolean
   /** Whether messages may be taken from any attempt, because the mode drops duplicates. */
   readonly recognizesRepeats: boolean
+  /** The close code with which the client hangs up without ending the session, so that the application cannot use it. */
+  readonly hangUpCode?: number | undefined
   /** Whether heartbeats can be sent over a transport that can ping. */
   readonly canPing: boolean
   /** Whether a new connection is proven by the reply to a heartbeat. */

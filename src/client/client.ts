@@ -175,7 +175,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    * @param reason at most 123 bytes of UTF-8
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    checkClose(code, reason, bytesOf, this.#sender.hangUpCode)
+    checkClose(code, reason, bytesOf, this.#settings.mode.hangUpCode)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }

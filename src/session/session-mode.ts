@@ -37,7 +37,7 @@ export function sessionMode(
   return {
     ...{ session, resends },
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
-    ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
+    ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true, hangUpCode: codes.hungUp },
     // `open` is already an answer of the server.
     ...{ canPing: true, isProvenByReply: false },
     transport: (settings, name, connectTimeoutMs) => transportOf(session, settings, name, connectTimeoutMs),

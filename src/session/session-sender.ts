@@ -24,7 +24,6 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   readonly answers = new CallAnswers<Out>()
   /** Called when the server has ended a subscription. */
   onUnsubscribed: CallSender<Out>['onUnsubscribed'] = null
-  readonly hangUpCode: number | undefined
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
   readonly #buffer: SendBuffer<Out>
@@ -34,7 +33,6 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   constructor(port: SessionSenderPort<Out>) {
     const { session } = port
-    this.hangUpCode = session.hangUpCode
     this.#port = port
     this.#buffer = new SendBuffer(port)
     this.sent = new Unacknowledged(this.#buffer.outbox)

@@ -31,7 +31,6 @@ export class SessionState {
   owedBytes = 0
   port: SessionPort | null = null
   journal: SessionJournal | null = null
-  readonly hangUpCode: number | undefined = codes.hungUp
   /** What is shared with other pages that have this session. */
   readonly shared: SessionSharing = { copies: null, cursor: null, isKept: false }
   /** Messages up to this number were written in a former life of the session, which may have handled them. */

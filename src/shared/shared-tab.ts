@@ -87,7 +87,6 @@ export class SharedTab<Out> implements ClientConnection {
     const { mailbox, calls } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
       ...{
-        hangUpCode: this.#mode.session.hangUpCode,
         answers: mailbox.answers,
         onUnsubscribed: null,
         left: () => this.#part.handOverSoon(),

@@ -6,8 +6,6 @@ import type { Hello } from '../wire/steadfast-v1.ts'
 
 /** The session of a socket (docs/PROTOCOL.md, rule 19): its hello offers the subprotocols, and once open it is never renewed. */
 class SocketSession extends SessionState {
-  /** A socket hangs up without a code (rule 19). */
-  override readonly hangUpCode = undefined
   readonly #protocols: readonly string[]
 
   constructor(id: string, protocols: readonly string[]) {
@@ -35,7 +33,8 @@ export function socketProtocol(
       const session = new SocketSession(sessionId(host), protocols)
       made(session)
       // Messages that a server has lost with the session must not be sent to another session.
-      return sessionMode(host, false, session)
+      // A socket hangs up without a code (rule 19), so its application may close with any.
+      return { ...sessionMode(host, false, session), hangUpCode: undefined }
     },
   }
 }
