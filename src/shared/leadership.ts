@@ -29,14 +29,12 @@ export interface Leadership {
   readonly askedAt: number | null
   /** How long a tab that holds the lock waits before it claims. */
   readonly whoUntil: number
-  /** A tab that holds the lock has asked who knows the session, and no tab has answered yet. */
-  readonly isSought: boolean
 }
 
 export type LeadershipInput =
-  | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'sought' | 'froze' | 'thawed' }
-  /** A tab knows the session; `isMe`: this one. */
-  | { readonly type: 'known'; readonly isMe: boolean }
+  | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'froze' | 'thawed' }
+  /** Another tab knows the session. */
+  | { readonly type: 'known' }
   /** The lock was granted; `isAlone`: there is no other tab. */
   | { readonly type: 'granted'; readonly isAlone: boolean }
   | { readonly type: 'claimed'; readonly term: number; readonly tab: string }
@@ -53,7 +51,7 @@ export interface LeadershipStep {
 }
 
 export const outside: Leadership = {
-  ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity, isSought: false },
+  ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity },
 }
 
 /** Pure: the next state of the leadership in the tab `me`, and the commands to carry out. */
@@ -71,16 +69,9 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
     case 'granted':
       if (state.knows || input.isAlone) return claiming(state)
       return { state: { ...state, role: 'asking', whoUntil: now + whoMs }, commands: ['who'] }
-    case 'sought':
-      return { state: { ...state, isSought: true }, commands: [] }
-    case 'known': {
-      const known = { ...state, isSought: false }
-      // The first tab to answer steals the lock, since a tab ahead of it in the lock's queue may be frozen.
-      if (input.isMe && state.isSought && state.knows && role === 'waiting')
-        return { state: { ...known, heardAt: now, askedAt: null }, commands: ['steal'] }
-      if (input.isMe || role !== 'asking') return { state: known, commands: [] }
-      return { state: { ...known, role: 'waiting', heardAt: now, askedAt: null }, commands: ['release', 'wait'] }
-    }
+    case 'known':
+      if (role !== 'asking') return { state, commands: [] }
+      return { state: { ...state, role: 'waiting', heardAt: now, askedAt: null }, commands: ['release', 'wait'] }
     case 'lost':
       return {
         state: { ...state, role: 'waiting', heardAt: now, askedAt: null },
@@ -138,7 +129,7 @@ function claimed(state: Leadership, term: number, tab: string, now: number, me: 
   const { role } = state
   // Another claim was heard before, so no tab accepts this one.
   if (term <= state.term) return tab === me && role === 'claiming' ? claiming(state) : { state, commands: [] }
-  const heard = { ...heardNow(state, now), term, leader: tab, isSought: false }
+  const heard = { ...heardNow(state, now), term, leader: tab }
   if (tab === me && role === 'claiming') return { state: { ...heard, role: 'leading' }, commands: ['lead'] }
   // The claiming tab was frozen before it was heard, or has left and joined again.
   const commands: LeadershipCommand[] = state.knows ? [] : ['join']

@@ -214,10 +214,10 @@ export class Room {
         this.step({ type: 'claimed', term: message.term, tab: from })
         if (this.#state.term > term && !isMine && this.knows && message.session !== sessionId()) this.step({ type: 'forgot' })
       } else if (type === 'who') {
-        if (!isMine) this.step({ type: 'sought' })
         if (!isMine && this.knows) this.post({ type: 'here' })
-      } else if (type === 'here') this.step({ type: 'known', isMe: isMine })
-      else if (type === 'ask') this.postAsLeader({ type: 'beat' })
+      } else if (type === 'here') {
+        if (!isMine) this.step({ type: 'known' })
+      } else if (type === 'ask') this.postAsLeader({ type: 'beat' })
       else if (!isOfLeader(message)) heard(message)
       else if (this.#holds(message)) {
         if (!isMine) this.step({ type: 'heard' })

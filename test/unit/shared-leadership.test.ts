@@ -11,25 +11,14 @@ function commandsAfter(...inputs: readonly LeadershipInput[]): readonly (readonl
   })
 }
 
-const following: readonly LeadershipInput[] = [
-  { type: 'joined' },
-  { type: 'claimed', term: 1, tab: 'leader' },
-  { type: 'learned' },
-  { type: 'sought' },
-]
-
-it('the first tab to answer a tab that holds the lock and does not know the session steals the lock', () => {
-  expect(commandsAfter(...following, { type: 'known', isMe: true }).at(-1)).toEqual(['steal'])
-  expect(commandsAfter(...following, { type: 'known', isMe: false }, { type: 'known', isMe: true }).at(-1)).toEqual([])
+it('a tab that holds the lock and does not know the session hands the lock on once another tab answers that it does', () => {
+  const granted: LeadershipInput = { type: 'granted', isAlone: false }
+  expect(commandsAfter({ type: 'joined' }, granted, { type: 'known' })).toEqual([['wait', 'join'], ['who'], ['release', 'wait']])
+  expect(commandsAfter({ type: 'joined' }, { type: 'known' }).at(-1)).toEqual([])
 })
 
 it('a tab that receives the session from the leader of a later term does not join once more', () => {
   const synced: LeadershipInput = { type: 'synced', term: 2, tab: 'leader' }
   expect(commandsAfter({ type: 'joined' }, synced, { type: 'learned' })).toEqual([['wait', 'join'], [], []])
   expect(commandsAfter({ type: 'joined' }, { ...synced, type: 'claimed' }).at(-1)).toEqual(['join'])
-})
-
-it('a tab whose answer comes after the claim of the tab that asked, since it was frozen, steals nothing', () => {
-  const claimed: LeadershipInput = { type: 'claimed', term: 2, tab: 'seeker' }
-  expect(commandsAfter(...following, claimed, { type: 'known', isMe: true }).at(-1)).toEqual([])
 })

@@ -50,13 +50,6 @@ export const mutations = [
     to: '{ ...state, heardAt: now, askedAt: null }, commands: [] }',
   },
   {
-    name: 'queue-decides',
-    breaks: 'a tab that knows the session takes the lock, whoever has waited longer for it',
-    file: 'src/shared/leadership.ts',
-    from: "{ ...known, heardAt: now, askedAt: null }, commands: ['steal'] }",
-    to: '{ ...known, heardAt: now, askedAt: null }, commands: [] }',
-  },
-  {
     name: 'stale-answer',
     breaks: 'an answer to an earlier `join` is dropped',
     file: 'src/shared/room.ts',
