@@ -80,7 +80,7 @@ async function runMutations() {
 /** Which seed detects a mutation; '' if none does. Throws for a mutation that no longer fits the sources. */
 async function caught(mutation) {
   const { firstFailure } = await bundled(mutation)
-  const failure = await firstFailure(first, seeds)
+  const failure = await firstFailure(first, seeds, values.ends)
   return failure ? `caught by seed ${failure.seed}: ${failure.text.slice(0, 140)}` : ''
 }
 

@@ -38,9 +38,10 @@ export async function tell(seed: number, hasEnds: boolean): Promise<boolean> {
 export async function firstFailure(
   first: number,
   count: number,
+  hasEnds: boolean,
 ): Promise<{ readonly seed: number; readonly text: string } | null> {
   for (let seed = first; seed < first + count; seed += 1) {
-    const outcome = await simulateTabs(tabScheduleOf(seed))
+    const outcome = await simulateTabs(tabScheduleOf(seed, hasEnds))
     if (outcome.violation) return { seed, text: textOf(outcome) }
   }
   return null
