@@ -9,9 +9,8 @@ export class TopicUses {
   #unused = new Set<string>()
   /** Those of them whose `unsubscribe` this tab has posted as the leader, and not received yet. */
   readonly #posted = new Set<string>()
-  #hasPosted = false
-  /** Whether the leader received what this tab posted last: it may have been away when this tab posted it to the one before. */
-  #isKnown = true
+  /** Whether the leader knows what this tab posted last; `unsure`: it may have been away when this tab posted it to the one before. */
+  #last: 'nothing' | 'known' | 'unsure' = 'nothing'
   /** The tabs whose end this tab awaits while it leads, each with what stops that. */
   readonly #watched = new Map<string, () => void>()
 
@@ -32,12 +31,12 @@ export class TopicUses {
   adopt([uses, unused]: Uses): void {
     this.#byTab = new Map(uses)
     this.#unused = new Set(unused)
-    this.#isKnown = true
+    if (this.#last === 'unsure') this.#last = 'known'
   }
 
   /** Another tab leads from now on. */
   follow(): void {
-    this.#isKnown = !this.#hasPosted
+    if (this.#last === 'known') this.#last = 'unsure'
   }
 
   /** Posts the topics that this tab uses, unless the leader knows them. */
@@ -45,8 +44,8 @@ export class TopicUses {
     const { me } = this.#room
     const known = this.#byTab.get(me) ?? []
     const isSame = topics.length === known.length && topics.every((topic, index) => topic === known[index])
-    if (isSame && this.#isKnown) return
-    this.#isKnown = this.#hasPosted = true
+    if (isSame && this.#last !== 'unsure') return
+    this.#last = 'known'
     // At once, since the calls that this tab numbers as the leader are not ordered by the channel.
     this.heard(me, topics)
     this.#room.post({ type: 'uses', tab: me, topics })

@@ -137,7 +137,7 @@ export const mutations = [
     name: 'uses-of-before',
     breaks: 'a new leader learns what each tab uses, also if it was away',
     file: 'src/shared/topic-uses.ts',
-    from: '    this.#isKnown = !this.#hasPosted\n',
+    from: "    if (this.#last === 'known') this.#last = 'unsure'\n",
     to: '',
   },
   {
