@@ -25,7 +25,7 @@ export async function handleTopicCall(session: HandledSession, message: Incoming
       case 'subscribe':
         return await onSubscribe(session, n, call)
       case 'unsubscribe':
-        await unsubscribeClient(session.subscribing, [call.topic, presenceTopicOf(call.topic)])
+        await unsubscribeClient(session.handle.subscribing, [call.topic, presenceTopicOf(call.topic)])
         return 0
       case 'members':
         return await onMembers(session, n, call)
@@ -51,7 +51,7 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
   const { topic = name, since: given = since, expiresAt = Infinity } = allowedTopic(allowed)
   const until = expiresAt === Infinity ? undefined : node.sessions.now() + (expiresAt - node.host.now())
   let offset = 0
-  await subscribeClient(session.subscribing, { name, topic, since: given, after, until }, async (subscribed: Subscribed) => {
+  await subscribeClient(handle.subscribing, { name, topic, since: given, after, until }, async (subscribed: Subscribed) => {
     offset = await append(session, { type: 'reply', to: n, value: subscribed })
   })
   return offset
@@ -64,7 +64,7 @@ async function onMembers(session: HandledSession, n: number, { topic: name }: { 
   const topic = readTopic(record.subscriptions, name, now)
   if (topic === undefined) throw notSubscribed(name)
   let offset = 0
-  await subscribeToMembers(session.subscribing, { name, topic, now }, async () => {
+  await subscribeToMembers(session.handle.subscribing, { name, topic, now }, async () => {
     const members = await node.presence.members(topic)
     offset = await append(session, { type: 'reply', to: n, value: members })
   })

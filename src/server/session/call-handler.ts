@@ -1,9 +1,12 @@
 import type { ClientCall } from '../../wire/calls.ts'
 import { codes } from '../../wire/steadfast-v1.ts'
 import { handleTopicCall } from '../calls/topic-calls.ts'
-import type { Ending } from '../store/ports.ts'
+import type { ServerHost } from '../node/host.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bufferOf } from '../util/payload.ts'
+import { isThenable } from '../util/thenable.ts'
 import type { HandledSession } from './handled-session.ts'
+import { presenceChange } from './presence-change.ts'
 import type { Incoming, PendingHook } from './record.ts'
 
 const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
@@ -48,4 +51,24 @@ function callOnMessage(session: HandledSession, { n, data, redelivered }: Incomi
   // An error of the codec is reported like one of the handler.
   const read = settings.codec ? settings.codec.decode(payload) : payload
   return handlers.onMessage(session.handle, { data: read as typeof payload, id, redelivered })
+}
+
+/** Calls `onAttach` or `onDetach` if this change of the record means that the client has attached or detached. */
+export function callPresenceHandler(session: HandledSession, before: SessionRecord | null, record: SessionRecord): void {
+  const { host, handlers } = session.node
+  if (!handlers.onAttach && !handlers.onDetach) return
+  const change = presenceChange(before, record)
+  if (!change) return
+  if (change.type === 'attached') callUnawaited(host, () => handlers.onAttach?.(session.handle))
+  else callUnawaited(host, () => handlers.onDetach?.(session.handle, change.ending))
+}
+
+/** Calls a handler whose promise nothing awaits: its failure is reported. */
+export function callUnawaited(host: Pick<ServerHost, 'report'>, handler: () => unknown): void {
+  try {
+    const waiting = handler()
+    if (isThenable(waiting)) waiting.then(undefined, (error) => host.report(error))
+  } catch (error) {
+    host.report(error)
+  }
 }

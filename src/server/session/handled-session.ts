@@ -1,16 +1,13 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import type { Session } from './session-handle.ts'
-import type { SubscribingSession } from './subscribe.ts'
+import type { SessionHandle } from './session-handle.ts'
 
 /** The session whose messages are being handled. */
 export interface HandledSession {
   readonly id: string
   readonly record: SessionRecord
   readonly node: NodeContext
-  readonly handle: Session
-  /** The session, as a target of subscription changes. */
-  readonly subscribing: SubscribingSession
+  readonly handle: SessionHandle
   /** Handlers have finished: writes the record. */
   progressed(): void
   /** Reads the record again, and acts on a change. */

@@ -209,6 +209,7 @@ export class SessionHandle implements Session {
     return this.#promise(() => this.#commands.end(this.id, this.#epoch, code ?? (isSocket ? 1000 : codes.ended), reason))
   }
 
+  /** The session, as a target of subscription changes. */
   get subscribing(): SubscribingSession {
     const { sessions, topics, limits } = this.#commands
     return {

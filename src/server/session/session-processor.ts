@@ -1,17 +1,15 @@
 import { codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import { isThenable } from '../util/thenable.ts'
+import { callPresenceHandler, callUnawaited } from './call-handler.ts'
 import type { SessionCommands } from './commands-port.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerQueue } from './handler-queue.ts'
 import { authenticated, authenticationNow } from './join-request.ts'
-import { presenceChange } from './presence-change.ts'
 import { amended, type Claim, type Claimant, type Step } from './record.ts'
 import type { Amendment, Outcome } from './record-requests.ts'
 import { type RecordPort, RecordWriter } from './record-writer.ts'
-import { type Principal, type Session, SessionHandle } from './session-handle.ts'
-import type { SubscribingSession } from './subscribe.ts'
+import { type Principal, SessionHandle } from './session-handle.ts'
 
 /** How a session ends that the store has lost. */
 const lost: Ending = { by: 'network', code: codes.silent, reason: 'lost' }
@@ -52,15 +50,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return this.writer.record
   }
 
-  get handle(): Session {
-    return this.#openHandle()
-  }
-
-  get subscribing(): SubscribingSession {
-    return this.#openHandle().subscribing
-  }
-
-  #openHandle(): SessionHandle {
+  get handle(): SessionHandle {
     this.#handle ??= new SessionHandle(this.#commands, this.id, this.record)
     return this.#handle
   }
@@ -142,7 +132,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
 
   endedElsewhere(ended: Ending | null): void {
     const handle = this.#handle
-    if (handle) this.#call(() => this.node.handlers.onEnd?.(handle, ended ?? lost))
+    if (handle) callUnawaited(this.node.host, () => this.node.handlers.onEnd?.(handle, ended ?? lost))
   }
 
   // Questions and events of the record's writer.
@@ -181,27 +171,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     if (isCreated) this.#queue?.drop()
     this.#listener.changed(before, record, how)
     if (isCreated && record.lease) this.openQueue().begin(record.taken)
-    if (how !== 'read') this.#reportPresence(before, record)
-  }
-
-  #reportPresence(before: SessionRecord | null, record: SessionRecord): void {
-    const { handlers } = this.node
-    if (!handlers.onAttach && !handlers.onDetach) return
-    const change = presenceChange(before, record)
-    if (!change) return
-    if (change.type === 'attached') this.#call(() => handlers.onAttach?.(this.handle))
-    else this.#call(() => handlers.onDetach?.(this.handle, change.ending))
-  }
-
-  /** Calls a handler whose promise nothing awaits. */
-  #call(handler: () => unknown): void {
-    const { host } = this.node
-    try {
-      const waiting = handler()
-      if (isThenable(waiting)) waiting.then(undefined, (error) => host.report(error))
-    } catch (error) {
-      host.report(error)
-    }
+    if (how !== 'read') callPresenceHandler(this, before, record)
   }
 
   vanished(): void {

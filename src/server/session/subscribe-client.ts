@@ -163,7 +163,7 @@ export function unsubscribeClient(session: SubscribingSession, names: readonly s
 interface KnownSession {
   readonly node: { readonly host: { report(error: unknown): void } }
   readonly known: SessionRecord | null
-  readonly subscribing: SubscribingSession
+  readonly handle: { readonly subscribing: SubscribingSession }
 }
 
 /** Ends expired subscriptions; returns in how many milliseconds the next one expires. */
@@ -171,7 +171,7 @@ export function expireSubscriptions(session: KnownSession, now: number): number 
   const subscriptions = session.known?.subscriptions ?? []
   const until = subscriptions.reduce((first, each) => Math.min(first, each.until ?? Infinity), Infinity)
   if (until > now) return until - now
-  unsubscribeWhere(session.subscribing, (each) => (each.until ?? Infinity) <= now).catch((error) =>
+  unsubscribeWhere(session.handle.subscribing, (each) => (each.until ?? Infinity) <= now).catch((error) =>
     session.node.host.report(error),
   )
   return Infinity
