@@ -64,7 +64,7 @@ export class Replica {
   lead(term: number, copies: Omit<SessionCopies, 'leaving'>): void {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
-    this.roll.lead()
+    this.roll.revoked()
     this.#unreturned = []
     this.#shareCursor()
     session.shared.copies = {

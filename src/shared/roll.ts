@@ -43,8 +43,8 @@ export class Roll {
     return index < 0 ? undefined : this.#first + index
   }
 
-  /** This tab leads from now on: numbers that the former leader assigned and nobody received are void. */
-  lead(): void {
+  /** This tab leads: numbers that a leader has posted and nobody received are void, and are assigned again. */
+  revoked(): void {
     this.#said = new Map(this.#assigned)
     this.#nextN = this.#first + this.#origins.length
   }
