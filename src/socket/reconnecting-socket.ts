@@ -1,12 +1,11 @@
 import type { Host } from '../api/host.ts'
 import type { Writable } from '../api/transport.ts'
-import { writableOf } from '../client/writable.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
-import { isBlob, isBuffer } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
 import { closeArgumentsOf, protocolsOf, urlOf } from './arguments.ts'
 import { closeEvent, messageEvent } from './events.ts'
 import { delayBefore, type Reconnection, reconnectionOf } from './reconnection.ts'
+import { sentOf } from './sent.ts'
 import { asInterface, type Socket, type SocketConstructor } from './socket-class.ts'
 
 /** A value, or a function that returns one before each connect. */
@@ -92,8 +91,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
         throw new RangeError(
           `ReconnectingSocket: send() cannot keep more than ${maxEnqueuedMessages} messages until it is open (maxEnqueuedMessages).`,
         )
-      const isBinary = isBlob(data) || isBuffer(data) || ArrayBuffer.isView(data)
-      this.#queue.push(isBinary ? writableOf(data) : `${data}`)
+      this.#queue.push(sentOf(data))
     }
 
     close(...[code = 1000, reason]: readonly unknown[]): void {

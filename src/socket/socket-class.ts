@@ -1,12 +1,10 @@
 import type { Host } from '../api/host.ts'
 import type { RealtimeOptions } from '../api/options.ts'
 import type { Payload } from '../api/protocol.ts'
-import { writableOf } from '../client/writable.ts'
-import { isBlob, isBuffer } from '../util/type-tags.ts'
-import { wellFormed } from '../util/well-formed.ts'
 import { closeArgumentsOf, protocolsOf, urlOf } from './arguments.ts'
 import { defineHandlers } from './event-handlers.ts'
 import { closeEvent, messageEvent } from './events.ts'
+import { sentOf } from './sent.ts'
 import { SocketConnection, type SocketEnd } from './socket-connection.ts'
 
 /** The interface of a socket for another class. */
@@ -30,87 +28,97 @@ export type SocketConstructor = new (...given: readonly unknown[]) => Socket
 const states = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 const [connecting, open, closing, closed] = [0, 1, 2, 3]
 
+/** The state of one socket. */
+interface Own {
+  readonly url: URL
+  readonly connection: SocketConnection
+  state: number
+  protocol: string
+  binaryType: string
+}
+
 /** A class in the shape of `WebSocket`. It is created on demand: `EventTarget` may be defined late, and tests replace it. */
 export function socketClass(options: RealtimeOptions, host: Host): new (...given: readonly unknown[]) => EventTarget {
+  // Not in private members: in a build for older browsers those are own properties, which a WebSocket does not have.
+  const owns = new WeakMap<object, Own>()
+  const ownOf = (socket: object): Own => {
+    const own = owns.get(socket)
+    if (!own) throw new TypeError('Illegal invocation')
+    return own
+  }
   class Socket extends EventTarget {
-    readonly #url: URL
-    readonly #connection: SocketConnection
-    #state = connecting
-    #protocol = ''
-    #binaryType = 'blob'
-
     constructor(...given: readonly unknown[]) {
       super()
       if (given.length === 0) throw new TypeError('WebSocket: the URL is missing.')
       const url = urlOf(given[0], host.baseUrl)
-      this.#url = url
       const listener = {
         opened: (protocol: string) => {
-          this.#protocol = protocol
-          this.#state = open
+          own.protocol = protocol
+          own.state = open
           this.dispatchEvent(new Event('open'))
         },
         received: (data: Payload) => {
-          if (this.#state === open) this.dispatchEvent(messageEvent(this.#readable(data), url.origin))
+          if (own.state !== open) return
+          const isAsItIs = typeof data === 'string' || own.binaryType === 'arraybuffer'
+          this.dispatchEvent(messageEvent(isAsItIs ? data : new Blob([data]), url.origin))
         },
         ended: (end: Parameters<typeof closeEvent>[0]) => {
-          this.#state = closed
+          own.state = closed
           if (!end.wasClean) this.dispatchEvent(new Event('error'))
           this.dispatchEvent(closeEvent(end))
         },
       }
-      this.#connection = new SocketConnection({ url, protocols: protocolsOf(given[1]), options, host }, listener)
+      const connection = new SocketConnection({ url, protocols: protocolsOf(given[1]), options, host }, listener)
+      const own: Own = { url, connection, state: connecting, protocol: '', binaryType: 'blob' }
+      owns.set(this, own)
     }
 
     get url(): string {
-      return this.#url.href
+      return ownOf(this).url.href
     }
 
     get readyState(): number {
-      return this.#state
+      return ownOf(this).state
     }
 
     get bufferedAmount(): number {
-      return this.#connection.bufferedBytes
+      return ownOf(this).connection.bufferedBytes
     }
 
     get extensions(): string {
-      return ''
+      return ownOf(this) && ''
     }
 
     get protocol(): string {
-      return this.#protocol
+      return ownOf(this).protocol
     }
 
     get binaryType(): string {
-      return this.#binaryType
+      return ownOf(this).binaryType
     }
 
     /** Other values are ignored, as by every enumeration of Web IDL. */
     set binaryType(type: unknown) {
+      const own = ownOf(this)
       const text = `${type}`
-      if (text === 'blob' || text === 'arraybuffer') this.#binaryType = text
+      if (text === 'blob' || text === 'arraybuffer') own.binaryType = text
     }
 
     send(...given: readonly unknown[]): void {
+      const { connection, state } = ownOf(this)
       if (given.length === 0) throw new TypeError('WebSocket: send() needs what to send.')
-      const [data] = given
-      const isBinary = isBlob(data) || isBuffer(data) || ArrayBuffer.isView(data)
-      const written = isBinary ? writableOf(data) : wellFormed(`${data}`)
-      if (this.#state === connecting)
+      const written = sentOf(given[0])
+      if (state === connecting)
         throw new DOMException('WebSocket: send() has to wait for `open`; it is still connecting.', 'InvalidStateError')
-      this.#connection.send(written)
+      connection.send(written)
     }
 
     close(...[code, reason]: readonly unknown[]): void {
+      const own = ownOf(this)
       const end = closeArgumentsOf(code, reason)
-      if (this.#state >= closing) return
-      this.#state = closing
-      this.#connection.close(end)
-    }
-
-    #readable(data: Payload): string | ArrayBuffer | Blob {
-      return typeof data === 'string' || this.#binaryType === 'arraybuffer' ? data : new Blob([data])
+      if (own.state >= closing) return
+      own.state = closing
+      own.connection.close(end)
     }
   }
   asInterface(Socket, 'WebSocket')

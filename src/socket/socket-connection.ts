@@ -111,7 +111,9 @@ export class SocketConnection {
   }
 
   /** Ends the connection and its session. Before the socket is open, that is a failure. */
-  close({ code, reason }: CloseArguments): void {
+  close({ code, reason: given }: CloseArguments): void {
+    // A Close frame without a code has no reason.
+    const reason = code === undefined ? '' : given
     if (this.#phase === 'connecting') this.#fail(null)
     if (this.#phase !== 'open') return
     this.#phase = 'closing'

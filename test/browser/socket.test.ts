@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws'
 import { openPage } from '../support/browser-page.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { lifeOf, type Shape, shapeOf } from '../support/socket-shape.ts'
+import { lifeOf, type Shape, sentBy, shapeOf } from '../support/socket-shape.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
 /** The class of `webSocketOver()` compared with the browser's own `WebSocket`. */
@@ -82,6 +82,15 @@ it.each(['websocket', 'sse', 'long-poll', 'poll'])("a socket over %s fires the b
   )
   expect(ours).toEqual(native)
   expect(native).toHaveLength(8)
+  expect(test.errors).toEqual([])
+})
+
+it('a socket sends each value as the browser does', async () => {
+  await using test = await start()
+  const native = await test.page.evaluate(`(${sentBy})(WebSocket, '${test.nativeUrl}')`)
+  const ours = await test.page.evaluate(`(${sentBy})(Sockets.webSocketOver(), '${test.url.replace(/\/$/, '')}')`)
+  expect(ours).toEqual(native)
+  expect(native).toHaveLength(21)
   expect(test.errors).toEqual([])
 })
 

@@ -233,14 +233,17 @@ it('close() before a socket is open fails it, and leaves no attached session', a
   for (const session of bench.sessions) expect(session.isAttached).toBe(false)
 })
 
-it('close() without a code results in 1005 at the client and 1000 at the server', async () => {
-  await using bench = await startSockets()
-  const { opened, closed, socket } = bench.socket('websocket')
-  await opened()
-  socket.close()
-  expect(await closed()).toMatchObject({ code: 1005, reason: '', wasClean: true })
-  await vi.waitFor(() => expect(bench.endings).toEqual([{ by: 'client', code: 1000, reason: '' }]))
-})
+it.each<[undefined?, string?]>([[], [undefined, 'a Close frame without a code has no reason']])(
+  'close() without a code results in 1005 at the client and 1000 at the server, given %s %s',
+  async (...given) => {
+    await using bench = await startSockets()
+    const { opened, closed, socket } = bench.socket('websocket')
+    await opened()
+    socket.close(...given)
+    expect(await closed()).toMatchObject({ code: 1005, reason: '', wasClean: true })
+    await vi.waitFor(() => expect(bench.endings).toEqual([{ by: 'client', code: 1000, reason: '' }]))
+  },
+)
 
 it('a socket whose credentials are refused calls prepare() once more, and fails if they are refused again', async () => {
   await using bench = await startSockets({ authenticate: (_, auth) => (auth === 'token 2' ? { id: 'ann' } : null) })

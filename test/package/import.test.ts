@@ -22,6 +22,13 @@ test('a subclass of the client may use the names of its private members', async 
   expect(await client.close()).toEqual({ unsent: ['waits'], unconfirmed: [] })
 })
 
+test('a socket has no members of its own, so that it is printed and serialized as a WebSocket is', async () => {
+  const { webSocketOver } = (await import(`${dist}/socket.js`)) as typeof import('../../src/socket/index.ts')
+  const socket = new (webSocketOver())('ws://127.0.0.1:1/')
+  expect([Object.keys(socket), JSON.stringify(socket)]).toEqual([[], '{}'])
+  socket.close()
+})
+
 test('ESM and CJS export the same names', async () => {
   for (const entry of entries) {
     const required = createRequire(import.meta.url)(`${dist}/${entry}.cjs`)

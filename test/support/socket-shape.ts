@@ -38,7 +38,25 @@ export async function shapeOf(Class: typeof WebSocket, url: string): Promise<Sha
     if (name === name.toUpperCase()) continue
     const { length } = typeof value === 'function' ? value : { length: undefined }
     told[`member ${name}`] = { isReadable: !!get, isWritable: !!set, length, enumerable, configurable }
+    told[`name of ${name}`] = [value?.name, get?.name, set?.name]
+    if (name !== 'constructor' && !name.startsWith('on')) {
+      // 1000 is a valid argument of the methods, so that only the receiver is at fault.
+      const calls = [get && (() => get.call({})), set && (() => set.call({}, null)), value && (() => value.call({}, 1000))]
+      told[`${name} of another object`] = calls.map((call) => call && outcome(call))
+    }
   }
+  const plain = make(url)
+  told['own members'] = [Object.keys(plain), JSON.stringify(plain)]
+  const names: string[] = []
+  for (const name in plain) names.push(name)
+  told['members in a loop'] = names.sort()
+  told['a frozen one'] = outcome(() => {
+    const frozen = make(url)
+    Object.freeze(frozen)
+    frozen.binaryType = 'arraybuffer'
+    frozen.close()
+    return [frozen.binaryType, frozen.readyState]
+  })
 
   const { host } = new URL(url)
   const urls = [
@@ -173,6 +191,10 @@ export async function shapeOf(Class: typeof WebSocket, url: string): Promise<Sha
   called('null')
   handled.onopen = () => order.push('fourth')
   called('set again')
+  handled.onopen = () => false
+  const cancelable = new Event('open', { cancelable: true })
+  handled.dispatchEvent(cancelable)
+  told['a handler that returns false'] = cancelable.defaultPrevented
 
   const ended = make(url)
   const events: unknown[] = []
@@ -229,4 +251,41 @@ export async function lifeOf(Class: typeof WebSocket, url: string): Promise<read
   // The other listeners of `close` run after the microtasks of the first one.
   await new Promise((resolve) => setTimeout(resolve))
   return log
+}
+
+/** What arrives, in order, of values that `send()` has to tell from `Blob`s and buffers, at a server that echoes. */
+export async function sentBy(Class: typeof WebSocket, url: string): Promise<readonly unknown[]> {
+  const tagged = (tag: string, value: object = {}) => Object.defineProperty(value, Symbol.toStringTag, { value: tag })
+  const transferred = <Bytes extends ArrayBuffer | Uint8Array>(bytes: Bytes) => {
+    structuredClone(null, { transfer: [bytes instanceof ArrayBuffer ? bytes : (bytes.buffer as ArrayBuffer)] })
+    return bytes
+  }
+  const sent: readonly unknown[] = [
+    ...['Blob', 'File', 'ArrayBuffer', 'Uint8Array'].map((tag) => tagged(tag)),
+    ...[tagged('Blob', { size: 3, arrayBuffer: async () => new ArrayBuffer(3) }), tagged('ArrayBuffer', { byteLength: 3 })],
+    ...[
+      Object.create(Blob.prototype, { [Symbol.toPrimitive]: { value: () => 'its prototype' } }),
+      new Proxy(new ArrayBuffer(2), {}),
+    ],
+    ...[tagged('Other', new Blob(['blob'])), tagged('Other', Uint8Array.of(1, 2).buffer)],
+    ...[transferred(new ArrayBuffer(2)), transferred(new Uint8Array(2)), new ArrayBuffer(0), new Blob([])],
+    ...[undefined, null, 1.5, { toString: () => 'own' }, [1, [2]], new DataView(Uint8Array.of(7, 8, 9).buffer, 1)],
+  ]
+  const socket = new Class(url)
+  socket.binaryType = 'arraybuffer'
+  const arrived: unknown[] = []
+  await new Promise((resolve, reject) => {
+    socket.onopen = () => {
+      for (const each of sent) socket.send(each as string)
+      socket.send('last')
+    }
+    socket.onmessage = ({ data }) => {
+      arrived.push(typeof data === 'string' ? data : [...new Uint8Array(data as ArrayBuffer)])
+      if (data === 'last') resolve(null)
+    }
+    socket.onclose = ({ code }) => reject(new Error(`closed with ${code} after ${JSON.stringify(arrived)}`))
+  })
+  socket.onclose = null
+  socket.close()
+  return arrived
 }

@@ -38,6 +38,18 @@ const standard: readonly (readonly [name: string, value: unknown])[] = [
   ),
   ['member send', { ...attribute, length: 1, isReadable: false, isWritable: false }],
   ['member close', { ...attribute, length: 0, isReadable: false, isWritable: false }],
+  ...['url', 'readyState', 'bufferedAmount', 'extensions', 'protocol'].flatMap((name) => [
+    [`name of ${name}`, [undefined, `get ${name}`, undefined]] as const,
+    [`${name} of another object`, ['TypeError', undefined, undefined]] as const,
+  ]),
+  ...['binaryType', 'onopen', 'onerror', 'onclose', 'onmessage'].flatMap((name) => [
+    [`name of ${name}`, [undefined, `get ${name}`, `set ${name}`]] as const,
+  ]),
+  ['binaryType of another object', ['TypeError', 'TypeError', undefined]],
+  ...['send', 'close'].map((name) => [`${name} of another object`, [undefined, undefined, 'TypeError']] as const),
+  ['own members', [[], '{}']],
+  ['a frozen one', ['arraybuffer', 2]],
+  ['a handler that returns false', true],
   ['url http://host/', 'ws://host/'],
   ['url https://host/x', 'wss://host/x'],
   ['url WSS://host/A b', 'wss://host/A%20b'],
