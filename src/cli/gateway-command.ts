@@ -39,10 +39,11 @@ export async function runGateway(settings: CommandSettings): Promise<void> {
   log('listening', { address: addressText(publicServer), path: settings.gateway.path ?? '/realtime' })
   if (admin) log('admin', { address: addressText(admin) })
   onSignals(log, async () => {
-    publicServer.close()
     host.after(settings.drainMs + marginMs, () => process.exit(0))
+    // It goes on listening meanwhile: a page between two polls is told that its socket has ended.
     await realtime.close({ drainMs: settings.drainMs })
     await store?.close()
+    publicServer.close()
     publicServer.closeAllConnections()
     admin?.close()
     admin?.closeAllConnections()

@@ -195,6 +195,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   async #beforeClose(drainMs: number): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
+    this.#node.beginClosing()
     try {
       const closing = this.#onClose?.()
       if (isThenable(closing)) await within(Promise.resolve(closing), drainMs, this.#host, 'onClose()')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { gateway } from '../../src/gateway/index.ts'
-import { startBackend } from '../support/gateway-rig.ts'
+import { startBackend, startGateway } from '../support/gateway-rig.ts'
 import type { TransportName } from '../support/session-rig.ts'
 import { startSockets } from '../support/socket-rig.ts'
 
@@ -53,12 +53,57 @@ describe.each(transports)('three gateways without affinity, over %s', (type) => 
   })
 })
 
-it('[SP20] when all nodes close, the page is closed with 1012 and the backend with 1001 at once', async () => {
-  await using nodes = await startNodes()
-  const { opened, closed } = nodes.sockets.socket('sse')
-  await opened()
-  const [connection] = nodes.backend.connections
-  await Promise.all([0, 1, 2].map((index) => nodes.rig.servers.leave(index, 2000)))
-  expect(await closed(3000)).toMatchObject({ code: 1012, wasClean: true })
-  await vi.waitFor(() => expect(connection?.closed).toMatchObject({ code: 1001 }), 3000)
+it.each(transports)(
+  '[SP20] when all nodes close, the page is closed with 1012 and the backend with 1001 at once, over %s',
+  async (type) => {
+    await using nodes = await startNodes()
+    const { opened, closed } = nodes.sockets.socket(type)
+    await opened()
+    const [connection] = nodes.backend.connections
+    await Promise.all([0, 1, 2].map((index) => nodes.rig.servers.leave(index, 2000)))
+    expect(await closed(3000)).toMatchObject({ code: 1012, wasClean: true })
+    await vi.waitFor(() => expect(connection?.closed).toMatchObject({ code: 1001 }), 3000)
+  },
+)
+
+describe('a gateway that closes', () => {
+  it('tells its pages that come only later, refuses new ones, and waits no longer than it takes', async () => {
+    await using bench = await startGateway()
+    const { servers } = bench.sockets.rig
+    const transports = [{ type: 'poll' as const, url: '?transport=poll', intervalMs: 700 }]
+    const { opened, closed, log } = bench.socket('poll', [], { transports })
+    await opened()
+    await sleep(100)
+    const before = performance.now()
+    const leaving = servers.leave(0, 5000)
+    await vi.waitFor(() => expect(bench.backend.connections[0]?.closed).toMatchObject({ code: 1001 }), 3000)
+    const late = bench.socket('poll')
+    expect(await late.closed()).toMatchObject({ code: 1006, wasClean: false })
+    await leaving
+    expect(await closed(1000)).toMatchObject({ code: 1012, reason: 'restarting', wasClean: true })
+    expect(log).toHaveLength(2)
+    expect(performance.now() - before).toBeLessThan(3000)
+  })
+
+  it('waits for a page that never comes no longer than `drainMs`', async () => {
+    await using bench = await startGateway()
+    const { rig } = bench.sockets
+    const transports = [{ type: 'poll' as const, url: '?transport=poll', intervalMs: 60_000 }]
+    await bench.socket('poll', [], { transports }).opened()
+    const before = performance.now()
+    await rig.servers.leave(0, 500)
+    expect(performance.now() - before).toBeLessThan(1500)
+  })
+
+  it('delivers what the backend has sent to a page that reads slowly, and then ends it', async () => {
+    const block = 'x'.repeat(100_000)
+    await using bench = await startGateway({
+      onConnection: ({ socket }) => void Array.from({ length: 20 }, () => socket.send(block)),
+    })
+    const { opened, closed, data } = bench.socket('poll')
+    await opened()
+    await bench.sockets.rig.servers.leave(0, 5000)
+    expect(await closed(1000)).toMatchObject({ code: 1012, wasClean: true })
+    expect(data).toHaveLength(20)
+  })
 })

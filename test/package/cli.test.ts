@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { webSocketOver } from '../../src/socket/index.ts'
 import { want } from '../support/equipment.ts'
@@ -155,6 +156,19 @@ describe('with ws', () => {
     expect(events).toEqual(['listening', 'admin', 'session-open', 'stopping', 'session-end', 'stopped'])
     expect(command.out()).not.toContain('secret')
     expect(command.err()).toBe('')
+  })
+
+  test('a page between two polls is told when the gateway ends', async () => {
+    await using backend = await startBackend()
+    const command = steadfast('gateway', '--target', backend.url, '--listen', '127.0.0.1:0', '--log', 'json')
+    const address = await addressIn(command, 'listening')
+    const Socket = webSocketOver({ host: nodeHost, transports: [{ type: 'poll', intervalMs: 1000 }] })
+    const { opened, closed } = watch(new Socket(`ws://${address}/realtime`))
+    await opened()
+    await sleep(100)
+    command.program.kill('SIGTERM')
+    expect(await closed(5000)).toMatchObject({ code: 1012, wasClean: true })
+    expect(await command.exited()).toBe(0)
   })
 
   test('the gateway continues when nobody reads its log any more', async () => {

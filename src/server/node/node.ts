@@ -10,11 +10,11 @@ import type { Member } from '../presence/members.ts'
 import { type Attaching, AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
-import { endOfPinned } from '../session/record.ts'
 import { SessionActors } from '../session/session-actors.ts'
 import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
 import { checkPublished, checkTopic } from '../session/subscribe.ts'
 import { Admission } from './admission.ts'
+import { endSessions } from './closing.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { maxWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
@@ -28,9 +28,6 @@ export interface ServerHealth {
   /** The store's error during an outage. */
   readonly error: Error | null
 }
-
-/** How often a closing node checks whether handlers still run, in milliseconds. */
-const lookAgainMs = 20
 
 /** How many sessions that a node does not know it revokes per second. */
 const unknownRevocationsPerSecond = 50
@@ -106,7 +103,7 @@ export class ServerNode {
    * request to attach, before anything else. POSTs, and requests that continue an attachment of this node, do not count.
    */
   admit(hello: ClientHello): CloseFrame | null {
-    const refusal = this.#unavailable()
+    const refusal = this.#unavailable(hello)
     if (refusal) return refusal
     if (hello.send || this.isContinued(hello)) return null
     const waitMs = this.#admission.admit(hello.session, this.elapsedMs())
@@ -151,9 +148,9 @@ export class ServerNode {
 
   /** Accepts the lines after the hello of a POST. */
   async post(hello: ClientHello, principal: Principal, lines: readonly string[]): Promise<Receipt> {
-    const posted = this.#unavailable() ?? (await readPostBody(lines, this.settings.limits, this.#context.slices))
+    const posted = this.#unavailable(hello) ?? (await readPostBody(lines, this.settings.limits, this.#context.slices))
     if ('code' in posted) return posted
-    const refusal = this.#unavailable()
+    const refusal = this.#unavailable(hello)
     if (refusal) return refusal
     this.#foreign.compare(hello)
     const isElsewhere = this.#foreign.has(hello, this.elapsedMs(), posted.close !== null)
@@ -183,27 +180,23 @@ export class ServerNode {
     return this.#context.presence.members(topic)
   }
 
-  /** Ends all attachments, waits for running handlers for at most `drainMs`, and stops. */
+  /** The node is about to close: from now on it tracks which clients have to be told that their session has ended. */
+  beginClosing(): void {
+    const { untold, host } = this.#context
+    untold.closing((session, k) => this.#recent.has({ session, k }, host.elapsedMs()))
+  }
+
+  /**
+   * Ends all attachments, waits for running handlers and for the clients of sessions that end with the node, for at most
+   * `drainMs`, and stops.
+   */
   async close(drainMs: number): Promise<void> {
     if (!this.#isUp) return
     this.#isUp = false
-    const { host, settings, leases } = this.#context
-    this.#context.acceptances.stop()
-    const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, maxWaitMs(settings)))
-    for (const actor of this.#actors) {
-      actor.releaseSenders()
-      // The record tells the session's attachments, here and on other nodes.
-      if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
-      else
-        actor.attachments.endAll(() => {
-          const retryAfterMs = Math.round(host.random() * spreadMs)
-          return { code: codes.restarting, reason: 'restarting', retryAfterMs }
-        })
-    }
-    const until = this.elapsedMs() + drainMs
-    while (!this.#context.isDown && this.elapsedMs() < until && this.#actors.isBusy) {
-      await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
-    }
+    const { host, leases, acceptances } = this.#context
+    acceptances.stop()
+    this.beginClosing()
+    await endSessions(this.#context, this.#actors, drainMs)
     if (!this.#context.isDown) await leases.release().catch((error) => host.report(error))
     this.halt()
   }
@@ -222,16 +215,17 @@ export class ServerNode {
 
   #refusal(hello: ClientHello, { medium }: Carrier): CloseFrame | null {
     const actor = this.#actors.get(hello.session)
-    const refusal = this.#unavailable()
+    const refusal = this.#unavailable(hello)
     if (refusal) return refusal
     const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.inbox.mayReceive() === false
     const isTooMuch = (actor?.places ?? 0) >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 
-  /** The temporary refusal of all clients: the node is closing, or its store does not answer. */
-  #unavailable(): CloseFrame | null {
-    if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+  /** The temporary refusal of a client: the node is closing, and has not ended its session, or the store does not answer. */
+  #unavailable({ session }: ClientHello): CloseFrame | null {
+    const { isDown, untold } = this.#context
+    if (!this.#isUp && (isDown || !untold.has(session))) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     return this.#context.health.outage ? { code: codes.restarting, reason: 'store unavailable', ...this.#pause() } : null
   }
 

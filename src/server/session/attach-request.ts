@@ -65,7 +65,10 @@ export class AttachRequest implements JoinRequest {
           if (isBehind && session.processor.known?.epoch === record.epoch) {
             this.#open(record, isSameLife(this.hello, record))
             this.#attachment.endWhenDelivered(close)
-          } else this.#attachment.end(close)
+          } else {
+            node.untold.told(session.id)
+            this.#attachment.end(close)
+          }
         },
         (error) => {
           session.joining -= 1

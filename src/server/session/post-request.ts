@@ -106,7 +106,10 @@ export class PostRequest implements Source, JoinRequest {
   over(record: SessionRecord, close: CloseFrame): void {
     const { node } = this.#session
     lacksNews(this.hello, record, node.sessions)
-      .then((isBehind) => this.#finish(isBehind ? { code: codes.restarting, reason: 'more to be read' } : close))
+      .then((isBehind) => {
+        if (!isBehind) node.untold.told(this.#session.id)
+        this.#finish(isBehind ? { code: codes.restarting, reason: 'more to be read' } : close)
+      })
       .catch((error) => endAfterError(error, node.host, () => this.#finish(close)))
   }
 
