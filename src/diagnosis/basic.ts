@@ -54,9 +54,9 @@ function causeOf(evidence: Evidence): string {
       return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
     }
     case 'closed': {
-      // A failed handshake is 1006, or 1015 in Firefox; the server of a session sends its refusals after the handshake.
+      // A failed handshake is 1006, or 1015 in Firefox; the server of a session, or of SockJS, sends its refusals after it.
       const isLost = evidence.code === 1006 || evidence.code === 1015
-      if (evidence.phase !== 'open' && (isLost || !evidence.isSession)) return 'net.unreachable'
+      if (evidence.phase !== 'open' && (isLost || !(evidence.isSession || evidence.hasHeard))) return 'net.unreachable'
       return isLost ? 'conn.lost' : `close.${evidence.code}`
     }
     case 'broken':

@@ -119,8 +119,10 @@ function opinionOf(evidence: Evidence): Opinion {
     case 'answered':
       return ofAnswer(evidence)
     case 'closed': {
-      // A failed handshake is 1006, or 1015 in Firefox; the server of a session sends its refusals after the handshake.
-      const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code !== 1006 && evidence.code !== 1015)
+      // A failed handshake is 1006, or 1015 in Firefox; the server of a session, or of SockJS, sends its refusals after it.
+      const hasReason =
+        evidence.phase === 'open' ||
+        ((evidence.isSession || evidence.hasHeard) && evidence.code !== 1006 && evidence.code !== 1015)
       return hasReason ? ofClose(evidence) : unopened(evidence)
     }
     case 'broken':

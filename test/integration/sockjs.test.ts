@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { describe, expect, it, vi } from 'vitest'
+import { WebSocketServer } from 'ws'
 import { SockJS, type SockJSCloseEvent, type SockJSOptions, sockjs } from '../../src/sockjs/index.ts'
-import { listenOnLoopback } from '../support/loopback.ts'
+import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { type SockjsServerOptions, startSockjs } from '../support/sockjs-server.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
@@ -48,6 +49,27 @@ function watch(url: string, options: SockJSOptions = {}) {
 }
 
 const start = (options?: SockjsServerOptions) => startSockjs(options)
+
+/** A SockJS server whose first frame is the end of the session. */
+async function startRefusing(end: string) {
+  const http = createServer(({ url = '' }, response) => {
+    if (url.includes('/info')) response.end('{"websocket":true}')
+    else response.writeHead(200, { 'Content-Type': 'application/javascript' }).end(`c${end}\n`)
+  })
+  const service = new WebSocketServer({ server: http })
+  service.on('connection', (socket) => {
+    socket.send(`c${end}`)
+    socket.close()
+  })
+  const port = await listenOnLoopback(http)
+  return {
+    url: `http://127.0.0.1:${port}/echo`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of service.clients) socket.terminate()
+      await stopListening(http)
+    },
+  }
+}
 
 describe.each(transports)('SockJS over %s', (transport) => {
   const only = { transports: [transport] }
@@ -359,6 +381,18 @@ describe('sockjs()', () => {
     await watched.nth('close')
     expect(watched.causes()).toContain('http.404')
   })
+
+  it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)(
+    'ends with the code and the reason of a server that refuses the session, over %s',
+    async (type) => {
+      await using server = await startRefusing('[4401,"go away"]')
+      const transports = [type, ...(['websocket', 'sse', 'long-poll'] as const).filter((each) => each !== type)]
+      await using watched = watchClient(server.url, { protocol: sockjs(), retry, transports })
+      expect(await watched.nth('close')).toMatchObject({ code: 4401, reason: 'go away', wasClean: true, final: true })
+      expect(watched.causes()).toEqual(['close.4401'])
+      expect(watched.of('open')).toEqual([])
+    },
+  )
 
   it('throws for an unknown or invalid option', () => {
     expect(() => sockjs({ heartbeat: 1 } as never)).toThrow(

@@ -16,8 +16,10 @@ const blockedBy = ['policy.csp', 'policy.mixed_content', 'policy.client_blocked'
 const atFirst: readonly Row[] = [
   [cut, 'net.unreachable', 'possible', 'fallback'],
   [{ ...cut, ...session }, 'net.unreachable', 'possible', 'fallback'],
-  // Before a connection has opened, only the server of a session gives a reason.
+  // Before a connection has opened, only a server gives a reason whose frames have arrived: of a session, or of SockJS.
   [closed(4401), 'net.unreachable', 'possible', 'fallback'],
+  [{ ...closed(4401), hasHeard: true }, 'close.4401', 'certain', 'stop', undefined, 'credentials'],
+  [{ ...cut, hasHeard: true }, 'net.unreachable', 'possible', 'fallback'],
   // The handshake had succeeded.
   [{ ...closed(4000), ...session }, 'close.4000', 'certain', 'retry'],
   [{ ...broken, ...sse }, 'net.unreachable', 'possible', 'fallback'],
