@@ -17,11 +17,11 @@ main(process.argv.slice(2)).catch((error) => {
 })
 
 async function main([command, ...words]: readonly string[]): Promise<void> {
-  if (command === '--version') {
+  if (command === '--version' || command === '-v') {
     process.stdout.write(`${version()}\n`)
     return
   }
-  if (command === undefined || command === '--help' || command === 'help') {
+  if (command === undefined || ['--help', '-h', 'help'].includes(command)) {
     process.stdout.write(helpText())
     return
   }

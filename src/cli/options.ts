@@ -63,12 +63,19 @@ export const commandOptions: readonly CommandOption[] = [
   option('version', 'flag', '', 'shows the version'),
 ]
 
+/** The long names of the short options. */
+export const shortOptions: Readonly<Record<string, string>> = { h: 'help', v: 'version' }
+
 /** Options that a configuration file must not have. */
 export const commandLineOnly: readonly string[] = ['config', 'help', 'version']
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const rows = commandOptions.map(({ name, value, help }) => [`  --${name}${value && ` ${value}`}`, help])
+  const shortOf = (name: string) => Object.keys(shortOptions).find((short) => shortOptions[short] === name)
+  const rows = commandOptions.map(({ name, value, help }) => {
+    const short = shortOf(name)
+    return [`  --${name}${value && ` ${value}`}${short ? `, -${short}` : ''}`, help]
+  })
   const width = Math.max(...rows.map(([left = '']) => left.length)) + 2
   return [
     'Usage: steadfast gateway --target ws://127.0.0.1:9000 [options]',

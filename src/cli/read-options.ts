@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { unknownOption } from '../util/suggest.ts'
-import { type CommandOption, commandLineOnly, commandOptions } from './options.ts'
+import { type CommandOption, commandLineOnly, commandOptions, shortOptions } from './options.ts'
 
 /** The given options by key: a string, a number, `true`, or a list of strings; `limits` may be an object. */
 export type GivenOptions = ReadonlyMap<string, unknown>
@@ -22,8 +22,10 @@ export function readArguments(words: readonly string[]): GivenOptions {
     if (token.kind === 'positional')
       throw new UsageError(`'${token.value}' is not an option: options begin with --, as --target ws://127.0.0.1:9000`)
     if (token.kind !== 'option') continue
-    const option = commandOptions.find(({ name }) => name === token.name)
-    if (!option || !token.rawName.startsWith('--')) throw new UsageError(unknownOf(token.name))
+    const isShort = !token.rawName.startsWith('--')
+    const long = isShort ? shortOptions[token.name] : token.name
+    const option = commandOptions.find(({ name }) => name === long)
+    if (!option) throw new UsageError(unknownOf(token.name))
     if (option.kind === 'flag') {
       if (token.value !== undefined) throw new UsageError(`--${option.name} takes no value`)
       given.set(option.key, true)

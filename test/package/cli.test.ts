@@ -93,12 +93,16 @@ describe('with ws', () => {
   beforeAll(ws)
 
   test('--help and --version print and exit with 0', async () => {
-    const help = steadfast('gateway', '--help')
-    expect(await help.exited()).toBe(0)
-    expect(help.out()).toContain('--target url')
-    const version = steadfast('--version')
-    expect(await version.exited()).toBe(0)
-    expect(version.out()).toMatch(/^\d+\.\d+\.\d+\n$/)
+    for (const words of [['gateway', '--help'], ['gateway', '-h'], ['--help'], ['-h'], ['help'], []]) {
+      const help = steadfast(...words)
+      expect(await help.exited()).toBe(0)
+      expect(help.out()).toContain('--target url')
+    }
+    for (const words of [['gateway', '-v'], ['--version'], ['-v']]) {
+      const version = steadfast(...words)
+      expect(await version.exited()).toBe(0)
+      expect(version.out()).toMatch(/^\d+\.\d+\.\d+\n$/)
+    }
   })
 
   test('a usage error exits with 2 and prints the remedy without a stack trace', async () => {

@@ -23,6 +23,13 @@ describe('the options of the command', () => {
     expect(settings.gateway.forwardHeaders).toContain('cookie')
   })
 
+  it('are help and version, in the short form too', () => {
+    for (const word of ['--help', '-h']) expect([...readArguments([word])]).toEqual([['help', true]])
+    for (const word of ['--version', '-v']) expect([...readArguments([word])]).toEqual([['version', true]])
+    expect(helpText()).toMatch(/^ {2}--help, -h +shows this text$/m)
+    expect(helpText()).toMatch(/^ {2}--version, -v +shows the version$/m)
+  })
+
   it('on the command line take precedence over those of the file, each limit separately', () => {
     const file = {
       target: 'ws://a',
