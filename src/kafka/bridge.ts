@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Payload } from '../server/store/ports.ts'
 import { type BridgeSettings, bridgeSettings, type KafkaBridgeOptions } from './bridge-options.ts'
 import type { ConsumedRecord } from './consumer.ts'
@@ -19,8 +20,9 @@ export interface KafkaBridge {
 /**
  * Publishes each record of a consumer to a topic, one after the other, and then commits its offset: at-least-once. A record is
  * published again after a crash between the two, or when another member of the group takes over the partition in between; the
- * publication's key `<Kafka topic>-<partition>-<offset>` makes the store drop the duplicate within its window for keys. A failed
- * publication is retried until it succeeds or the bridge is stopped; nothing after it is read in the meantime.
+ * publication's key `<Kafka topic>-<partition>-<offset>` (with a hash of a long name) makes the store drop the duplicate within its
+ * window for keys. A failed publication is retried until it succeeds or the bridge is stopped; nothing after it is read in the
+ * meantime.
  * @throws TypeError for an invalid option
  */
 export function kafkaBridge(options: KafkaBridgeOptions): KafkaBridge {
@@ -80,8 +82,7 @@ class Bridge implements KafkaBridge {
     const message = this.#messageOf(record)
     if (message) {
       const { topic, data } = message
-      const key = `${record.topic}-${record.partition}-${record.offset}`
-      const publish = () => this.#settings.publish(topic, data, { key })
+      const publish = () => this.#settings.publish(topic, data, { key: keyOf(record) })
       if (!(await this.#repeat(publish, (error) => this.#isBad(record, error)))) return
     }
     this.#toCommit.set(`${record.topic}-${record.partition}`, record)
@@ -153,4 +154,14 @@ class Bridge implements KafkaBridge {
       }
     })
   }
+}
+
+/** The longest key of a publication. */
+const maxKeyLength = 256
+
+/** The same at each publication of a record, and of no other one: no Kafka topic has `#` in its name. */
+function keyOf({ topic, partition, offset }: ConsumedRecord): string {
+  const key = `${topic}-${partition}-${offset}`
+  if (key.length <= maxKeyLength) return key
+  return `${createHash('sha256').update(topic).digest('hex')}#${partition}-${offset}`
 }
