@@ -154,8 +154,9 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Whether the server accepts clients, for a health check of a load balancer. A store failure is reported to `onError` once per
-   * outage; until the store answers, new clients are refused with 4503 and a retry delay, and attached ones wait.
+   * Whether the server accepts clients, for a health check of a load balancer. `onError` is called once when the store begins
+   * to fail, and again only after it has worked for 30 s. Until the store answers, new clients are refused with 4503 and a retry
+   * delay, and attached ones wait. While it fails in some calls only, the status is `'ok'`.
    */
   health(): ServerHealth {
     return this.#node.health

@@ -228,11 +228,45 @@ it('an outage of the store is reported once, clients are refused until its end, 
   expect(carrier.closed).toBeNull()
   expect(carrier.news).toContain('a1')
   expect((await bench.confirmed({ session: idOf('another') })).carrier.open.resumed).toBe(false)
+  await bench.pass(30_000)
   isStalled = true
   await bench.pass(5000)
   expect(bench.reported).toHaveLength(2)
   await node.close(0)
   expect(node.health.status).toBe('closed')
+})
+
+it('a store that fails in some calls only is reported once, and again only after it has worked for half a minute', async () => {
+  const bench = new ServerBench({ settings: { storeTimeoutMs: 3000 } })
+  const node = bench.at(0)
+  const statuses: string[] = []
+  /** Publishes for a while. Meanwhile the node looks for expired sessions each second, in which the store does not fail. */
+  const publish = async (seconds: number) => {
+    for (let times = 0; times < 2 * seconds; times += 1) {
+      await node.publish('news', 'x').catch(() => {})
+      statuses.push(node.health.status)
+      await bench.pass(500)
+    }
+  }
+  bench.fail('append', 'before', Infinity)
+  await publish(60)
+  expect(bench.reported.map(String)).toEqual([expect.stringContaining('append() failed: The store fails.')])
+  expect(statuses.slice(0, 1)).toEqual(['store-unavailable'])
+  expect(statuses.filter((status) => status === 'store-unavailable').length).toBeLessThanOrEqual(2)
+  bench.fail('append', 'before', 0)
+  await publish(25)
+  bench.fail('append', 'before', Infinity)
+  await publish(5)
+  expect(bench.reported).toHaveLength(1)
+  bench.fail('append', 'before', 0)
+  await publish(31)
+  bench.fail('append', 'before', Infinity)
+  await publish(5)
+  expect(bench.reported).toHaveLength(2)
+  bench.fail('expired', 'before', Infinity)
+  await bench.pass(4000)
+  expect(node.health.status).toBe('store-unavailable')
+  expect(bench.reported).toHaveLength(2)
 })
 
 describe('[SP21] a pending request to a client', () => {

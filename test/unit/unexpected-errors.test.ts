@@ -87,8 +87,8 @@ describe('an upgrade', () => {
 describe('a call of a store', () => {
   it('rejects if its answer cannot be measured', async () => {
     const times = [() => 0, fail]
-    const host = { elapsedMs: () => times.shift()?.() ?? 0, after: () => () => {} }
-    const calls = new BoundedCalls(host, 1000, new StoreHealth(fail))
+    const host = { elapsedMs: () => times.shift()?.() ?? 0, after: () => () => {}, report: fail }
+    const calls = new BoundedCalls(host, 1000, new StoreHealth())
     await expect(calls.bounded('read', new StoreMeter(), Promise.resolve(1))).rejects.toBe(broken)
   })
 })

@@ -93,7 +93,7 @@ export class NodeContext implements NodeParts {
   readonly clientRequests: ClientRequests
   /** Which nodes are alive, for pinned sessions. */
   readonly leases: NodeLeases
-  readonly health: StoreHealth
+  readonly health = new StoreHealth()
   readonly meters: Meters
   readonly untold = new Untold()
   readonly #calls: BoundedCalls | null
@@ -108,7 +108,6 @@ export class NodeContext implements NodeParts {
   ) {
     this.id = host.randomId()
     this.host = reportingOutagesOnce(host)
-    this.health = new StoreHealth((error) => host.report(error))
     this.settings = settings
     this.meters = meters
     this.handlers = meteredHandlers(handlers, meters)
@@ -235,7 +234,7 @@ export function maxWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
 }
 
-/** `StoreHealth` reports an outage of the store as one error: drops those of the calls that fail during it. */
+/** An outage of the store is reported once, by `BoundedCalls`: drops the errors of the calls that fail during it. */
 function reportingOutagesOnce(host: ServerHost): ServerHost {
   return {
     now: () => host.now(),

@@ -9,6 +9,8 @@ interface Call {
   readonly expired: () => void
 }
 
+type Host = Pick<ServerHost, 'elapsedMs' | 'after' | 'report'>
+
 type Bounding = <Result>(method: string, answer: Promise<Result>) => Promise<Result>
 
 /**
@@ -16,14 +18,14 @@ type Bounding = <Result>(method: string, answer: Promise<Result>) => Promise<Res
  * store's health.
  */
 export class BoundedCalls {
-  readonly #host: Pick<ServerHost, 'elapsedMs' | 'after'>
+  readonly #host: Host
   readonly #timeoutMs: number
   readonly #health: StoreHealth
   /** The pending calls. All have the same timeout, so the first one expires first. */
   readonly #calls = new Set<Call>()
   #cancelTimer: (() => void) | null = null
 
-  constructor(host: Pick<ServerHost, 'elapsedMs' | 'after'>, timeoutMs: number, health: StoreHealth) {
+  constructor(host: Host, timeoutMs: number, health: StoreHealth) {
     this.#host = host
     this.#timeoutMs = timeoutMs
     this.#health = health
@@ -36,7 +38,7 @@ export class BoundedCalls {
         deadline: since + this.#timeoutMs,
         expired: () => {
           meter.failed(this.#timeoutMs)
-          reject(this.#health.failed(method, new Error(`no answer within ${this.#timeoutMs} ms`)))
+          reject(this.#failed(method, new Error(`no answer within ${this.#timeoutMs} ms`)))
         },
       }
       this.#calls.add(call)
@@ -45,15 +47,17 @@ export class BoundedCalls {
         .then(
           (result) => {
             // A late answer also shows that the store is available.
-            this.#health.answered()
-            if (this.#calls.delete(call)) meter.answered(this.#host.elapsedMs() - since)
+            const isInTime = this.#calls.delete(call)
+            const now = this.#host.elapsedMs()
+            this.#health.answered(now)
+            if (isInTime) meter.answered(now - since)
             resolve(result)
           },
           (error: unknown) => {
             // An expired call has been reported already.
             if (!this.#calls.delete(call)) return
             meter.failed(this.#host.elapsedMs() - since)
-            reject(this.#health.failed(method, error))
+            reject(this.#failed(method, error))
           },
         )
         // The call has left the list, so it would not expire either.
@@ -66,6 +70,12 @@ export class BoundedCalls {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#calls.clear()
+  }
+
+  #failed(method: string, cause: unknown): unknown {
+    const { error, report } = this.#health.failed(method, cause, this.#host.elapsedMs())
+    if (report) this.#host.report(report)
+    return error
   }
 
   #expire(): void {

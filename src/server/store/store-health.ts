@@ -6,34 +6,47 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
 }
 
-/** Whether the store answers. One outage is reported as one error, however many calls fail in it. */
-export class StoreHealth {
-  readonly #report: (error: Error) => void
-  #outage: Error | null = null
+/** How long the store must work without a failure before the next one is reported, in milliseconds. */
+const quietMs = 30_000
 
-  constructor(report: (error: Error) => void) {
-    this.#report = report
-  }
+/** How long a store that had failed before may answer nothing until a failure counts as an outage, in milliseconds. */
+const silenceMs = 2000
+
+export interface FailedCall {
+  /** The error for the caller. */
+  readonly error: unknown
+  /** What the application is told; `null` if it knows already. */
+  readonly report: Error | null
+}
+
+/**
+ * Whether the store answers. The application is told once that the store fails, and again only after it has worked for a while:
+ * if a Redis whose memory is full refuses writes and answers reads, each of them would seem to end an outage.
+ */
+export class StoreHealth {
+  #outage: Error | null = null
+  #failedAt = -Infinity
+  #answeredAt = -Infinity
 
   /** Why the store counts as not available; `null` if it answers. */
   get outage(): Error | null {
     return this.#outage
   }
 
-  answered(): void {
+  answered(now: number): void {
     this.#outage = null
+    this.#answeredAt = now
   }
 
-  /** Records a failed call. Returns the error for its caller. */
-  failed(method: string, error: unknown): unknown {
+  failed(method: string, cause: unknown, now: number): FailedCall {
     // The store has answered: the call itself is invalid.
-    if (error instanceof RangeError || error instanceof TypeError) return error
-    const reason = error instanceof Error ? error.message : String(error)
-    const failure = new StoreUnavailableError(`RealtimeServer: the store failed in ${method}(): ${reason}`, { cause: error })
-    if (this.#outage) return failure
-    this.#outage = failure
+    if (cause instanceof RangeError || cause instanceof TypeError) return { error: cause, report: null }
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const error = new StoreUnavailableError(`RealtimeServer: the store failed in ${method}(): ${reason}`, { cause })
+    const isNew = !this.#outage && now - this.#failedAt > quietMs
+    this.#failedAt = now
+    if (isNew || now - this.#answeredAt >= silenceMs) this.#outage ??= error
     const message = `RealtimeServer: the store is not available, so clients are refused with 4503 until it is back; ${method}() failed: ${reason}`
-    this.#report(new Error(message, { cause: error }))
-    return failure
+    return { error, report: isNew ? new Error(message, { cause }) : null }
   }
 }
