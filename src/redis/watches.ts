@@ -169,28 +169,33 @@ export class Watches {
         this.#cause = cause
         this.#settings.host.after(retryMs, () => this.#flushSoon())
       })
-      .finally(() => {
-        this.#isFlushing = false
-      })
   }
 
   async #flush(): Promise<void> {
-    while (this.#isReady && this.#client && (this.#missing.size > 0 || this.#excess.size > 0)) {
-      const generation = this.#generation
-      const missing = this.#part(this.#missing)
-      if (missing.length > 0) {
-        await this.#client.subscribe(missing)
-        if (generation !== this.#generation || !this.#isReady) continue
-        for (const channel of missing) this.#established(channel)
-        continue
-      }
-      const excess = this.#part(this.#excess)
-      for (const channel of excess) {
-        this.#excess.delete(channel)
-        this.#inForce.delete(channel)
-      }
-      await this.#client.unsubscribe(excess)
+    try {
+      while (this.#isReady && this.#client && (this.#missing.size > 0 || this.#excess.size > 0))
+        await this.#flushPart(this.#client)
+    } finally {
+      // At once: whoever watches a channel after the last look at the sets flushes again.
+      this.#isFlushing = false
     }
+  }
+
+  async #flushPart(client: SubscriberClient): Promise<void> {
+    const generation = this.#generation
+    const missing = this.#part(this.#missing)
+    if (missing.length > 0) {
+      await client.subscribe(missing)
+      if (generation !== this.#generation || !this.#isReady) return
+      for (const channel of missing) this.#established(channel)
+      return
+    }
+    const excess = this.#part(this.#excess)
+    for (const channel of excess) {
+      this.#excess.delete(channel)
+      this.#inForce.delete(channel)
+    }
+    await client.unsubscribe(excess)
   }
 
   /** Channels of one bucket: in a cluster a command may name those of one slot only. */
