@@ -1,5 +1,6 @@
 import { faultOfCount, faultOfTime } from './util/option-checks.ts'
 import { kindOf } from './util/payload.ts'
+import { isThenable } from './util/thenable.ts'
 
 /** How much of a topic the store keeps. */
 export interface TopicKeep {
@@ -17,6 +18,11 @@ export function topicKeepOf(keep: unknown = {}): (topic: string) => TopicKeep {
 }
 
 function checked(name: string, keep: unknown): TopicKeep {
+  if (isThenable(keep)) {
+    // Its rejection would end the process.
+    Promise.resolve(keep).catch(() => {})
+    fail(name, 'a promise', 'an object of messages and ageMs, returned at once')
+  }
   if (typeof keep !== 'object' || keep === null || Array.isArray(keep))
     return fail(name, kindOf(keep), 'an object of messages and ageMs')
   const { messages, ageMs, ...rest } = keep as Record<string, unknown>

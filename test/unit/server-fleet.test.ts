@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Handlers } from '../../src/server/handlers.ts'
+import { RealtimeServer } from '../../src/server/index.ts'
 import { ServerBench } from '../support/server-bench.ts'
 
 const other = 'another-session-of-ann'
@@ -133,6 +134,17 @@ describe('publications', () => {
       ['1', '2', '3', '4', '5', '6'],
     ])
   })
+})
+
+it('`keep` cannot return a promise, and one that rejects does not end the process', async () => {
+  for (const keep of [async () => ({ messages: 1 }), () => Promise.reject(new Error('no database'))]) {
+    const server = new RealtimeServer({ keep: keep as () => object })
+    await expect(async () => server.publish('news', 'x')).rejects.toThrow(
+      "RealtimeServer: keep('news') must be an object of messages and ageMs, returned at once; it was a promise.",
+    )
+    await server.close()
+  }
+  await new Promise((resolve) => setImmediate(resolve))
 })
 
 describe('subscribe({ since })', () => {
