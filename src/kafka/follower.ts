@@ -16,6 +16,9 @@ const pausesMs = [100, 2000] as const
 /** How long reads must fail before that is reported, in milliseconds: a partition's change of leader is no outage. */
 const outageMs = 1000
 
+/** How often a node checks whether partitions were added, in milliseconds: reads do not show it. */
+const checkMs = 5000
+
 /** The Kafka topic as this node has read it. */
 export interface View {
   readonly id: string
@@ -60,19 +63,19 @@ export class Follower {
     return this.#view
   }
 
-  /** Resolves with the view, once the Kafka topic was reached for the first time. */
-  opened(deadline: Deadline): Promise<View> {
-    return deadline.within(this.#opening.opened, () => this.#outage?.error)
+  /** Resolves with the current view, once the Kafka topic was reached for the first time. */
+  async opened(deadline: Deadline): Promise<View> {
+    return this.#view ?? deadline.within(this.#opening.opened, () => this.#outage?.error)
   }
 
-  /** Resolves when everything that is in these partitions now was read. */
-  async synced(indices: readonly number[] | 'all', deadline: Deadline): Promise<View> {
+  /** Resolves when everything that is in the partitions of these topics now was read. */
+  async synced(topics: readonly string[], deadline: Deadline): Promise<View> {
     for (;;) {
-      const view = this.#view ?? (await this.opened(deadline))
+      const view = await this.opened(deadline)
       const ends = await deadline.retry(() => this.#ends.call())
       if (ends.length !== view.partitions.length) this.#beginAnew()
-      const wanted = indices === 'all' ? [...ends.keys()] : indices
-      await Promise.all(wanted.map((index) => this.reached(index, ends[index] ?? 0, deadline)))
+      const wanted = new Set(topics.map((topic) => partitionOfTopic(topic, view.partitions.length)))
+      await Promise.all([...wanted].map((index) => this.reached(index, ends[index] ?? 0, deadline)))
       if (this.#view === view) return view
     }
   }
@@ -108,7 +111,7 @@ export class Follower {
       } catch (error) {
         if (!this.#isClosed) this.#failed(error)
       }
-      this.#run += 1
+      this.#beginAnew()
       if (this.#isClosed) return
       await this.#pause(pauseMs)
       pauseMs = Math.min(pauseMs * 2, pausesMs[1])
@@ -163,22 +166,29 @@ export class Follower {
     this.#listeners.notifyAll()
   }
 
-  /** Reads until an error. */
+  /** Reads until an error, or until the partitions are others. */
   async #follow(): Promise<void> {
     const view = this.#view
     if (!view) return
     const run = this.#run
     const leaders = [...new Set(view.leaders)]
-    await Promise.all(
-      leaders.map((leader) =>
-        this.#followLeader(
-          view.id,
-          leader,
-          view.partitions.filter((_, index) => view.leaders[index] === leader),
-          run,
-        ),
-      ),
-    )
+    const followed = leaders.map((leader) => {
+      const partitions = view.partitions.filter((_, index) => view.leaders[index] === leader)
+      return this.#followLeader(view.id, leader, partitions, run)
+    })
+    await Promise.all([...followed, this.#checkPartitions(view, run)])
+  }
+
+  /** Nodes that know different numbers of partitions would keep a topic in different ones. */
+  async #checkPartitions({ partitions }: View, run: number): Promise<void> {
+    for (;;) {
+      await this.#pause(checkMs)
+      if (this.#run !== run) return
+      // Whatever this failure means, reading shows it too.
+      const found = await this.#bounded(this.#client.describe(this.#settings.topic)).catch(() => null)
+      if (this.#run !== run) return
+      if (found && found.leaders.length !== partitions.length) return this.#beginAnew()
+    }
   }
 
   async #followLeader(topicId: string, leader: number, partitions: readonly Partition[], run: number): Promise<void> {

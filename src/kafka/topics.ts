@@ -54,10 +54,10 @@ class KafkaTopicLog implements KafkaTopics {
     this.#life.check()
     const record = toRecord(topic, data, options)
     const deadline = this.#deadline()
+    const before = options.key === undefined ? null : await this.#appendedBefore(topic, options.key, deadline)
+    if (before !== null) return before
     const { partitions } = this.#follower.view ?? (await this.#follower.opened(deadline))
     const index = partitionOfTopic(topic, partitions.length)
-    const before = options.key === undefined ? null : await this.#appendedBefore(index, topic, options.key, deadline)
-    if (before !== null) return before
     const offset = (await this.#appenderOf(index).append(record, deadline)) + 1
     if (options.key === undefined) return offset
     // Another node may have appended under this key at the same time: the first record in the partition counts.
@@ -67,9 +67,8 @@ class KafkaTopicLog implements KafkaTopics {
 
   async readAfter(topic: string, after: number, limits: ReadLimits): Promise<Reading> {
     const deadline = this.#deadline()
-    const index = await this.#indexOf(topic, deadline)
-    const view = await this.#follower.synced([index], deadline)
-    const partition = this.#partitionAt(view.partitions, index)
+    const view = await this.#follower.synced([topic], deadline)
+    const partition = this.#partitionOf(view.partitions, topic)
     const hidden = partition.hiddenOf(topic, this.#settings.host.now())
     const lost = Math.max(this.#lostOf(partition, topic), hidden.through)
     const { epoch } = partition
@@ -96,10 +95,8 @@ class KafkaTopicLog implements KafkaTopics {
   async tails(topics: readonly string[], last?: number): Promise<readonly Position[]> {
     const deadline = this.#deadline()
     if (topics.length === 0) return []
-    const { length } = (await this.#follower.opened(deadline)).partitions
-    const indices = topics.map((topic) => partitionOfTopic(topic, length))
-    const { partitions } = await this.#follower.synced([...new Set(indices)], deadline)
-    return topics.map((topic, at) => this.#tailOf(this.#partitionAt(partitions, indices[at] ?? 0), topic, last))
+    const { partitions } = await this.#follower.synced(topics, deadline)
+    return topics.map((topic) => this.#tailOf(this.#partitionOf(partitions, topic), topic, last))
   }
 
   watch(topic: string, listener: (news: TopicNews | null) => void): Watch {
@@ -122,14 +119,9 @@ class KafkaTopicLog implements KafkaTopics {
     return new Deadline(this.#settings.host, this.#life, this.#settings.timeoutMs)
   }
 
-  async #indexOf(topic: string, deadline: Deadline): Promise<number> {
-    const { partitions } = await this.#follower.opened(deadline)
-    return partitionOfTopic(topic, partitions.length)
-  }
-
-  async #appendedBefore(index: number, topic: string, key: string, deadline: Deadline): Promise<number | null> {
-    const { partitions } = await this.#follower.synced([index], deadline)
-    return partitions[index]?.offsetOf(topic, key) ?? null
+  async #appendedBefore(topic: string, key: string, deadline: Deadline): Promise<number | null> {
+    const { partitions } = await this.#follower.synced([topic], deadline)
+    return this.#partitionOf(partitions, topic).offsetOf(topic, key)
   }
 
   /** The last lost offset of the topic, never above its end. */
@@ -149,9 +141,9 @@ class KafkaTopicLog implements KafkaTopics {
     return { epoch, offset: Math.max(lost, first?.after ?? tail) }
   }
 
-  #partitionAt(partitions: readonly Partition[], index: number): Partition {
-    const partition = partitions[index]
-    if (!partition) throw new Error(`kafkaTopics: '${this.#settings.topic}' has no partition ${index} any more.`)
+  #partitionOf(partitions: readonly Partition[], topic: string): Partition {
+    const partition = partitions[partitionOfTopic(topic, partitions.length)]
+    if (!partition) throw new Error(`kafkaTopics: '${this.#settings.topic}' has no partitions.`)
     return partition
   }
 

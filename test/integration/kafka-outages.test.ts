@@ -105,4 +105,27 @@ describe('kafkaTopics, when', () => {
     }
     expect((await endOf(one, 'a')).epoch).toBe(after.epoch)
   })
+
+  it('partitions are added, agrees with nodes that start later on where each topic is', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `topic ${index}`)
+    const topic = await nodes.newTopic(2)
+    const one = nodes.open(topic)
+    const followers = await Promise.all(names.map((name) => follow(one, name)))
+    await Promise.all(names.map((name) => one.append(name, 'before')))
+    await until(() => followers.every(({ texts }) => texts.includes('before')), 'not all arrived')
+    const before = followers.map(({ nulls }) => nulls)
+    await nodes.broker?.addPartitions(topic, 5)
+    await until(() => followers.every(({ nulls }, index) => nulls > (before[index] ?? 0)), 'the node did not notice it')
+    const later = nodes.open(topic)
+    const followersThere = await Promise.all(names.map((name) => follow(later, name)))
+    expect(await one.tails(names)).toEqual(await later.tails(names))
+    for (const name of names) await one.append(name, 'one')
+    for (const name of names) await later.append(name, 'later')
+    for (const [index, follower] of followers.entries()) {
+      await until(() => follower.texts.includes('later'), 'a message did not arrive')
+      await until(() => followersThere[index]?.texts.includes('later') === true, 'a message did not arrive')
+      expect([...follower.texts, ...(followersThere[index]?.texts ?? [])]).toEqual(['before', 'one', 'later', 'one', 'later'])
+    }
+    expect(followers.filter(({ gaps }) => gaps.length > 0).length).toBeGreaterThan(0)
+  })
 })

@@ -19,6 +19,8 @@ export interface KafkaBroker extends AsyncDisposable {
   readonly address: string
   createTopic(topic: string, partitions?: number): Promise<void>
   deleteTopic(topic: string): Promise<void>
+  /** Adds partitions to a Kafka topic, up to this number. */
+  addPartitions(topic: string, count: number): Promise<void>
   /** Deletes the records of a partition before this offset, as retention does. */
   deleteRecords(topic: string, partition: number, below: number): Promise<void>
   /** Ends the process without a chance to clean up (SIGKILL). */
@@ -95,6 +97,13 @@ export async function startKafka(): Promise<KafkaBroker> {
         if (connection) kafka.deleteRecordsV2.api(connection, topics, 5000, done)
         else reject(new Error('Kafka has no broker.'))
       })
+    },
+    async addPartitions(name, count) {
+      const connection = new kafka.Connection('tests')
+      await connection.connect('127.0.0.1', port)
+      // `null`: the broker assigns them.
+      await kafka.createPartitionsV3.api.async(connection, [{ name, count, assignments: null as never }], 5000, false)
+      await connection.close()
     },
     freeze: async () => {
       broker?.kill('SIGSTOP')
