@@ -78,7 +78,8 @@ export class Topics {
     const { offset, published } = this.#of(topic)
     if (since === 'start') return 0
     if (typeof since === 'object') return since.last === 0 ? offset : (published.at(-since.last - 1)?.offset ?? 0)
-    return Math.min(since ?? offset, offset)
+    if (since === undefined) return offset
+    return since > offset ? 0 : since
   }
 
   #of(topic: string): Topic {

@@ -16,7 +16,8 @@ export type Since = number | 'start' | { readonly last: number }
 export interface SubscribeOptions {
   /**
    * Also delivers earlier messages, in order and without a hole between them and later ones. If an offset was given and the topic
-   * no longer holds everything after it, the client receives a gap.
+   * no longer holds everything after it, the client receives a gap. An offset beyond the topic's end is of a log that was lost,
+   * and is taken as `'start'`, with a gap if messages are no longer kept.
    * @defaultValue only what is published from now on
    */
   readonly since?: Since | undefined
@@ -117,7 +118,11 @@ export async function placesOf(
 ): Promise<readonly { readonly epoch: string; readonly from: number }[]> {
   const last = since === 'start' ? Infinity : typeof since === 'object' ? since.last : 0
   const positions = await log.tails(topics, last)
-  return positions.map(({ epoch, offset }) => ({ epoch, from: typeof since === 'number' ? Math.min(since, offset) : offset }))
+  return positions.map(({ epoch, offset }) => {
+    if (typeof since !== 'number') return { epoch, from: offset }
+    // An offset beyond the end is of a log that was lost: nothing in this one has been received.
+    return { epoch, from: since > offset ? 0 : since }
+  })
 }
 
 function checkRoom(subscriptions: number, { maxSubscriptions }: Limits): void {
