@@ -40,7 +40,7 @@ export async function runGateway(settings: CommandSettings): Promise<void> {
   if (admin) log('admin', { address: addressText(admin) })
   onSignals(log, async () => {
     host.after(settings.drainMs + marginMs, () => process.exit(0))
-    // It goes on listening meanwhile: a page between two polls is told that its socket has ended.
+    // It goes on listening meanwhile, to send the end of its socket to a page that is between two polls.
     await realtime.close({ drainMs: settings.drainMs })
     await store?.close()
     publicServer.close()

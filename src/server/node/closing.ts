@@ -8,10 +8,10 @@ const lookAgainMs = 20
 
 /**
  * Ends all attachments, and waits for at most `drainMs` until no handler runs and the clients of the sessions that end with the
- * node have been told.
+ * node have received the end.
  */
 export async function endSessions(node: NodeContext, actors: SessionActors, drainMs: number): Promise<void> {
-  const { host, settings, untold } = node
+  const { host, settings, undeliveredEnds } = node
   const spreadMs = Math.max(node.retryWindowMs(), Math.min(drainMs, maxWaitMs(settings)))
   const restarting = () => {
     const retryAfterMs = Math.round(host.random() * spreadMs)
@@ -19,12 +19,12 @@ export async function endSessions(node: NodeContext, actors: SessionActors, drai
   }
   for (const actor of actors) {
     actor.releaseSenders()
-    // The record tells the session's attachments, here and on other nodes.
+    // All nodes read the end in the record, and end the session's attachments.
     if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
-    else if (!untold.has(actor.id)) actor.attachments.endAll(restarting)
+    else if (!undeliveredEnds.has(actor.id)) actor.attachments.endAll(restarting)
   }
   const until = node.elapsedMs() + drainMs
-  while (!node.isDown && node.elapsedMs() < until && (actors.isBusy || untold.size > 0)) {
+  while (!node.isDown && node.elapsedMs() < until && (actors.isBusy || undeliveredEnds.size > 0)) {
     await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
   if (!node.isDown) for (const actor of actors) actor.attachments.endAll(restarting)

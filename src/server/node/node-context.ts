@@ -23,7 +23,7 @@ import type { ServerHost } from './host.ts'
 import { type FirstLease, NodeLeases } from './node-leases.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { Renewals } from './renewals.ts'
-import { Untold } from './untold.ts'
+import { UndeliveredEnds } from './undelivered-ends.ts'
 
 /** The shortest window over which clients spread their return, in milliseconds (rule 18). */
 const minWindowMs = 50
@@ -95,7 +95,7 @@ export class NodeContext implements NodeParts {
   readonly leases: NodeLeases
   readonly health = new StoreHealth()
   readonly meters: Meters
-  readonly untold = new Untold()
+  readonly undeliveredEnds = new UndeliveredEnds()
   readonly #calls: BoundedCalls | null
   readonly #sessionsHere: () => number
   readonly #madeAt: number

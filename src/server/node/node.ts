@@ -180,15 +180,15 @@ export class ServerNode {
     return this.#context.presence.members(topic)
   }
 
-  /** The node is about to close: from now on it tracks which clients have to be told that their session has ended. */
+  /** The node is about to close: from now on it tracks which clients have not received the end of their session. */
   beginClosing(): void {
-    const { untold, host } = this.#context
-    untold.closing((session, k) => this.#recent.has({ session, k }, host.elapsedMs()))
+    const { undeliveredEnds, host } = this.#context
+    undeliveredEnds.track((session, k) => this.#recent.has({ session, k }, host.elapsedMs()))
   }
 
   /**
-   * Ends all attachments, waits for running handlers and for the clients of sessions that end with the node, for at most
-   * `drainMs`, and stops.
+   * Ends all attachments, waits for at most `drainMs` for running handlers and until the clients of sessions that end with the node
+   * have received the end, and stops.
    */
   async close(drainMs: number): Promise<void> {
     if (!this.#isUp) return
@@ -224,8 +224,9 @@ export class ServerNode {
 
   /** The temporary refusal of a client: the node is closing, and has not ended its session, or the store does not answer. */
   #unavailable({ session }: ClientHello): CloseFrame | null {
-    const { isDown, untold } = this.#context
-    if (!this.#isUp && (isDown || !untold.has(session))) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    const { isDown, undeliveredEnds } = this.#context
+    if (!this.#isUp && (isDown || !undeliveredEnds.has(session)))
+      return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     return this.#context.health.outage ? { code: codes.restarting, reason: 'store unavailable', ...this.#pause() } : null
   }
 

@@ -66,7 +66,7 @@ export class AttachRequest implements JoinRequest {
             this.#open(record, isSameLife(this.hello, record))
             this.#attachment.endWhenDelivered(close)
           } else {
-            node.untold.told(session.id)
+            node.undeliveredEnds.delivered(session.id)
             this.#attachment.end(close)
           }
         },

@@ -107,7 +107,7 @@ export class PostRequest implements Source, JoinRequest {
     const { node } = this.#session
     lacksNews(this.hello, record, node.sessions)
       .then((isBehind) => {
-        if (!isBehind) node.untold.told(this.#session.id)
+        if (!isBehind) node.undeliveredEnds.delivered(this.#session.id)
         this.#finish(isBehind ? { code: codes.restarting, reason: 'more to be read' } : close)
       })
       .catch((error) => endAfterError(error, node.host, () => this.#finish(close)))

@@ -113,7 +113,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       return
     }
     const { known } = this.processor
-    if (known?.ended && ending.code === closeOf(known.ended, known, 'live').code) this.node.untold.told(this.id)
+    if (known?.ended && ending.code === closeOf(known.ended, known, 'live').code) this.node.undeliveredEnds.delivered(this.id)
     if (ending.code === codes.moved || attachment.turn === 0 || !known || known.ended) return
     this.processor.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
   }
@@ -191,7 +191,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (how === 'read') this.attachments.activity() // The client may have been on the node that changed the record.
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck(record.ended !== null)
-    if (record.ended && !before.ended && how === 'written') this.node.untold.ended(this, before, record)
+    if (record.ended && !before.ended && how === 'written') this.node.undeliveredEnds.add(this, before, record)
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
     else if (record.ended && before.done < before.taken) this.attachments.handled()
   }

@@ -15,12 +15,12 @@ const silenceMs = 2000
 export interface FailedCall {
   /** The error for the caller. */
   readonly error: unknown
-  /** What the application is told; `null` if it knows already. */
+  /** The error for `onError`; `null` if the failure belongs to those reported already. */
   readonly report: Error | null
 }
 
 /**
- * Whether the store answers. The application is told once that the store fails, and again only after it has worked for a while:
+ * Whether the store answers. Its failures are reported once, and again only after it has worked for a while:
  * if a Redis whose memory is full refuses writes and answers reads, each of them would seem to end an outage.
  */
 export class StoreHealth {
