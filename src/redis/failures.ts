@@ -4,6 +4,8 @@ export type Failure =
   | 'unknown-script'
   /** Nothing was done; another server may do it, or this one later. */
   | 'elsewhere'
+  /** Nothing was done: in a cluster the keys are being moved to another server. */
+  | 'moving'
   /** Nothing was sent. */
   | 'unsent'
   /** The connection broke: the script may have run or not. */
@@ -16,6 +18,8 @@ export function failureOf(error: unknown): Failure {
   if (/NOSCRIPT/.test(message)) return 'unknown-script'
   // A replica, a server that is still loading its file, a cluster without a master for the slot.
   if (/^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b|READONLY You can't write/.test(message)) return 'elsewhere'
+  // The script has found a part of its keys gone: each begins with one that it only reads.
+  if (/attempted to access a non local key/.test(message)) return 'moving'
   if (/enableOfflineQueue|The client is offline|ClientOffline/i.test(message)) return 'unsent'
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return 'unknown'

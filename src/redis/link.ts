@@ -2,7 +2,7 @@ import { Call } from './call.ts'
 import { CallQueue } from './call-queue.ts'
 import type { Argument, CommandClient } from './clients/contracts.ts'
 import { Deadlines } from './deadlines.ts'
-import { failureOf } from './failures.ts'
+import { type Failure, failureOf } from './failures.ts'
 import { hello, PolicyError } from './hello.ts'
 import type { LinkSettings } from './link-settings.ts'
 import type { Script } from './scripts/script.ts'
@@ -198,7 +198,7 @@ export class Link {
         .catch((again) => call.fail(again))
       return
     }
-    const isRepeated = failure === 'unsent' || failure === 'elsewhere' || (failure === 'unknown' && call.script.isRepeatable)
+    const isRepeated = undone.includes(failure) || (failure === 'unknown' && call.script.isRepeatable)
     if (!isRepeated || this.#state.type === 'closed') {
       call.fail(error)
       return
@@ -247,3 +247,4 @@ export class Link {
 }
 
 const retryMs = 100
+const undone: readonly Failure[] = ['unsent', 'moving', 'elsewhere']

@@ -1,7 +1,7 @@
 import { unknownOption } from '../util/suggest.ts'
 import type { Connector } from './clients/contracts.ts'
 import { ioredisConnector, isIoredis } from './clients/ioredis.ts'
-import { isNodeRedis, nodeRedisConnector } from './clients/node-redis.ts'
+import { isNodeRedis, isNodeRedisSentinel, nodeRedisConnector } from './clients/node-redis.ts'
 import { overheadBytes } from './scripts/script.ts'
 
 /**
@@ -135,6 +135,7 @@ function connectorOf(client: unknown): Connector {
   if (typeof client !== 'object' || client === null) return fail('client', client, allowed)
   if (isIoredis(client)) return ioredisConnector(client)
   if (isNodeRedis(client)) return nodeRedisConnector(client)
+  if (isNodeRedisSentinel(client)) fail('client', client, `${allowed}, for Sentinel one of ioredis with \`sentinels\``)
   return fail('client', client, allowed)
 }
 

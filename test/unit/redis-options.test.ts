@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { describe, expect, it } from 'vitest'
 import { isIoredis } from '../../src/redis/clients/ioredis.ts'
 import { isNodeRedis } from '../../src/redis/clients/node-redis.ts'
@@ -13,6 +13,11 @@ describe('redisStore()', () => {
     ['no client', {}, 'redisStore: client must be a client of node-redis 5 (createClient(), createCluster()) or of ioredis 5'],
     ['a URL as the client', { client: 'redis://localhost' }, "it was 'redis://localhost'."],
     ['something else as the client', { client: { duplicate() {} } }, 'it was an object.'],
+    [
+      'a Sentinel client of node-redis',
+      { client: createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }) },
+      'for Sentinel one of ioredis with `sentinels`; it was an object.',
+    ],
     ['an unknown option', { client, maxTopic: 1 }, "redisStore: unknown option 'maxTopic'; did you mean 'maxTopics'?"],
     ['a limit of 0', { client, maxTopics: 0 }, 'redisStore: maxTopics must be an integer from 1 up; it was 0.'],
     [

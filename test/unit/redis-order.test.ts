@@ -131,6 +131,22 @@ describe('the order of appends', () => {
     expect(results).toEqual(['one', expect.stringContaining('two: redisStore: append failed: OOM')])
   })
 
+  it('in a cluster is kept while the keys are being moved to another server, and the connection too', async () => {
+    const { sent, add, ready, pass, texts, results } = benchOf(true)
+    await ready()
+    add('news', 'one')
+    add('news', 'two')
+    sent[0]?.fail(new Error('ERR Script attempted to access a non local key in a cluster node script: 4274, on @user_script:57.'))
+    await promised()
+    await pass(100)
+    expect(texts()).toEqual(['one', 'one'])
+    sent[1]?.answer()
+    await promised()
+    sent[2]?.answer()
+    await promised()
+    expect(results).toEqual(['one', 'two'])
+  })
+
   it('in a cluster does not change when an append times out, for which its time in the queue counts', async () => {
     const { sent, add, ready, pass, texts, results } = benchOf(true)
     await ready()

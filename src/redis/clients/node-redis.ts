@@ -7,7 +7,7 @@ interface EvalOptions {
   readonly arguments: Argument[]
 }
 
-/** The used part of a client of node-redis (`createClient`, `createSentinel`) and of its cluster (`createCluster`). */
+/** The used part of a client of node-redis (`createClient`) and of its cluster (`createCluster`). */
 interface NodeRedis {
   readonly isReady?: boolean
   readonly masters?: readonly unknown[]
@@ -31,6 +31,11 @@ const binary = { 36: Buffer, 43: Buffer }
 
 export function isNodeRedis(client: object): boolean {
   return ['withTypeMapping', 'duplicate', 'connect', 'evalSha'].every((name) => typeof Reflect.get(client, name) === 'function')
+}
+
+/** Whether it is a client of `createSentinel()`, of which no other connection can be opened: it has no `duplicate()`. */
+export function isNodeRedisSentinel(client: object): boolean {
+  return ['getSentinelNode', 'acquire', 'evalSha'].every((name) => typeof Reflect.get(client, name) === 'function')
 }
 
 /** Opens connections with node-redis 5. Without a connection a command fails: it would be sent at some later time. */
