@@ -18,6 +18,7 @@ import type { RealtimeServerOptions } from './options.ts'
 import type { Member } from './presence/members.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import { settingsOf } from './settings.ts'
+import { mustBeOptions } from './util/option-checks.ts'
 import { isThenable } from './util/thenable.ts'
 import { within } from './util/within.ts'
 
@@ -181,7 +182,9 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
    * @param options.drainMs how long to wait for handlers, and to spread the clients' reconnects over, in milliseconds.
    * @defaultValue 5,000
    */
-  async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    mustBeOptions('close', options, ['drainMs'])
+    const { drainMs = 5000 } = options
     if (!(drainMs >= 0 && drainMs < 2 ** 31))
       throw new TypeError(
         'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: it is the time within which clients come back.',

@@ -1,7 +1,8 @@
 /** Returns the message for an unknown option: the known name that resembles it, and all known names. */
 export function unknownOption(name: string, known: readonly string[], prefix = ''): string {
   const similar = known.find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()))
-  return `unknown option '${prefix}${name}'; ${similar ? `did you mean '${prefix}${similar}'? There` : 'there'} are ${known.join(', ')}`
+  const verb = known.length > 1 ? 'are' : 'is'
+  return `unknown option '${prefix}${name}'; ${similar ? `did you mean '${prefix}${similar}'? There` : 'there'} ${verb} ${known.join(', ')}`
 }
 
 /** Whether one name contains the other, or they differ in at most a third of the letters, and at most three. */

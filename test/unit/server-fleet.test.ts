@@ -102,11 +102,29 @@ describe('the sessions of a principal', () => {
   it.each([
     [() => new ServerBench().at(0).ofPrincipal.end('ann', 1000), 'end() takes a code from 4000'],
     [() => new ServerBench().at(0).ofPrincipal.end(7 as never), 'end() takes the id of a principal'],
-    [() => new ServerBench().at(0).publish('news', 'x', { key: '' }), 'publish() takes a key of 1 to 256 characters'],
+    [() => publish({ key: '' }), 'publish() takes a key of 1 to 256 characters; it was a string of 0.'],
+    [() => publish({ key: 'k'.repeat(257) }), 'publish() takes a key of 1 to 256 characters; it was a string of 257.'],
+    [() => publish({ key: 7 }), 'publish() takes a key of 1 to 256 characters; it was a number.'],
+    [() => publish({ kee: 'order 7' }), "publish(): unknown option 'kee'; did you mean 'key'? There is key."],
+    [() => publish(null), 'publish() takes options as an object; it was null.'],
+    [() => publish('order 7'), 'publish() takes options as an object; it was a string.'],
+    [() => subscribe({ sinse: 'start' }), "session.subscribe(): unknown option 'sinse'; did you mean 'since'? There is since."],
+    [() => subscribe(null), 'session.subscribe() takes options as an object; it was null.'],
+    [() => subscribe('start'), 'session.subscribe() takes options as an object; it was a string.'],
   ])('wrong arguments are refused: %s', async (run, message) => {
     await expect(async () => run()).rejects.toThrow(message)
   })
 })
+
+function publish(options: unknown): Promise<number> {
+  return new ServerBench().at(0).publish('news', 'x', options as never)
+}
+
+async function subscribe(options: unknown): Promise<unknown> {
+  const bench = new ServerBench()
+  await bench.confirmed()
+  return (await bench.session()).subscribe('news', options as never)
+}
 
 describe('publications', () => {
   it('with the same key are one message until the window for keys has passed', async () => {

@@ -41,6 +41,15 @@ describe('options', () => {
     await server.close({ drainMs: 0 })
   })
 
+  it.each([
+    [{ drain: 5 }, "close(): unknown option 'drain'; did you mean 'drainMs'? There is drainMs."],
+    [500, 'close() takes options as an object; it was a number.'],
+  ])('close(%j) is refused', async (options, message) => {
+    const server = new RealtimeServer()
+    await expect(server.close(options as never)).rejects.toThrow(message)
+    await server.close({ drainMs: 0 })
+  })
+
   it.each<[unknown, string]>([
     [null, 'the argument must be an object of options; it was null'],
     [

@@ -1,4 +1,3 @@
-import { unknownOption } from '../../util/suggest.ts'
 import { type CallFault, type CallValue, type ClientCall, isTimeoutMs } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
@@ -6,6 +5,7 @@ import type { ServerHost } from '../node/host.ts'
 import { StoreSecret, signatureLength } from '../node/store-secret.ts'
 import type { PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { requestEntry, withdrawnEntry } from '../store/private-entries.ts'
+import { mustBeOptions } from '../util/option-checks.ts'
 import { kindOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 
@@ -57,11 +57,8 @@ export interface SessionRequestOptions {
 
 /** @throws TypeError for an invalid option */
 export function askOptions(options: SessionRequestOptions): AskOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`RealtimeServer: session.request() takes options as an object; it was ${kindOf(options)}.`)
-  const { timeoutMs = 30_000, signal, ...others } = options
-  for (const name of Object.keys(others))
-    throw new TypeError(`RealtimeServer: session.request(): ${unknownOption(name, ['timeoutMs', 'signal'])}.`)
+  mustBeOptions('session.request', options, ['timeoutMs', 'signal'])
+  const { timeoutMs = 30_000, signal } = options
   if (signal !== undefined && typeof signal?.aborted !== 'boolean')
     throw new TypeError(`RealtimeServer: session.request() takes signal as an AbortSignal; it was ${kindOf(signal)}.`)
   if (!isTimeoutMs(timeoutMs))

@@ -18,7 +18,7 @@ import { endSessions } from './closing.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { maxWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
-import { checkKey, type PublishOptions } from './publish-options.ts'
+import { checkPublishOptions, type PublishOptions } from './publish-options.ts'
 import { Sweeper } from './sweeper.ts'
 
 /** Whether a server accepts clients. */
@@ -162,10 +162,10 @@ export class ServerNode {
   }
 
   /** Appends a message to a topic. Resolves with its offset once it is in the log. */
-  async publish(topic: string, data: unknown, { key }: PublishOptions = {}): Promise<number> {
+  async publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<number> {
     checkPublished(topic, 'publish')
-    checkKey(key)
-    return this.#context.publish(topic, data, { key })
+    checkPublishOptions(options)
+    return this.#context.publish(topic, data, { key: options.key })
   }
 
   /** The handle of a session, on whichever node it is attached; `null` if it does not exist or has ended. */

@@ -1,3 +1,4 @@
+import { mustBeOptions } from '../util/option-checks.ts'
 import { kindOf } from '../util/payload.ts'
 
 /** Options of `publish()`. */
@@ -6,8 +7,11 @@ export interface PublishOptions {
   readonly key?: string | undefined
 }
 
-/** @throws TypeError for an invalid key of a publication */
-export function checkKey(key: unknown): void {
+/** @throws TypeError for invalid options of a publication */
+export function checkPublishOptions(options: PublishOptions): void {
+  mustBeOptions('publish', options, ['key'])
+  const key: unknown = options.key
   if (key === undefined || (typeof key === 'string' && key !== '' && key.length <= 256)) return
-  throw new TypeError(`RealtimeServer: publish() takes a key of 1 to 256 characters; it was ${kindOf(key)}.`)
+  const was = typeof key === 'string' ? `a string of ${key.length}` : kindOf(key)
+  throw new TypeError(`RealtimeServer: publish() takes a key of 1 to 256 characters; it was ${was}.`)
 }

@@ -4,6 +4,7 @@ import { askOptions, type SessionRequestOptions } from '../calls/client-requests
 import type { Payload, SessionRecord } from '../store/ports.ts'
 import { messageEntry } from '../store/private-entries.ts'
 import { sessionDataOf } from '../util/json.ts'
+import { mustBeOptions } from '../util/option-checks.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable, no, started, yes } from '../util/thenable.ts'
 import { checkClose } from './check-close.ts'
@@ -189,11 +190,12 @@ export class SessionHandle implements Session {
     return this.#promise(() => this.#commands.drained(this.id, this.#epoch, maxUnreadBytes))
   }
 
-  subscribe(topic: string | readonly string[], { since }: SubscribeOptions = {}): Promise<boolean> {
+  subscribe(topic: string | readonly string[], options: SubscribeOptions = {}): Promise<boolean> {
     const topics = typeof topic === 'object' ? [...new Set(topic)] : [topic]
     for (const each of topics) checkTopic(each, 'session.subscribe')
-    checkSince(since)
-    return this.#promise(() => subscribe(this.subscribing, topics, since))
+    mustBeOptions('session.subscribe', options, ['since'])
+    checkSince(options.since)
+    return this.#promise(() => subscribe(this.subscribing, topics, options.since))
   }
 
   unsubscribe(topic: string): Promise<boolean> {

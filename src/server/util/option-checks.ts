@@ -1,3 +1,14 @@
+import { unknownOption } from '../../util/suggest.ts'
+import { kindOf } from './payload.ts'
+
+/** @throws TypeError if the options of a method are not an object, or contain an unknown name */
+export function mustBeOptions(method: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new TypeError(`RealtimeServer: ${method}() takes options as an object; it was ${kindOf(options)}.`)
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new TypeError(`RealtimeServer: ${method}(): ${unknownOption(unknown, known)}.`)
+}
+
 /** The longest delay of Node's timers, in milliseconds: a longer one would fire at once. */
 const maxTimeMs = 2 ** 31 - 1
 
