@@ -1,6 +1,7 @@
 import type { Host } from '../api/host.ts'
 import type { Writable } from '../api/transport.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
+import { messageOf } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
 import { closeArgumentsOf, protocolsOf, urlOf } from './arguments.ts'
 import { closeEvent, messageEvent } from './events.ts'
@@ -136,8 +137,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
         this.#dial(stop.signal).catch((error) => {
           if (stop.signal.aborted) return
           this.#cancel = null
-          host.report(error)
-          this.dispatchEvent(new Event('error'))
+          this.dispatchEvent(Object.assign(new Event('error'), { error, message: messageOf(error) }))
           if (this.#shouldReconnect) this.#connect()
         })
       })

@@ -116,7 +116,10 @@ describe('reconnectingSocketOver()', () => {
 
   it('calls the functions for the URL and the subprotocols before each connect, and retries if one fails', async () => {
     await using rig = await startRig({ options: { ...closing, selectProtocol: (protocols) => protocols.at(-1) } })
-    const Socket = reconnectingSocketOver({ host: { ...nodeHost, report: () => {} }, transports: ['websocket'] })
+    // An error that is reported ends a process of Node: the event has it, as that of partysocket does.
+    const reported: unknown[] = []
+    const host = { ...nodeHost, report: (error: unknown) => void reported.push(error) }
+    const Socket = reconnectingSocketOver({ host, transports: ['websocket'] })
     let calls = 0
     const url = async () => {
       calls += 1
@@ -125,8 +128,16 @@ describe('reconnectingSocketOver()', () => {
     }
     const socket = new Socket(url, () => ['one', 'two'], quick)
     const { log, until } = watch(socket)
+    const errors: (Event & { readonly message?: string; readonly error?: Error })[] = []
+    socket.addEventListener('error', (event) => errors.push(event))
     await until(3)
     expect(log.map((each) => (each as unknown[])[0])).toEqual(['error', 'error', 'open'])
+    expect(errors.map(({ message }) => message)).toEqual([
+      'no token yet',
+      expect.stringContaining("the URL 'not a scheme' is invalid"),
+    ])
+    expect(errors.map(({ error }) => error?.message)).toEqual(errors.map(({ message }) => message))
+    expect(reported).toEqual([])
     expect([socket.url.split('?')[1], socket.protocol, socket.retryCount]).toEqual(['try=3', 'two', 2])
     socket.close(4000, 'done')
     await until(4)
