@@ -20,7 +20,7 @@ export function readArguments(words: readonly string[]): GivenOptions {
   const given = new Map<string, unknown>()
   for (const token of tokens) {
     if (token.kind === 'positional')
-      throw new UsageError(`'${token.value}' is not an option: options begin with --, as --target ws://127.0.0.1:9000`)
+      throw new UsageError(`'${token.value}' is not an option: options begin with --, such as --target ws://127.0.0.1:9000`)
     if (token.kind !== 'option') continue
     const isShort = !token.rawName.startsWith('--')
     const long = isShort ? shortOptions[token.name] : token.name
@@ -78,12 +78,13 @@ function faultInFile({ key, kind }: CommandOption, value: unknown): string | nul
   if (key === 'listen' || key === 'admin' || key === 'trustProxy') {
     const isScalar =
       typeof value === 'string' || typeof value === 'number' || (key === 'trustProxy' && typeof value === 'boolean')
-    return isScalar ? null : 'a text or a number'
+    return isScalar ? null : 'a string or a number'
   }
-  if (kind === 'texts') return Array.isArray(value) && value.every((each) => typeof each === 'string') ? null : 'a list of texts'
+  if (kind === 'texts')
+    return Array.isArray(value) && value.every((each) => typeof each === 'string') ? null : 'a list of strings'
   if (kind === 'number') return typeof value === 'number' ? null : 'a number'
   if (kind === 'flag') return typeof value === 'boolean' ? null : 'true or false'
-  return typeof value === 'string' ? null : 'a text'
+  return typeof value === 'string' ? null : 'a string'
 }
 
 /** The options of the file, overridden by those of the command line; limits are merged one by one. @throws UsageError */
@@ -98,7 +99,7 @@ export function limitsOf(given: unknown): Record<string, number> {
   return Object.fromEntries(
     given.map((text: string) => {
       const [, name = '', value = ''] = /^(\w+)=(.+)$/.exec(text) ?? []
-      if (name === '') throw new UsageError(`--limit needs a name and a number, as maxSessions=1000; it was '${text}'`)
+      if (name === '') throw new UsageError(`--limit needs a name and a number, such as maxSessions=1000; it was '${text}'`)
       return [name, numberOf(value, `--limit ${name}`)]
     }),
   )
@@ -112,7 +113,7 @@ export function addressOf(
 ): { readonly host: string | undefined; readonly port: number } {
   const [, bracketed, plain, port = ''] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(given)) ?? []
   if (port === '' || Number(port) > 65_535)
-    throw new UsageError(`${name} needs a port, or a host and a port, as 8080 or 127.0.0.1:8080; it was '${String(given)}'`)
+    throw new UsageError(`${name} needs a port, or a host and a port, such as 8080 or 127.0.0.1:8080; it was '${String(given)}'`)
   return { host: bracketed ?? plain ?? host, port: Number(port) }
 }
 

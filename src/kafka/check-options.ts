@@ -15,17 +15,17 @@ export class OptionChecks {
       if (!known.includes(option)) throw new TypeError(`${name}: ${unknownOption(option, known)}.`)
   }
 
-  /** A text without spaces: the id of a client or a group. */
+  /** A string without spaces: the id of a client or a group. */
   id(option: string): string {
     const value = this.#values.get(option)
-    return typeof value === 'string' && /^\S+$/.test(value) ? value : this.#fail(option, value, 'a text without spaces')
+    return typeof value === 'string' && /^\S+$/.test(value) ? value : this.#fail(option, value, 'a string without spaces')
   }
 
-  /** A list of at least one text. */
+  /** A list of at least one non-empty string. */
   texts(option: string): readonly string[] {
     const value = this.#values.get(option)
     const isList = Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '')
-    return isList ? value : this.#fail(option, value, 'a list of texts, at least one')
+    return isList ? value : this.#fail(option, value, 'a list of at least one string')
   }
 
   /** A valid name of a Kafka topic. */

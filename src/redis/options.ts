@@ -99,7 +99,7 @@ const unbounded: readonly Count[] = ['maxAgeMs', 'maxMessagesPerStream']
 
 /** @throws TypeError for an invalid option; the message names it */
 export function settingsOf(options: RedisStoreOptions): RedisSettings {
-  if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options, as { client }')
+  if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options, such as { client }')
   const given = new Map<string, unknown>(Object.entries(options))
   for (const name of given.keys()) if (!names.includes(name)) throw new TypeError(`redisStore: ${unknownOption(name, names)}.`)
   const connector = connectorOf(given.get('client') ?? options.client)

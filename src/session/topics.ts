@@ -86,7 +86,7 @@ export class Topics<In, Out> {
 }
 
 function checkTopic(name: unknown): void {
-  if (!isTopicName(name)) fail('the topic of subscribe()', name, 'a text of 1 to 1,024 characters')
+  if (!isTopicName(name)) fail('the topic of subscribe()', name, 'a string of 1 to 1,024 characters')
 }
 
 function checkedOptions(options: TopicOptions): { readonly since: Since | undefined; readonly params: unknown } {

@@ -31,7 +31,7 @@ export interface SharedOptions {
 export function shared(options: SharedOptions): SharedConnection {
   const { key, ...others } = options ?? {}
   for (const [name, value] of Object.entries(others)) failUnknown('shared().', name, value, ['key'])
-  if (typeof key !== 'string' || !key) fail('shared().key', key, 'a text that is not empty, with the id of the user in it')
+  if (typeof key !== 'string' || !key) fail('shared().key', key, 'a non-empty string that contains the id of the user')
   const sharing: ConnectionSharing = { name: 'shared', share: (client) => sharedBy(client, key) }
   return sharing
 }

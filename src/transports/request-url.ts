@@ -40,7 +40,7 @@ function wrongOf(given: Sendable): string | undefined {
   if (parameter) return `a query ${parameter}`
   const unknown = Object.keys(given).find((name) => !members.includes(name))
   if (unknown) return `an ${unknownOption(unknown, members)}`
-  return isSendable(greeting) ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
+  return isSendable(greeting) ? undefined : 'a greeting that is not a string, ArrayBuffer, view or Blob'
 }
 
 const members = ['url', 'query', 'headers', 'subprotocols', 'auth', 'greeting']

@@ -50,7 +50,7 @@ export class RequestError extends Error {
 
 /** @param cause the error that has the code */
 export function invalidCode(code: unknown, cause?: RequestError): TypeError {
-  const message = `RequestError: the code must be a text of 1 to 64 characters, or a finite number; it was ${typeof code}.`
+  const message = `RequestError: the code must be a string of 1 to 64 characters, or a finite number; it was ${typeof code}.`
   return new TypeError(message, cause && { cause })
 }
 

@@ -132,6 +132,6 @@ it.each([
 ])('kafkaBridge() and platformaticConsumer() throw for the invalid options %j', (options, message) => {
   expect(() => kafkaBridge(options as never)).toThrow(message)
   expect(() => platformaticConsumer(kafka, { ...options, clientId: 'a', bootstrapBrokers: ['a:1'] } as never)).toThrow(
-    'platformaticConsumer: groupId must be a text without spaces; it was undefined.',
+    'platformaticConsumer: groupId must be a string without spaces; it was undefined.',
   )
 })

@@ -237,8 +237,8 @@ describe('invalid options', () => {
       {},
       "platformaticKafka: the first argument must be the module, as import * as kafka from '@platformatic/kafka' has it",
     ],
-    [kafka, { bootstrapBrokers: ['a:1'] }, 'platformaticKafka: clientId must be a text without spaces; it was undefined.'],
-    [kafka, { clientId: 'a', bootstrapBrokers: 'a:1' }, 'bootstrapBrokers must be a list of texts, at least one; it was'],
+    [kafka, { bootstrapBrokers: ['a:1'] }, 'platformaticKafka: clientId must be a string without spaces; it was undefined.'],
+    [kafka, { clientId: 'a', bootstrapBrokers: 'a:1' }, 'bootstrapBrokers must be a list of at least one string; it was'],
     [kafka, undefined, 'platformaticKafka: the argument must be an object of options; it was undefined.'],
   ])('make platformaticKafka() throw a TypeError: case %#', (module, options, message) => {
     const make = () => platformaticKafka(module as never, options as never)

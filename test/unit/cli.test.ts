@@ -94,12 +94,12 @@ describe('the options of the command', () => {
     ['[]', 'f.json must hold an object of options'],
     ['{"targt":1}', "f.json: unknown option 'targt'; did you mean 'target'?"],
     ['{"help":true}', "f.json: unknown option 'help'"],
-    ['{"target":1}', 'f.json: target must be a text'],
-    ['{"origins":"https://a"}', 'f.json: origins must be a list of texts'],
+    ['{"target":1}', 'f.json: target must be a string'],
+    ['{"origins":"https://a"}', 'f.json: origins must be a list of strings'],
     ['{"pingMs":"1"}', 'f.json: pingMs must be a number'],
     ['{"limits":[]}', 'f.json: limits must be an object of numbers'],
     ['{"noQuery":1}', 'f.json: noQuery must be true or false'],
-    ['{"trustProxy":{}}', 'f.json: trustProxy must be a text or a number'],
+    ['{"trustProxy":{}}', 'f.json: trustProxy must be a string or a number'],
   ])('reject a file with %s', (text, message) => {
     expect(() => readConfiguration(text, 'f.json')).toThrow(message)
   })

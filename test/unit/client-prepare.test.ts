@@ -330,8 +330,8 @@ describe('a value returned by prepare()', () => {
     [{ query: { token: { a: 1 } } }, /a query of which the value of token is no string/],
     [{ query: { a: ['1', undefined] } }, /a query of which the value of a is no string/],
     [{ query: { token: Symbol('t') } }, /a query of which the value of token is no string/],
-    [{ greeting: { token: 't' } }, /a greeting which is no string/],
-    [{ greeting: null }, /a greeting which is no string/],
+    [{ greeting: { token: 't' } }, /a greeting that is not a string/],
+    [{ greeting: null }, /a greeting that is not a string/],
   ])('that is invalid ends the client with an error that says why: %o', async (returned, message) => {
     const { client, pass, transport, timeline } = benchOf({ websocket: opens() }, { prepare: () => returned as Preparation })
     const messages: string[] = []

@@ -9,7 +9,7 @@ const client = createClient()
 
 describe('redisStore()', () => {
   it.each<[string, unknown, string]>([
-    ['no options', undefined, 'redisStore: the argument must be an object of options, as { client }; it was undefined.'],
+    ['no options', undefined, 'redisStore: the argument must be an object of options, such as { client }; it was undefined.'],
     ['no client', {}, 'redisStore: client must be a client of node-redis 5 (createClient(), createCluster()) or of ioredis 5'],
     ['a URL as the client', { client: 'redis://localhost' }, "it was 'redis://localhost'."],
     ['something else as the client', { client: { duplicate() {} } }, 'it was an object.'],

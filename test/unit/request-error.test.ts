@@ -44,9 +44,12 @@ describe('[SP21] the fault of a RequestError', () => {
       const error = refusal({ code })
       expect(faultOf(error, report)).toEqual({ code: 'internal', message: 'It is taken.' })
       expect(report).toHaveBeenCalledExactlyOnceWith(
-        new TypeError(`RequestError: the code must be a text of 1 to 64 characters, or a finite number; it was ${typeof code}.`, {
-          cause: error,
-        }),
+        new TypeError(
+          `RequestError: the code must be a string of 1 to 64 characters, or a finite number; it was ${typeof code}.`,
+          {
+            cause: error,
+          },
+        ),
       )
     },
   )
