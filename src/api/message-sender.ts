@@ -21,13 +21,21 @@ export interface Unsent<Out> {
 
 /** The sending half of a client, in plain mode or in a session. */
 export interface MessageSender<Out> {
+  /**
+   * Queues a message: `value` is the application's, for reports, and `data` is what is written.
+   * @throws RangeError if the outbox is full and its `overflow` is `'reject'`
+   */
   send(value: Out, data: Writable): void
+  /** Messages are written to this link from now on. */
   attach(link: Link): void
   /** The link is gone; returns the unconfirmed messages: written to it, and they may or may not have arrived. */
   detach(): readonly Out[]
+  /** The time by the host's clock at which `pump()` has something to do next; `Infinity` for never. */
   dueAt(): number
+  /** Does what is due: writes queued messages, and drops those that have expired. */
   pump(): void
   flushed(): Promise<Flushed<Out>>
+  /** There will be no connection: rejects the pending `flushed()`, and in a session the pending calls. Messages stay queued. */
   giveUp(): void
   /** Makes the final flush of a closing client; calls `close`, which ends the link (when the given promise settles). */
   finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
@@ -37,10 +45,13 @@ export interface MessageSender<Out> {
   tooLarge?(): void
 }
 
+/** What a sender needs of its client. */
 export interface SenderPort<Out> {
   readonly host: Host
   readonly limits: OutboxBounds
+  /** How long a message may wait in the outbox, in milliseconds. */
   readonly ttlMs: number
+  /** How long one request that sends messages may take, in milliseconds. */
   readonly writeTimeoutMs: number
   /** Reports messages that could not be delivered, or are unconfirmed. */
   onLost(lost: { readonly undelivered?: readonly Out[]; readonly unconfirmed?: readonly Out[] }, report: Report): void

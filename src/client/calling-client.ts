@@ -18,7 +18,8 @@ export class CallingClient<In, Out, Topics, Target> extends Listenable<In, Out, 
 
   /**
    * In a session: subscribes to a topic, if the server's `onSubscribe` allows it. All `Topic`s of one name share one
-   * subscription, which is restored after a lost session and ends with the last `unsubscribe()`.
+   * subscription, which is restored after a lost session and ends with the last `unsubscribe()`. A refusal is the `error` event.
+   * @throws TypeError in plain mode, and for an invalid name or option
    */
   subscribe<Name extends keyof Topics & string>(topic: Name, options?: TopicOptions): Topic<Topics[Name], Out>
   subscribe<T = In>(topic: string, options?: TopicOptions): Topic<T, Out>

@@ -171,8 +171,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   /**
    * Closes the client, until `connect()`. A final flush, which may take up to 5 s more, sends what it can of the outbox.
    * The promise never rejects; it resolves with the messages that may not have arrived.
-   * @param code 1000 or 3000–4999, as for a WebSocket, in a session not 4000; seen by the server over WebSocket only. @defaultValue 1000
-   * @param reason at most 123 bytes of UTF-8
+   * @param code 1000 or 3000–4999, as for a WebSocket, in a session not 4000; plain mode sends it over WebSocket only. @defaultValue 1000
+   * @param reason at most 123 bytes of UTF-8. @throws TypeError for a longer one, and for another code
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
     checkClose(code, reason, bytesOf, this.#settings.mode.hangUpCode)

@@ -13,7 +13,7 @@ const fetchBytes = 1_048_576
 /** The first and the longest pause after a failure, in milliseconds; the pause doubles each time. */
 const pausesMs = [100, 2000] as const
 
-/** How long reads must fail before that is reported, in milliseconds: a partition's change of leader is no outage. */
+/** How long reads must fail before that is reported, in milliseconds: a partition's change of leader is not an outage. */
 const outageMs = 1000
 
 /** How often a node checks whether partitions were added, in milliseconds: reads do not show it. */

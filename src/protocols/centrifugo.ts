@@ -3,6 +3,7 @@ import { StopConnecting } from '../connection/stop-connecting.ts'
 import { countOf, textOf } from '../wire/readers.ts'
 import { checkSettings, isRecord, isTexts } from './checks.ts'
 
+/** The settings of `centrifugo()`. */
 export interface CentrifugoSettings {
   /** The channels to subscribe to, if clients may. @defaultValue those to which the server subscribes the client */
   readonly channels?: readonly string[]

@@ -9,7 +9,7 @@ export interface CallSender<Out> {
   onUnsubscribed: ((topic: string, isMissed?: boolean) => void) | null
   /** Returns the topics that this page uses. */
   topics?: () => readonly string[]
-  /** If pages share the session: called when this page uses a topic no more; the subscription ends unless others use it. */
+  /** If pages share the session: called when this page no longer uses a topic; the subscription ends unless others use it. */
   left?(): void
   /** Sends a call, given as JSON, that counts as this many bytes. @throws RangeError if the outbox is full */
   call(json: string, call: PendingCall, bytes: number): Entry<Out>

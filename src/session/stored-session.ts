@@ -32,7 +32,7 @@ export function isSameSession(one: string, other: string | null): boolean {
 }
 
 /**
- * Reads a stored session from an untrusted source; `null` if it cannot be continued: it is no session, or the server has dropped
+ * Reads a stored session from an untrusted source; `null` if it cannot be continued: it is not a session, or the server has dropped
  * it by this wall time (or the wall clock was set by more than that).
  */
 export function readStored(text: string | null, wallNow: number): StoredSession | null {

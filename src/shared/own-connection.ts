@@ -7,7 +7,7 @@ import type { MirroredEvent, Origin } from './messages.ts'
 export type PageListener = Parameters<Host['listen']>[0]
 
 export interface OwnConnectionPort {
-  /** Called when the connection starts or stops to take messages. */
+  /** Called when the connection starts or stops taking messages. */
   onUp(isUp: boolean): void
   onEvent(event: MirroredEvent): void
   /** Takes a message; returns whether the application has not received it yet. */

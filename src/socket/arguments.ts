@@ -19,7 +19,7 @@ export function urlOf(given: unknown, base: string | undefined): URL {
 
 /**
  * The offered subprotocols: one, or any iterable of them. `shape` is the name of the class, for the message.
- * @throws DOMException (SyntaxError) for one that is no token (RFC 9110 §5.6.2), and for one that is given twice
+ * @throws DOMException (SyntaxError) for one that is not a token (RFC 9110 §5.6.2), and for one that is given twice
  */
 export function protocolsOf(given: unknown, shape = 'WebSocket'): readonly string[] {
   if (given === undefined) return []

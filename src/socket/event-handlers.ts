@@ -40,7 +40,7 @@ export function defineHandlers(prototype: object, types: readonly string[]): voi
   }
 }
 
-/** Any other value counts as `null` ([LegacyTreatNonObjectAsNull] of Web IDL); an object that is no function is never called. */
+/** Any other value counts as `null` ([LegacyTreatNonObjectAsNull] of Web IDL); an object that is not a function is never called. */
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }

@@ -84,7 +84,7 @@ function prefixOf(mask: string): number {
   return /^1*0*$/.test(bits) ? (bits.indexOf('0') < 0 ? 32 : bits.indexOf('0')) : -1
 }
 
-/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` if it is no address. */
+/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` if it is not an address. */
 export function plainAddress(text: string): string | null {
   const trimmed = text.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed) ?? []

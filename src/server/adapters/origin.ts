@@ -7,7 +7,7 @@ import { TokenBucket } from './token-bucket.ts'
 /** The result of checking the `Origin` of a request (rule 13). */
 export type OriginVerdict =
   | { readonly type: 'allowed'; readonly origin: string }
-  /** A client that is no browser, to which the rules of browsers do not apply. */
+  /** A client that is not a browser, to which the rules of browsers do not apply. */
   | { readonly type: 'no-browser' }
   | RefusedOrigin
 

@@ -6,7 +6,7 @@ const literal = /^[\w\-.~!$&'()*+,;=:@]$/
 /**
  * The path of a request target, normalized for comparison; `null` if the target has none (`*`, `host:443`). Never throws. The
  * target may be in absolute form, which a server must accept (RFC 9112 §3.2.2). Percent-encoded letters equal the letters, and
- * one slash at the end does not matter, but `%2F` is no slash.
+ * one slash at the end does not matter, but `%2F` is not a slash.
  */
 export function pathOfTarget(target: string): string | null {
   const rest = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')

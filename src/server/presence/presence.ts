@@ -14,7 +14,7 @@ const none: readonly Subscription[] = []
 /** How many topics one call of the store renews. */
 const renewAtOnce = 500
 
-/** The option `presence`: returns a JSON value of at most 1,024 bytes; `undefined` if the session is no member. */
+/** The option `presence`: returns a JSON value of at most 1,024 bytes; `undefined` if the session is not a member. */
 export type PresenceInfo = (session: Session, topic: string) => unknown
 
 /** The node whose sessions are reported. */

@@ -5,7 +5,7 @@ export function isAttached({ turn, lastEnd, ended }: SessionRecord): boolean {
   return turn > 0 && !lastEnd && !ended
 }
 
-/** How a write of the record changes whether the session has a client. A move to another attachment is no change. */
+/** How a write of the record changes whether the session has a client. A move to another attachment is not a change. */
 export type PresenceChange = { readonly type: 'attached' } | { readonly type: 'detached'; readonly ending: Ending }
 
 /** Pure. Only the node that wrote the change acts on it, so that it is reported once. */
