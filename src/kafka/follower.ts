@@ -1,10 +1,11 @@
 import type { ServerHost } from '../server/node/host.ts'
+import { within } from '../server/util/within.ts'
 import type { KafkaClient, KafkaFetched } from './client.ts'
 import type { TopicListeners } from './listeners.ts'
 import { partitionOfTopic } from './murmur2.ts'
 import { Partition } from './partition.ts'
 import type { TopicsSettings } from './topics-options.ts'
-import { Coalesced, type Deadline, within } from './waiting.ts'
+import { Coalesced, type Deadline } from './waiting.ts'
 
 /** How long a fetch waits at the broker for a first record, in milliseconds, and how many bytes it returns at most. */
 const fetchWaitMs = 1000
@@ -237,7 +238,7 @@ export class Follower {
 
   #bounded<Result>(promise: Promise<Result>, waitMs = 0): Promise<Result> {
     const ms = this.#settings.timeoutMs + waitMs
-    return within(this.#host, ms, promise, () => new Error(`kafkaTopics: Kafka did not answer within ${ms} ms.`))
+    return within(promise, ms, this.#host, () => new Error(`kafkaTopics: Kafka did not answer within ${ms} ms.`))
   }
 }
 

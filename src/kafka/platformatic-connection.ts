@@ -1,4 +1,5 @@
 import type { ServerHost } from '../server/node/host.ts'
+import { within } from '../server/util/within.ts'
 import type {
   ConnectionEvent,
   PlatformaticConsumer,
@@ -6,7 +7,6 @@ import type {
   PlatformaticOptions,
   PlatformaticProducer,
 } from './platformatic-types.ts'
-import { within } from './waiting.ts'
 
 interface Kinds {
   readonly producer: PlatformaticProducer
@@ -44,7 +44,7 @@ export class PlatformaticConnection<Kind extends keyof Kinds> {
     this.#current = used
     const ms = timeoutMs + waitMs
     try {
-      return await within(host, ms, call(used.client), () => new Error(`Kafka did not answer within ${ms} ms.`))
+      return await within(call(used.client), ms, host, () => new Error(`Kafka did not answer within ${ms} ms.`))
     } catch (error) {
       if (this.#current === used) this.#current = null
       used.giveUp().catch(() => {})

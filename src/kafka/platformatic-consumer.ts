@@ -1,5 +1,6 @@
 import type { ServerHost } from '../server/node/host.ts'
 import { nodeHost } from '../server/node/process-host.ts'
+import { within } from '../server/util/within.ts'
 import { OptionChecks } from './check-options.ts'
 import type { ConsumedRecord, KafkaConsumer } from './consumer.ts'
 import { checkModule, platformaticSettings } from './platformatic.ts'
@@ -10,7 +11,6 @@ import type {
   PlatformaticMessage,
   PlatformaticOptions,
 } from './platformatic-types.ts'
-import { within } from './waiting.ts'
 
 /** The first and the longest pause before reconnecting to the cluster, in milliseconds; the pause doubles each time. */
 const pausesMs = [200, 5000] as const
@@ -114,7 +114,7 @@ class GroupMember implements KafkaConsumer {
         isReported = true
       } finally {
         const late = () => new Error('Kafka did not answer.')
-        await within(this.#host, this.#timeoutMs, member.close(), late).catch(() => {})
+        await within(member.close(), this.#timeoutMs, this.#host, late).catch(() => {})
         for (const socket of sockets) socket.destroy()
       }
       if (!this.#isClosed) await this.#pause(pauseMs)

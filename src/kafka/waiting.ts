@@ -1,21 +1,11 @@
 import type { ServerHost } from '../server/node/host.ts'
+import { within } from '../server/util/within.ts'
 
 /** The part of a host that timeouts need. */
 export type WaitingHost = Pick<ServerHost, 'after' | 'elapsedMs'>
 
 /** The pause before a failed call is retried, in milliseconds. */
 const retryPauseMs = 100
-
-/** The promise's result, or a rejection after a timeout; the promise's later outcome is ignored. */
-export function within<Result>(host: WaitingHost, ms: number, promise: Promise<Result>, late: () => Error): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const cancel = host.after(ms, () => reject(late()))
-    promise
-      .then(resolve, reject)
-      .finally(cancel)
-      .catch(() => {})
-  })
-}
 
 /** The lifetime of an object whose pending calls reject when it ends. */
 export class Life {
@@ -85,7 +75,7 @@ export class Deadline {
       forget = this.#life.onEnd(reject)
     })
     const both = Promise.race([promise, ended])
-    return within(this.#host, Math.max(1, this.leftMs), both, () => this.late(cause?.())).finally(forget)
+    return within(both, Math.max(1, this.leftMs), this.#host, () => this.late(cause?.())).finally(forget)
   }
 
   /** Retries until the deadline: a broker that restarts is back soon. */

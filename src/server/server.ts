@@ -20,7 +20,7 @@ import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './
 import { settingsOf } from './settings.ts'
 import { mustBeOptions } from './util/option-checks.ts'
 import { isThenable } from './util/thenable.ts'
-import { within } from './util/within.ts'
+import { tookTooLong, within } from './util/within.ts'
 
 /** Requires the option `codec` where the message types differ from those without a codec. */
 export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extends [In, Sendable]
@@ -202,7 +202,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     this.#node.beginClosing()
     try {
       const closing = this.#onClose?.()
-      if (isThenable(closing)) await within(Promise.resolve(closing), drainMs, this.#host, 'onClose()')
+      if (isThenable(closing)) await within(Promise.resolve(closing), drainMs, this.#host, tookTooLong('onClose()'))
     } catch (error) {
       this.#host.report(error)
     }

@@ -8,7 +8,7 @@ import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { Settings } from '../settings.ts'
 import { isThenable } from '../util/thenable.ts'
-import { within } from '../util/within.ts'
+import { tookTooLong, within } from '../util/within.ts'
 import type { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { CarrierCount } from './carrier-count.ts'
@@ -90,7 +90,7 @@ export class AccessControl {
       const verdict = checkOrigin(request, settings)
       if (!isThenable(verdict)) return verdict
       const { authenticateTimeoutMs } = settings.node.limits
-      return within(verdict, authenticateTimeoutMs, settings.host, 'a function in `origins`').catch(failed)
+      return within(verdict, authenticateTimeoutMs, settings.host, tookTooLong('a function in `origins`')).catch(failed)
     } catch (error) {
       return failed(error)
     }
@@ -171,7 +171,7 @@ export class AccessControl {
     try {
       const asked = authenticate(request, auth)
       const principal = isThenable(asked)
-        ? await within(Promise.resolve(asked), node.limits.authenticateTimeoutMs, host, 'authenticate()')
+        ? await within(Promise.resolve(asked), node.limits.authenticateTimeoutMs, host, tookTooLong('authenticate()'))
         : asked
       if (principal === null || principal === undefined) return { code: codes.unauthenticated, reason: 'not authenticated' }
       if (typeof principal.id !== 'string' || principal.id === '')

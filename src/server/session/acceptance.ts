@@ -6,7 +6,7 @@ import type { Limits } from '../limits.ts'
 import type { ServerHost } from '../node/host.ts'
 import { kindOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
-import { within } from '../util/within.ts'
+import { tookTooLong, within } from '../util/within.ts'
 
 /** Calls the option `acceptSession` for this client. It may throw, and its promise may reject. */
 export type AskAcceptance = (signal: AbortSignal) => unknown
@@ -108,7 +108,7 @@ export class Acceptances {
       const asked = ask(signal)
       const { authenticateTimeoutMs } = settings.limits
       const answer = isThenable(asked)
-        ? await within(Promise.resolve(asked), authenticateTimeoutMs, host, 'acceptSession()')
+        ? await within(Promise.resolve(asked), authenticateTimeoutMs, host, tookTooLong('acceptSession()'))
         : asked
       return readAcceptance(answer, hello)
     } catch (error) {
