@@ -9,7 +9,6 @@ import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
 import { hostNames, hostWith } from '../host/browser.ts'
-import { bytesOf } from '../sending/plain-sender.ts'
 import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { CallingClient } from './calling-client.ts'
@@ -172,10 +171,11 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    * Closes the client, until `connect()`. A final flush, which may take up to 5 s more, sends what it can of the outbox.
    * The promise never rejects; it resolves with the messages that may not have arrived.
    * @param code 1000 or 3000–4999, as for a WebSocket, in a session not 4000; plain mode sends it over WebSocket only. @defaultValue 1000
-   * @param reason at most 123 bytes of UTF-8. @throws TypeError for a longer one, and for another code
+   * @param reason at most 123 bytes of UTF-8
+   * @throws TypeError for another code, and for a longer reason
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    checkClose(code, reason, bytesOf, this.#settings.mode.hangUpCode)
+    checkClose(code, reason, this.#settings.mode.hangUpCode)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }

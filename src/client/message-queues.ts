@@ -1,4 +1,4 @@
-import { bytesOf } from '../sending/plain-sender.ts'
+import { bytesOf } from '../util/bytes-of.ts'
 import { type MessageIterator, MessageQueue } from './message-iterator.ts'
 
 /** The queues of all `for await` loops over one client's messages. */

@@ -1,7 +1,7 @@
 import type { Flushed } from '../api/calls.ts'
 import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
-import { isBlob } from '../util/type-tags.ts'
+import { bytesOf } from '../util/bytes-of.ts'
 import {
   deliveredBy,
   type EntryPosting,
@@ -176,16 +176,4 @@ export class PlainSender<Out> implements MessageSender<Out> {
     const oldest = this.#posting?.entries[0] ?? this.#written[0]?.entry ?? this.#outbox.first
     this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastN)
   }
-}
-
-/** Returns the length in bytes on the wire: UTF-8 for text. */
-export function bytesOf(data: Writable): number {
-  if (typeof data !== 'string') return isBlob(data) ? data.size : data.byteLength
-  let bytes = data.length
-  for (let index = 0; index < data.length; index += 1) {
-    const unit = data.charCodeAt(index)
-    // A surrogate pair is two code units and four bytes.
-    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
-  }
-  return bytes
 }

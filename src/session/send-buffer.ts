@@ -5,7 +5,7 @@ import { valuesOf } from '../sending/final-flush.ts'
 import { FlushWaiters } from '../sending/flush-waiters.ts'
 import { type Entry, Outbox } from '../sending/outbox.ts'
 import type { PendingCall } from '../sending/pending-call.ts'
-import { bytesOf } from '../sending/plain-sender.ts'
+import { bytesOf } from '../util/bytes-of.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import { once } from './call-answers.ts'
 

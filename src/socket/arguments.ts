@@ -1,4 +1,4 @@
-import { bytesOf } from '../sending/plain-sender.ts'
+import { bytesOf } from '../util/bytes-of.ts'
 import { isToken } from '../util/http-fields.ts'
 import { wellFormed } from '../util/well-formed.ts'
 

@@ -1,6 +1,6 @@
 import type { Host } from '../api/host.ts'
 import type { Writable } from '../api/transport.ts'
-import { bytesOf } from '../sending/plain-sender.ts'
+import { bytesOf } from '../util/bytes-of.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
 import { closeArgumentsOf, protocolsOf, urlOf } from './arguments.ts'

@@ -1,3 +1,4 @@
+import { bytesOf } from './bytes-of.ts'
 import { unknownOption } from './suggest.ts'
 
 /** @throws TypeError if the options are not an object, such as the subprotocols that `WebSocket` takes in their place */
@@ -22,18 +23,10 @@ export function refuseMore(data: unknown, more: readonly unknown[]): void {
 }
 
 /** @throws TypeError for a code or a reason that `WebSocket.close()` rejects as well, or the code that the protocol hangs up with */
-export function checkClose(
-  code: number | undefined,
-  reason: string,
-  bytesOf: (reason: string) => number,
-  hangUpCode: number | undefined,
-): void {
+export function checkClose(code: number | undefined, reason: string, hangUpCode: number | undefined): void {
   if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999))
     throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
-  if (code && code === hangUpCode)
-    throw new TypeError(
-      `RealtimeClient: the close code ${code} is reserved by the protocol, which hangs up with it; choose another one.`,
-    )
+  if (code && code === hangUpCode) throw new TypeError(`RealtimeClient: the close code ${code} is reserved by the protocol.`)
   const bytes = typeof reason === 'string' ? bytesOf(reason) : fail('the close reason', reason, 'a string')
   if (bytes > 123) throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytes}.`)
 }

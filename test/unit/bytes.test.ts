@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesOf } from '../../src/sending/plain-sender.ts'
+import { bytesOf } from '../../src/util/bytes-of.ts'
 
 describe('bytesOf', () => {
   const texts = ['', 'ascii', 'ä', '€', '日本語', '😀', 'a😀ä€', '\u07ff\u0800\uffff', '\u0000\u007f\u0080']
