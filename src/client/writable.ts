@@ -1,20 +1,19 @@
 import type { Codec } from '../api/options.ts'
 import type { Payload } from '../api/protocol.ts'
 import type { Writable } from '../api/transport.ts'
-import { isBlob, isBuffer } from '../util/type-tags.ts'
+import { isBlob, isBuffer, tagOf } from '../util/type-tags.ts'
 
 /**
  * Converts a sent value to the form in which it is queued until it is written.
  * @throws TypeError for a value that cannot be sent
  */
 export function writableOf(data: unknown): Writable {
-  if (typeof data === 'string') return data
+  if (typeof data === 'string' || isBlob(data)) return data
   // Copied, because the application may change or transfer the bytes while they are queued.
   if (isBuffer(data)) return new Uint8Array(data).slice().buffer
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
-  if (isBlob(data)) return data
   throw new TypeError(
-    `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec, such as { codec: json() }.`,
+    `RealtimeClient: a message must be a string, ArrayBuffer, view or Blob, or have a codec, such as { codec: json() }; it was ${tagOf(data)}.`,
   )
 }
 
