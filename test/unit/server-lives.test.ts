@@ -384,6 +384,50 @@ describe('[SP8] a session', () => {
     expect(seen).toEqual(['0: network 4408 expired'])
   })
 
+  it.each([0, 50])('runs onEnd once after requests that settle with the end, with a store that takes %i ms', async (storeMs) => {
+    const ended: string[] = []
+    const bench = new ServerBench({
+      storeMs,
+      handlers: {
+        onRequest: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('late'))),
+        onEnd: (_, { reason }) => void ended.push(reason),
+      },
+    })
+    const { attachment } = await bench.confirmed()
+    await bench.pass(1000)
+    for (const n of [1, 2, 3]) attachment.receive(`C${n}:{"type":"request"}`)
+    await bench.pass(1000)
+    const closing = bench.session().then((session) => session.close(4410, 'over'))
+    await bench.pass(20_000)
+    await closing
+    expect(ended).toEqual(['over'])
+    expect((await bench.store.sessions.read(sessionId))?.record.lease ?? null).toBeNull()
+  })
+
+  it.each(['onSession', 'onEnd'] as const)('runs %s once if it settles while the record is being written', async (name) => {
+    const ran: string[] = []
+    const handler = () => {
+      ran.push(name)
+      return new Promise<void>((resolve) => bench.clock.after(1020, resolve))
+    }
+    const bench: ServerBench = new ServerBench({ storeMs: 50, handlers: { [name]: handler } })
+    const opening = bench.confirmed()
+    await bench.pass(500)
+    await opening
+    if (name === 'onEnd') {
+      const closing = bench.session().then((session) => session.close(4410, 'over'))
+      await bench.pass(500)
+      await closing
+    }
+    // Each of these writes the record, so that one write is under way when the handler settles.
+    for (let n = 2; n < 80; n += 1) {
+      bench.attach({ k: n, turn: n }).catch(() => {})
+      await bench.pass(20)
+    }
+    await bench.pass(5000)
+    expect(ran).toEqual([name])
+  })
+
   it('runs onEnd on another node if the first node died while it ran', async () => {
     const seen: number[] = []
     const bench = new ServerBench({

@@ -6,7 +6,7 @@ import { callHandler } from './call-handler.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerRetries } from './handler-retries.ts'
 import { PendingMessages } from './pending-messages.ts'
-import type { Claim, Incoming, MutableLeaseWork, PendingHook, Step } from './record.ts'
+import { type Claim, type Incoming, laterHook, type MutableLeaseWork, type PendingHook, type Step } from './record.ts'
 import { SessionHome } from './session-home.ts'
 import { TakenMessages } from './taken-messages.ts'
 
@@ -128,9 +128,9 @@ export class HandlerQueue {
       this.#requests?.abortAll()
     }
     if (record.lease) {
-      this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
+      this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook }
       this.#leaseWork.takenThrough = Math.min(record.taken, (this.#leaseWork.unansweredFrom ?? Infinity) - 1)
-      this.#leaseWork.hook = hook
+      this.#leaseWork.hook = laterHook(this.#leaseWork.hook, hook)
     } else this.#leaseWork = null
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
     this.#taken.add(accepted)

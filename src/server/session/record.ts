@@ -42,7 +42,14 @@ export interface LeaseWork {
 
 export type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
-export type PendingHook = 'none' | 'begin' | 'end' | 'ended'
+const hooks = ['begin', 'none', 'end', 'ended'] as const
+
+export type PendingHook = (typeof hooks)[number]
+
+/** The later of two: a hook that has settled while the record was written does not run again. */
+export function laterHook(one: PendingHook, other: PendingHook): PendingHook {
+  return hooks[Math.max(hooks.indexOf(one), hooks.indexOf(other))] ?? one
+}
 
 /** A node's contribution to a session's record. */
 export interface Claim {
