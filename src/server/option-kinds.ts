@@ -31,6 +31,7 @@ export const optionKinds: Readonly<Record<keyof RealtimeServerOptions, string>> 
   trustProxy: 'any',
   reauthenticateMs: 'number',
   storeTimeoutMs: 'number',
+  requestTimeoutMs: 'number',
   selectProtocol: 'function',
   pinSessions: 'boolean',
   acceptSession: 'function',

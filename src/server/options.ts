@@ -114,6 +114,12 @@ export interface RealtimeServerOptions<
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */
   readonly resumeWindowMs?: number
   /**
+   * How long the server waits for `onRequest`, in milliseconds: then `message.signal` is aborted, the client's request is rejected
+   * with `'timeout'`, and the session goes on. If the client no longer waits, or the session has ended, it waits for 5 s at most.
+   * @defaultValue 60,000
+   */
+  readonly requestTimeoutMs?: number
+  /**
    * How long a node is presumed alive after it renewed its lease, in milliseconds: if it dies inside a handler, another handles
    * the message again after that. Set it above your processes' longest pause plus the difference of their clocks.
    * @defaultValue 10,000

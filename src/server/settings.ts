@@ -119,6 +119,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
       keep: topicKeepOf(options.keep),
       // At run time data is just JSON: the application vouches for its type parameters.
       presence: options.presence as PresenceInfo | undefined,
+      requestTimeoutMs: timeOf('requestTimeoutMs', options.requestTimeoutMs, 60_000),
       presenceTimeoutMs: timeOf('presenceTimeoutMs', options.presenceTimeoutMs, 10_000),
       // A store that answers synchronously needs no timer for each call.
       storeTimeoutMs: isLocal ? undefined : storeTimeoutMs,

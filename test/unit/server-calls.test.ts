@@ -92,6 +92,98 @@ describe('[SP21] a request of the client', () => {
   })
 })
 
+describe('[SP21] a request whose handler never settles', () => {
+  const stuck = () => {
+    const signals: AbortSignal[] = []
+    const ended: string[] = []
+    const bench = new ServerBench({
+      handlers: {
+        onRequest(_, { data, signal }) {
+          if (data === 'quick') return data
+          signals.push(signal)
+          return new Promise(() => {})
+        },
+        onEnd: (_, { reason }) => void ended.push(reason),
+      },
+      settings: { requestTimeoutMs: 10_000 },
+    })
+    return { signals, ended, bench }
+  }
+  const ask = (count: number) => Array.from({ length: count }, (_, index) => `C${index + 1}:{"type":"request","data":"${index}"}`)
+
+  it("is answered with 'timeout' after requestTimeoutMs, and those behind it run", async () => {
+    const { signals, bench } = stuck()
+    const { carrier, attachment } = await bench.confirmed()
+    for (const frame of ask(16)) attachment.receive(frame)
+    attachment.receive('C17:{"type":"request","data":"quick"}')
+    await bench.pass(9000)
+    expect(callsIn(carrier)).toEqual([])
+    await bench.pass(2000)
+    const answers = callsIn(carrier)
+    const message = 'The handler of the server gave no reply in 10000 ms.'
+    expect(answers.slice(0, 16)).toEqual(
+      Array.from({ length: 16 }, (_, i) => ({ type: 'error', to: i + 1, code: 'timeout', message })),
+    )
+    expect(answers.slice(16)).toEqual([{ type: 'reply', to: 17, data: 'quick' }])
+    expect(signals.every(({ aborted, reason }) => aborted && reason.code === 'timeout')).toBe(true)
+    expect(bench.reported).toHaveLength(16)
+    expect(String(bench.reported[0])).toContain('onRequest has not settled in 10000 ms; the session goes on without it.')
+    expect(carrier.news.filter((each) => each.startsWith('a')).at(-1)).toContain('17')
+  })
+
+  it('gets 5 s more once its client no longer waits', async () => {
+    const { bench } = stuck()
+    const { carrier, attachment } = await bench.confirmed()
+    for (const frame of ask(16)) attachment.receive(frame)
+    attachment.receive('C17:{"type":"request","data":"quick"}')
+    await bench.pass(100)
+    attachment.receive('C18:{"type":"abort","of":3}')
+    await bench.pass(4000)
+    expect(callsIn(carrier)).toEqual([])
+    await bench.pass(2000)
+    expect(callsIn(carrier).map(({ to, code }) => [to, code])).toEqual([
+      [3, 'timeout'],
+      [17, undefined],
+    ])
+  })
+
+  it('delays onEnd by 5 s at most', async () => {
+    const { ended, bench } = stuck()
+    const { attachment } = await bench.confirmed()
+    for (const frame of ask(3)) attachment.receive(frame)
+    await bench.pass(100)
+    await (await bench.session(sessionId)).close(4410, 'over')
+    await bench.pass(4000)
+    expect(ended).toEqual([])
+    await bench.pass(2000)
+    expect(ended).toEqual(['over'])
+  })
+
+  it('reports what the handler throws afterwards, and drops what it returns', async () => {
+    const late: ((settle: 'return' | 'throw') => void)[] = []
+    const bench = new ServerBench({
+      handlers: {
+        onRequest: () =>
+          new Promise((resolve, reject) => {
+            late.push((how) => (how === 'return' ? resolve('late') : reject(new Error('late'))))
+          }),
+      },
+      settings: { requestTimeoutMs: 1000 },
+    })
+    const { carrier, attachment } = await bench.confirmed()
+    for (const frame of ask(2)) attachment.receive(frame)
+    await bench.pass(2000)
+    late[0]?.('return')
+    late[1]?.('throw')
+    await bench.pass(1000)
+    expect(callsIn(carrier).map(({ to, code }) => [to, code])).toEqual([
+      [1, 'timeout'],
+      [2, 'timeout'],
+    ])
+    expect(bench.reported.map(String).filter((each) => each.includes('late'))).toEqual(['Error: late'])
+  })
+})
+
 describe('[SP21] a request of the server', () => {
   const failed = (asked: Promise<unknown>) => asked.catch(({ code, message }) => code ?? message)
 

@@ -4,8 +4,10 @@ import type { HandledSession } from '../session/handled-session.ts'
 import { HandlerRetries } from '../session/handler-retries.ts'
 import type { Incoming } from '../session/record.ts'
 import { StoreUnavailableError } from '../store/store-health.ts'
+import { isThenable } from '../util/thenable.ts'
 import { append, errorAnswer } from './answer.ts'
 import { callValueOf, dataIn } from './call-data.ts'
+import { withinTime } from './within-time.ts'
 
 /** How many requests of one session run at the same time. */
 const atOnce = 16
@@ -111,7 +113,7 @@ export class RunningRequests {
     const { node } = this.#session
     let answer: ServerCall
     try {
-      answer = { type: 'reply', to: message.n, ...(await this.#reply(message, call, controller.signal)) }
+      answer = { type: 'reply', to: message.n, ...(await this.#reply(message, call, controller)) }
     } catch (error) {
       answer = errorAnswer(message.n, error, (each) => node.host.report(each))
     }
@@ -119,14 +121,17 @@ export class RunningRequests {
     return node.isDown || !this.#running.has(message.n) ? 0 : append(this.#session, answer)
   }
 
-  async #reply({ n, redelivered }: Incoming, call: Extract<ClientCall, { type: 'request' }>, signal: AbortSignal) {
+  async #reply({ n, redelivered }: Incoming, call: Extract<ClientCall, { type: 'request' }>, controller: AbortController) {
     const { id, node, handle } = this.#session
+    const { signal } = controller
     // Nobody waits: it was aborted before its turn, or before the retry after a failure of the store.
     signal.throwIfAborted()
     const { onRequest } = node.handlers
     if (!onRequest) throw new RequestError('unhandled', 'This server answers no requests: it has no onRequest.')
     const request = { data: dataIn(call, node.settings), id: { session: id, n }, redelivered, signal }
-    const reply: unknown = await onRequest(handle, request)
+    const handling: unknown = onRequest(handle, request)
+    const { requestTimeoutMs = Infinity } = node.settings
+    const reply = isThenable(handling) ? await withinTime(handling, requestTimeoutMs, controller, node.host) : handling
     return reply === undefined ? {} : callValueOf(reply, node.settings, 'the reply of onRequest')
   }
 }

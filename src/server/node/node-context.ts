@@ -39,6 +39,8 @@ export interface NodeSettings {
   readonly leaseMs: number
   /** How long checked credentials are trusted, in milliseconds; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number
+  /** How long the handler of a request is awaited, in milliseconds (rule 21). */
+  readonly requestTimeoutMs?: number
   /** Timeout of a call of the store, in milliseconds; left out for a store in this process, which answers synchronously. */
   readonly storeTimeoutMs?: number | undefined
   /** The information about a session that other members of a topic see. */
