@@ -24,7 +24,7 @@ export interface AllowedTopic {
   readonly topic?: string
   /** Where the subscription begins. @defaultValue where the client asked for */
   readonly since?: Since
-  /** Expiry in milliseconds since 1970; the client then asks again, with fresh `params`. @defaultValue never */
+  /** Expiry in milliseconds since 1970; the client then asks again, with fresh `params`, unless it did so less than 5 s ago. @defaultValue never */
   readonly expiresAt?: number
 }
 
