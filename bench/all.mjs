@@ -30,9 +30,19 @@ import { run as upgradeSwallowed } from './upgrade-swallowed.mjs'
 
 const plain = { firstMessage, upgradeRefused, upgradeSwallowed, killedAfterOpen, afterReset, herd, throughput }
 const session = {
-  ...{ sessionFirstMessage, sessionAfterReset, sessionSilentLink, sessionFramesSwallowed, sessionRestart },
-  ...{ sessionReceiving, sessionSending, sessionEcho, sessionBroadcast },
-  ...{ sessionMemory, sessionHeap, sessionIdlePage, sessionIdle },
+  sessionFirstMessage,
+  sessionAfterReset,
+  sessionSilentLink,
+  sessionFramesSwallowed,
+  sessionRestart,
+  sessionReceiving,
+  sessionSending,
+  sessionEcho,
+  sessionBroadcast,
+  sessionMemory,
+  sessionHeap,
+  sessionIdlePage,
+  sessionIdle,
 }
 const redis = { redisBroadcast, redisEcho, redisIdle }
 const behind = { gateway }

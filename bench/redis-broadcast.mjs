@@ -25,7 +25,10 @@ const kinds = /** @type {const} */ ([
 export async function run() {
   const parties = await Promise.all(
     kinds.map(async ({ kind, name }) => ({
-      ...{ kind, name, sent: 0, clients: kind === 'least-script' ? 0 : clients },
+      kind,
+      name,
+      sent: 0,
+      clients: kind === 'least-script' ? 0 : clients,
       fleet: await startFleet(kind, 'news'),
       deliveries: /** @type {number[]} */ ([]),
       redisMicros: /** @type {number[]} */ ([]),

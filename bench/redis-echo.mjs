@@ -26,8 +26,11 @@ export async function run() {
     kinds.map(async ({ kind, name }) => {
       const node = await startProcess('fleet-node.mjs', [kind, redis.url])
       return {
-        ...{ name, node, url: `${node.origin}/session` },
-        ...{ p50: /** @type {number[]} */ ([]), cpu: /** @type {number[]} */ ([]) },
+        name,
+        node,
+        url: `${node.origin}/session`,
+        p50: /** @type {number[]} */ ([]),
+        cpu: /** @type {number[]} */ ([]),
       }
     }),
   )

@@ -13,7 +13,9 @@ const leaseMs = 3000
 
 const store = redisStore({ client: createClient({ socket: { host: '127.0.0.1', port: Number(process.argv[2]) } }) })
 const realtime = new RealtimeServer({
-  ...{ topics: store.topics, sessions: store.sessions, leaseMs },
+  topics: store.topics,
+  sessions: store.sessions,
+  leaseMs,
   ...realtimeOptions({
     publish: (...message) => realtime.publish(...message),
     // Resolves once it has been sent to the parent.

@@ -15,7 +15,9 @@ const missing = `--redis needs redis-server (6.2 or later), which is not on the 
 export async function startRedis(onEnd) {
   // In a process group of its own, so that Ctrl-C and a closed terminal end the demo first, and then Redis.
   const keeper = fork(fileURLToPath(new URL('redis-keeper.mjs', import.meta.url)), [], {
-    ...{ detached: true, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    detached: true,
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const ended = once(keeper, 'exit')
   const first = await Promise.race([once(keeper, 'message').then(([message]) => message), ended.then(() => ({}))])

@@ -28,7 +28,7 @@ const withoutClient = ['react', 'vue', './index.js']
 /** Apps and their budgets, by their use of an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_150],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_175],
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_100],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
@@ -38,7 +38,7 @@ const apps = {
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
     67_000,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 52_650],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 52_850],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_950],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,
@@ -86,8 +86,14 @@ async function bundled(contents, external = []) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: dist },
     external,
-    ...{ bundle: true, minify: true, write: false, format: 'esm', target: 'es2020', legalComments: 'none' },
-    ...{ sourcemap: 'external', outdir: dist },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: 'es2020',
+    legalComments: 'none',
+    sourcemap: 'external',
+    outdir: dist,
   })
   const [map, code] = outputFiles
   return { code: Buffer.from(code.contents), map: map.text }

@@ -28,7 +28,8 @@ async function startSteadfast(server) {
   const { redisStore } = await import(built('redis.js'))
   const { topics, sessions } = kind === 'redis' ? redisStore({ client: createClient({ url }) }) : {}
   const realtime = new RealtimeServer({
-    ...{ topics, sessions },
+    topics,
+    sessions,
     path: '/session',
     // Each client is another principal, as usual behind `authenticate`.
     authenticate: () => ({ id: crypto.randomUUID() }),

@@ -31,7 +31,9 @@ export async function startFleet(kind, topic = '') {
   const clients = await startProcess('many-sockets.mjs')
   const isPeer = kind.endsWith('adapter')
   return {
-    ...{ redis, nodes, clients },
+    redis,
+    nodes,
+    clients,
     async open(count, perSecond = 2_000) {
       const details = { count, perSecond, speech: isPeer ? 'socket.io' : 'session' }
       for (const { origin } of nodes) {

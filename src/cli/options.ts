@@ -13,7 +13,11 @@ export interface CommandOption {
 }
 
 const option = (name: string, kind: OptionKind, value: string, help: string, key = camel(name)): CommandOption => ({
-  ...{ name, key, kind, value, help },
+  name,
+  key,
+  kind,
+  value,
+  help,
 })
 
 /** All options of `steadfast gateway`, in the order of the help. */

@@ -46,7 +46,9 @@ export function settingsOf(given: GivenOptions): CommandSettings {
   return {
     listen: addressOf(given.get('listen') ?? 8080, '--listen'),
     admin: admin === undefined ? null : addressOf(admin, '--admin', '127.0.0.1'),
-    ...{ redisUrl, log, drainMs },
+    redisUrl,
+    log,
+    drainMs,
     gateway: {
       target,
       forwardHeaders: [...defaultForwardHeaders, ...allowHeaders],

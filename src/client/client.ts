@@ -17,7 +17,7 @@ import { Emitter } from './emitter.ts'
 import type { Handler } from './listenable.ts'
 import type { MessageIterator } from './message-iterator.ts'
 import { MessageQueues } from './message-queues.ts'
-import { type ClientReport, safeOptions, version } from './report.ts'
+import { type ClientReport, reportOf } from './report.ts'
 import { senderPortOf } from './sender-port.ts'
 import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
 import { wired } from './wired.ts'
@@ -97,9 +97,12 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.#debug = new DebugLines(options.debug, host)
     const note = (line: string) => this.#debug.note(line)
     const raise = (type: EventType, details: object) => this.#raise(type as 'error', details as EventDetails<In, Out>['error'])
-    const port = senderPortOf<Out>({ ...{ host, settings, classifier, note, raise }, connection: () => this.#connection })
+    const port = senderPortOf<Out>({ host, settings, classifier, note, raise, connection: () => this.#connection })
     const sharing: SharingClient<Out> = {
-      ...{ host, settings, port, note },
+      host,
+      settings,
+      port,
+      note,
       events: { raise, onMessage: (message, transport) => this.#receive(message, transport) },
       connection: (sender, listeners, own) => {
         const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...listeners }
@@ -111,7 +114,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.callWith(
       settings.mode.calls?.<In, Out>(
         {
-          ...{ host, ...this.#conversion },
+          host,
+          ...this.#conversion,
           isClosed: () => this.#face.isClosed,
           handler: () => this.onrequest,
           on: (type, listener) => events.add(type, listener as unknown as (event: EventOf<'*', In, Out>) => void),
@@ -193,11 +197,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    * payload, and its members always have the same order.
    */
   report(): ClientReport {
-    const host = this.#host
-    return {
-      ...{ version, at: new Date(host.wallTime(host.now())).toJSON(), userAgent: host.userAgent ?? '' },
-      ...{ options: safeOptions(this.#options), status: this.state.status, attempts: this.#log.attempts },
-    }
+    return reportOf(this.#host, this.#options, this.state.status, this.#log.attempts)
   }
 
   /** Returns `report()`, since stores and error reporters pass the client to `JSON.stringify()`. */

@@ -1,4 +1,5 @@
 import type { ClientState } from '../api/events.ts'
+import type { Host } from '../api/host.ts'
 import type { AttemptReport } from '../connection/attempt-log.ts'
 
 /** The version of this package; a test compares it with package.json. */
@@ -22,6 +23,17 @@ export interface ClientReport {
 const unopened = ['host', 'headers', 'causes', 'diagnosis']
 /** Options whose strings are names that this package defines. */
 const named = ['protocol', 'overflow', 'credentials', 'type']
+
+/** Returns the report of a client with these options. */
+export function reportOf(
+  host: Host,
+  options: object,
+  status: ClientState['status'],
+  attempts: readonly AttemptReport[],
+): ClientReport {
+  const at = new Date(host.wallTime(host.now())).toJSON()
+  return { version, at, userAgent: host.userAgent ?? '', options: safeOptions(options), status, attempts }
+}
 
 /** Returns the options without anything that may be secret. */
 export function safeOptions(options: object): Readonly<Record<string, unknown>> {

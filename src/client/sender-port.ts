@@ -22,7 +22,8 @@ export interface SendingClient<Out> {
 export function senderPortOf<Out>({ host, settings, classifier, connection, note, raise }: SendingClient<Out>): SenderPort<Out> {
   return {
     host,
-    ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
+    limits: settings.outbox,
+    ttlMs: settings.outbox.ttlMs,
     writeTimeoutMs: settings.connectTimeoutMs,
     onLost: (lost, report) => {
       const diagnosis = classifier.classify(report, { endpoint: connection().endpoint, phase: 'send', elapsedMs: 0 })

@@ -29,9 +29,18 @@ export interface Attempt {
 
 export function newAttempt(id: number, endpoint: Endpoint, host: Host): Attempt {
   return {
-    ...{ id, name: base64url(host.randomBytes(16)), endpoint, url: endpoint.url.get(), since: host.now() },
-    ...{ controller: new AbortController(), preparation: {}, call: null, link: null },
-    ...{ hasHeard: false, openedAt: null, delivered: null },
+    id,
+    name: base64url(host.randomBytes(16)),
+    endpoint,
+    url: endpoint.url.get(),
+    since: host.now(),
+    controller: new AbortController(),
+    preparation: {},
+    call: null,
+    link: null,
+    hasHeard: false,
+    openedAt: null,
+    delivered: null,
   }
 }
 

@@ -59,7 +59,10 @@ export class FollowUp {
     const { mode, credentials, probe, endpoints } = settings
     classifier.prober ??=
       diagnosis?.prober?.({
-        ...{ host, credentials, mayAsk: probe, hasLedger: mode.hasLedger },
+        host,
+        credentials,
+        mayAsk: probe,
+        hasLedger: mode.hasLedger,
         transports: endpoints.map(({ transport }) => transport.type),
         spreadMs: () => mode.spreadMs(),
         onLearned: (attempt, learned) => this.#refine(attempt, learned),

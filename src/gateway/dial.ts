@@ -9,6 +9,9 @@ import { originOf, readTarget, withQuery } from './target.ts'
 /** How long a backend may take to answer a Close frame, in milliseconds. */
 const closeTimeoutMs = 5000
 
+/** Options of `ws` that its types lack. */
+const untypedOptions = { closeTimeout: closeTimeoutMs }
+
 /**
  * Connects to the backend for one client. Resolves with a WebSocket that is open and paused, or with the refusal. The connection
  * is dropped if it is refused, takes too long, or the client's offer is aborted.
@@ -55,7 +58,7 @@ async function connected<Who extends AnyPrincipal>(
     followRedirects: false,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
-    ...{ closeTimeout: closeTimeoutMs },
+    ...untypedOptions,
   })
   return opened(socket, over)
 }

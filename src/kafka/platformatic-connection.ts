@@ -63,7 +63,9 @@ export class PlatformaticConnection<Kind extends keyof Kinds> {
     const { kafka, options, timeoutMs } = this.#settings
     const retries = Math.ceil(timeoutMs / retryDelayMs)
     const all = {
-      ...{ groupId: options.clientId, connectTimeout: timeoutMs, ...options },
+      groupId: options.clientId,
+      connectTimeout: timeoutMs,
+      ...options,
       // A batch that the library retries has the same sequence number, so that it is appended once.
       ...(this.#kind === 'producer' ? { retries, retryDelay: retryDelayMs, idempotent: true, acks: -1 } : { retries: 0 }),
     }

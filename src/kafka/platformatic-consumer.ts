@@ -125,7 +125,12 @@ class GroupMember implements KafkaConsumer {
   #recordOf(message: PlatformaticMessage): ConsumedRecord {
     const { topic, partition, offset, timestamp, key, value, headers } = message
     const record = {
-      ...{ topic, partition, offset: Number(offset), timestamp: Number(timestamp), key, value },
+      topic,
+      partition,
+      offset: Number(offset),
+      timestamp: Number(timestamp),
+      key,
+      value,
       headers: [...headers].map(([name, text]) => [name.toString(), text.toString()] as const),
     }
     this.#messages.set(record, message)

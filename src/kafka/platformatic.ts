@@ -74,7 +74,10 @@ class PlatformaticClient implements KafkaClient {
   append(topic: string, partition: number, records: readonly KafkaRecordToAppend[]): Promise<number> {
     return this.#appending.run(async (producer) => {
       const messages = records.map(({ key, value, headers }) => ({
-        ...{ topic, partition, key: bufferOf(key), value: bufferOf(value) },
+        topic,
+        partition,
+        key: bufferOf(key),
+        value: bufferOf(value),
         headers: new Map(headers.map(([name, text]) => [Buffer.from(name), Buffer.from(text)])),
       }))
       try {
@@ -91,8 +94,11 @@ class PlatformaticClient implements KafkaClient {
   async fetch({ topic, topicId, leader, from, maxBytes, maxWaitMs }: KafkaFetchRequest): Promise<readonly KafkaFetched[]> {
     const connection = maxWaitMs > 0 ? this.#waiting : this.#reading
     const partitions = from.map(({ partition, offset }) => ({
-      ...{ partition, fetchOffset: BigInt(offset), partitionMaxBytes: maxBytes },
-      ...{ currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
+      partition,
+      fetchOffset: BigInt(offset),
+      partitionMaxBytes: maxBytes,
+      currentLeaderEpoch: -1,
+      lastFetchedEpoch: -1,
     }))
     const { responses } = await connection.run(async (consumer) => {
       // The consumer knows its brokers only after it has fetched the metadata.
@@ -132,7 +138,10 @@ function fetchedOf({ partitionIndex, records = [], logStartOffset }: FetchedPart
 function recordsOf({ firstOffset, firstTimestamp, attributes, records }: RecordsBatch, from: number): KafkaRecord[] {
   if (attributes & controlBatch) return []
   const read = records.map(({ offsetDelta, timestampDelta, key, value, headers }) => ({
-    ...{ offset: Number(firstOffset) + offsetDelta, timestamp: Number(firstTimestamp + timestampDelta), key, value },
+    offset: Number(firstOffset) + offsetDelta,
+    timestamp: Number(firstTimestamp + timestampDelta),
+    key,
+    value,
     headers: headers.map(([name, text]) => [name.toString(), text.toString()] as const),
   }))
   return read.filter(({ offset }) => offset >= from)

@@ -120,7 +120,9 @@ export function settingsOf(options: RedisStoreOptions): RedisSettings {
   const trustRestarts = given.get('trustRestarts') ?? defaults.trustRestarts
   if (typeof trustRestarts !== 'boolean') fail('trustRestarts', trustRestarts, 'true or false')
   return {
-    ...{ connector, prefix: `${connector.keyPrefix}${prefix}`, trustRestarts },
+    connector,
+    prefix: `${connector.keyPrefix}${prefix}`,
+    trustRestarts,
     timeoutMs: count('timeoutMs'),
     pushBytes: count('pushBytes'),
     maxBytesPerStream: count('maxBytesPerStream'),

@@ -41,7 +41,11 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   const clock = new StoreClock(host.elapsedMs, host.now)
   const watches = new Watches({ connector, buckets, timeoutMs, host })
   const link = new Link({
-    ...{ connector, buckets, timeoutMs, host, clock },
+    connector,
+    buckets,
+    timeoutMs,
+    host,
+    clock,
     scripts: ofLink,
     all: [...Object.values(ofTopics), ...Object.values(ofSessions), ofLink.beat],
     newLife: (bucket) => watches.announceMissed(bucket),
@@ -53,7 +57,12 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     },
   })
   const heartbeat = new Heartbeat({
-    ...{ link, watches, buckets, clock, host, timeoutMs },
+    link,
+    watches,
+    buckets,
+    clock,
+    host,
+    timeoutMs,
     script: ofLink.beat,
     touch: ofTopics.touch,
   })

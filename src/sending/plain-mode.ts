@@ -13,9 +13,16 @@ interface PlainHeartbeat {
 export function plainMode(protocol: Protocol, heartbeat: PlainHeartbeat | null): Mode {
   const canPing = heartbeat?.message !== undefined
   return {
-    ...{ name: protocol.name, protocol, credentials: 'same-origin', circumstances: {} },
-    ...{ hasLedger: false, canPause: false, recognizesRepeats: false, hasCursor: false },
-    ...{ canPing, isProvenByReply: canPing },
+    name: protocol.name,
+    protocol,
+    credentials: 'same-origin',
+    circumstances: {},
+    hasLedger: false,
+    canPause: false,
+    recognizesRepeats: false,
+    hasCursor: false,
+    canPing,
+    isProvenByReply: canPing,
     mistakeIn: ({ auth }) =>
       auth === undefined
         ? undefined

@@ -109,13 +109,17 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   const storeTimeoutMs = timeOf('storeTimeoutMs', options.storeTimeoutMs, 5000)
   const isTrustedProxy = trustOf(options.trustProxy)
   return {
-    ...{ host, path },
+    host,
+    path,
     origins: originsOf(options.origins),
     publicOrigins: publicOriginsOf(options.publicOrigins),
     isTrustedProxy,
     isProxyUnset: options.trustProxy === undefined && options.addressOf === undefined,
     node: {
-      ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
+      heartbeatMs,
+      resumeWindowMs,
+      leaseMs,
+      reauthenticateMs,
       keep: topicKeepOf(options.keep),
       // At run time data is just JSON: the application vouches for its type parameters.
       presence: options.presence as PresenceInfo | undefined,

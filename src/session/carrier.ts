@@ -22,7 +22,10 @@ export function mismatch(detail: string, isHandshake = false): Failure {
 
 export function closed({ code, reason = '', retryAfterMs = 0, application }: CloseFrame): Extract<Report, { kind: 'closed' }> {
   return {
-    ...{ kind: 'closed', code, reason, wasClean: true },
+    kind: 'closed',
+    code,
+    reason,
+    wasClean: true,
     ...(retryAfterMs > 0 && { retryAfterMs }),
     ...(application && { application }),
   }

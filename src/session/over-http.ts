@@ -155,7 +155,11 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     const hello = helloOf(session, { id: call.id, auth }, { ...more, ...(turn && { turn }) })
     const { type, body } = formOf(lines ? `${hello}\n${lines}` : hello, call.host.random())
     return request(call, withAttempt(call), {
-      ...{ method: 'POST', redirect: 'error', headers: { 'Content-Type': type }, body, signal },
+      method: 'POST',
+      redirect: 'error',
+      headers: { 'Content-Type': type },
+      body,
+      signal,
       // Fetch refuses a longer body with `keepalive`.
       keepalive: isLast && utf8(body).length <= keepaliveBytes,
     })

@@ -35,11 +35,20 @@ export function sessionMode(
   /** The last call that was activated. */
   let lastCall: Call | null = null
   return {
-    ...{ session, resends },
-    ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
-    ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true, hangUpCode: codes.hungUp },
+    session,
+    resends,
+    name: 'session',
+    protocol: plain(),
+    credentials: 'include',
+    circumstances: { isSession: true },
+    hasLedger: true,
+    canPause: true,
+    recognizesRepeats: true,
+    hasCursor: true,
+    hangUpCode: codes.hungUp,
     // `open` is already an answer of the server.
-    ...{ canPing: true, isProvenByReply: false },
+    canPing: true,
+    isProvenByReply: false,
     transport: (settings, name, connectTimeoutMs) => transportOf(session, settings, name, connectTimeoutMs),
     mistakeIn: ({ greeting, headers = {} }) =>
       greeting !== undefined || Object.keys(headers).length
@@ -48,7 +57,8 @@ export function sessionMode(
     sender(port) {
       const made = new SessionSender({
         ...port,
-        ...{ session, resends },
+        session,
+        resends,
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
       })
       keeper?.attach({ sender: made, note: port.onNote })

@@ -75,7 +75,8 @@ export function snapshotText(snapshot: SessionSnapshot): string {
     ({ n, data: given, expiresAt, isCall }) => [n, isCall ? null : given, expiresAt] as const,
   )
   const stored = messages.map(([n, data, expiresAt]) => ({
-    ...{ n, expiresAt },
+    n,
+    expiresAt,
     ...(isBuffer(data) ? { bytes: base64(new Uint8Array(data)) } : { data }),
   }))
   return JSON.stringify({ ...snapshot, messages: stored })

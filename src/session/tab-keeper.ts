@@ -211,7 +211,9 @@ export class TabKeeper implements SessionJournal {
     const storedAt = host.wallTime(host.now())
     const textWith = (messages: readonly KeptMessage[]) =>
       storedText({
-        ...{ storedAt: Math.round(storedAt), windowMs: Math.round(this.#windowMs), sent: sent.lastWaiting },
+        storedAt: Math.round(storedAt),
+        windowMs: Math.round(this.#windowMs),
+        sent: sent.lastWaiting,
         snapshot: snapshotOf(session, { first, last: Math.max(this.#reserved, written), messages }),
       })
     const messages = isWhole && storesPayloads ? sent.messages.map((message) => this.#withWallTime(message)) : []

@@ -51,7 +51,13 @@ export interface LeadershipStep {
 }
 
 export const outside: Leadership = {
-  ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity },
+  role: 'out',
+  term: 0,
+  leader: null,
+  knows: false,
+  heardAt: 0,
+  askedAt: null,
+  whoUntil: Infinity,
 }
 
 /** Pure: the next state of the leadership in the tab `me`, and the commands to carry out. */

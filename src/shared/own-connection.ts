@@ -23,8 +23,14 @@ export function ownConnection(
   { onUp, onEvent, isNews, onListening }: OwnConnectionPort,
 ): ClientConnection {
   const sender: MessageSender<Origin> = {
-    ...{ send() {}, flushed: () => inner.flushed(), giveUp() {}, finish: (...last) => inner.finish(...last) },
-    ...{ dueAt: () => inner.dueAt(), pump: () => inner.pump(), begin: () => inner.begin?.(), tooLarge: () => inner.tooLarge?.() },
+    send() {},
+    flushed: () => inner.flushed(),
+    giveUp() {},
+    finish: (...last) => inner.finish(...last),
+    dueAt: () => inner.dueAt(),
+    pump: () => inner.pump(),
+    begin: () => inner.begin?.(),
+    tooLarge: () => inner.tooLarge?.(),
     attach(link) {
       inner.attach(link)
       onUp(true)

@@ -39,7 +39,8 @@ export class SharedTab<Out> implements ClientConnection {
     this.#mode = mode
     this.#shown = new Shown(client.events)
     this.#room = new Room({
-      ...{ host, tabs },
+      host,
+      tabs,
       name() {
         const { origin, pathname } = settings.url.get()
         return `steadfast ${tabsVersion} ${key} ${origin}${pathname} ${mode.resends}`
@@ -54,7 +55,9 @@ export class SharedTab<Out> implements ClientConnection {
       due: (now) => this.#part.mailbox.expire(now),
     })
     this.#part = new TabPart(mode, {
-      ...{ client, shown: this.#shown, room: this.#room },
+      client,
+      shown: this.#shown,
+      room: this.#room,
       connect: (what) => this.#connectOwn(what),
       begin() {
         mode.session.shared.isKept = false
@@ -73,7 +76,11 @@ export class SharedTab<Out> implements ClientConnection {
       },
     })
     this.#closing = new TabClosing({
-      ...{ host, room: this.#room, part: this.#part, own: () => this.#own, isPageLeaving: () => this.#isPageLeaving },
+      host,
+      room: this.#room,
+      part: this.#part,
+      own: () => this.#own,
+      isPageLeaving: () => this.#isPageLeaving,
       left: (wanted) => {
         this.#stopListening?.()
         this.#stopListening = null
@@ -86,11 +93,9 @@ export class SharedTab<Out> implements ClientConnection {
   get wired(): Wired<Out> {
     const { mailbox, calls } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
-      ...{
-        answers: mailbox.answers,
-        onUnsubscribed: null,
-        left: () => this.#part.handOverSoon(),
-      },
+      answers: mailbox.answers,
+      onUnsubscribed: null,
+      left: () => this.#part.handOverSoon(),
       call: (json, call, bytes) => mailbox.call(json, call, bytes),
       withdrawCall: (entry, abort) => mailbox.withdrawCall(entry, abort),
       send: (value, data) => mailbox.send(value, data),

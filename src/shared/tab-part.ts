@@ -45,13 +45,12 @@ export class TabPart<Out> {
     const { outbox } = client.settings
     this.#port = port
     this.#shown = shown
-    this.mailbox = new Mailbox({
-      ...client.port,
-      ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.handOverSoon() },
-    })
+    const onWaiting = () => this.handOverSoon()
+    this.mailbox = new Mailbox({ ...client.port, limits: outbox, ttlMs: outbox.ttlMs, onWaiting })
     this.inner = mode.sender<Origin>({
       ...client.port,
-      ...{ limits: unbounded, ttlMs: Infinity },
+      limits: unbounded,
+      ttlMs: Infinity,
       onLost: ({ undelivered = [] }, report) => this.#lost(undelivered, report),
       onGap: (gap) => shown.isClosedHere || client.port.onGap(gap),
     })
@@ -60,15 +59,20 @@ export class TabPart<Out> {
       settledBelow: (first) => this.mailbox.settledBelow(first),
     })
     this.calls = new SharedCalls({
-      ...{ room: port.room, replica: this.replica, mailbox: this.mailbox, isUp: () => this.isUp },
-      ...{ isClosedHere: () => shown.isClosedHere, onWaiting: () => this.handOverSoon() },
+      room: port.room,
+      replica: this.replica,
+      mailbox: this.mailbox,
+      isUp: () => this.isUp,
+      isClosedHere: () => shown.isClosedHere,
+      onWaiting,
     })
     this.#numbering = new Numbering({ room: port.room, replica: this.replica, mailbox: this.mailbox, calls: this.calls })
     const { session } = mode
     if (!session.port) return
     session.port = {
       ...session.port,
-      ...{ onCall: (json) => this.calls.received(json), onUnsubscribed: (topic) => this.calls.onUnsubscribed(topic) },
+      onCall: (json) => this.calls.received(json),
+      onUnsubscribed: (topic) => this.calls.onUnsubscribed(topic),
       // A flushed() may be pending in any tab.
       isAwaited: () => session.sent.last >= session.sent.first,
     }
@@ -173,12 +177,11 @@ export class TabPart<Out> {
 
   /** Sends the whole state to one tab, or to all others (`null`). */
   #sync(to: string | null, past: Past | null): void {
-    const { origins, assigned } = this.replica.roll
-    const shared = {
-      ...{ session: this.replica.snapshot(), opened: this.replica.session.opened, origins, assigned },
-      ...this.calls.snapshot,
-      ...{ state: this.#shown.shared, open: this.#shown.open, isUp: this.isUp },
-    }
+    const { replica, isUp } = this
+    const { origins, assigned } = replica.roll
+    const { shared: state, open } = this.#shown
+    const session = { session: replica.snapshot(), opened: replica.session.opened, origins, assigned }
+    const shared = { ...session, ...this.calls.snapshot, state, open, isUp }
     this.#port.room.postAsLeader({ type: 'sync', to, shared, past })
   }
 

@@ -213,7 +213,11 @@ export class SocketConnection {
     const transport = state.status === 'open' ? state.transport : ''
     const evidence: Evidence = {
       ...finding,
-      ...{ transport, phase: 'open', elapsedMs: 0, isOnline: host.isOnline(), isSession: true },
+      transport,
+      phase: 'open',
+      elapsedMs: 0,
+      isOnline: host.isOnline(),
+      isSession: true,
     }
     return (options.diagnosis ?? diagnosis).diagnose(evidence, options.causes)
   }

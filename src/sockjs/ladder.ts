@@ -179,7 +179,13 @@ export class Ladder {
     const host = this.#host
     this.#dials += 1
     return {
-      ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: this.#dials, host, protocol: plain() },
+      url,
+      sendUrl: url,
+      headers: {},
+      subprotocols: [],
+      id: this.#dials,
+      host,
+      protocol: plain(),
       attempt: base64url(host.randomBytes(9)),
       credentials: this.#settings.credentials,
       cursor: () => null,

@@ -3,8 +3,13 @@ import { bytesOf } from './bytes.ts'
 /** A response with the members that the client reads: some test environments (Jest's jsdom) have no `Response`. */
 export function responseOf(status: number, headers: Readonly<Record<string, string>>, body: FakeBody): Response {
   const response = {
-    ...{ status, ok: status >= 200 && status < 300, type: 'basic', redirected: false, bodyUsed: false },
-    ...{ headers: new Headers(headers), body },
+    status,
+    ok: status >= 200 && status < 300,
+    type: 'basic',
+    redirected: false,
+    bodyUsed: false,
+    headers: new Headers(headers),
+    body,
   }
   return response as unknown as Response
 }

@@ -83,7 +83,11 @@ export class SessionRecord {
     const resumed = this.#isKnownTo(hello)
     this.attachments.add(attached)
     const open: OpenFrame = {
-      ...{ k: hello.k, epoch: this.epoch, resumed, ...this.receipt, ...defaults },
+      k: hello.k,
+      epoch: this.epoch,
+      resumed,
+      ...this.receipt,
+      ...defaults,
       ...(resumed && this.#lastEnd && { lastEnd: this.#lastEnd }),
       ...(this.protocol !== undefined && { protocol: this.protocol }),
     }

@@ -17,6 +17,15 @@ export interface Stream {
   offset: number
 }
 
+/** The body of a `g` frame. */
+interface GapFrame {
+  readonly stream: number
+  readonly topic: string
+  readonly epoch: string
+  readonly after: number
+  readonly resumesAt: number
+}
+
 /** All streams of one session: its own stream 0, and a stream for each topic that it reads. */
 export class SessionStreams {
   readonly #say: (entry: Entry) => void
@@ -85,10 +94,10 @@ export class SessionStreams {
   }
 
   /** The gap for a client that has missed this message, if the log has lost it. */
-  gapAt({ stream, offset }: Entry): { readonly topic: string } | null {
+  gapAt({ stream, offset }: Entry): GapFrame | null {
     const known = this.#streams.find((each) => each.stream === stream)
     if (!known || offset > known.lostThrough) return null
-    return { ...{ stream, topic: known.name, epoch: topicsEpoch }, ...{ after: offset - 1, resumesAt: known.lostThrough + 1 } }
+    return { stream, topic: known.name, epoch: topicsEpoch, after: offset - 1, resumesAt: known.lostThrough + 1 }
   }
 
   #sayNext(say: (at: number) => Entry['said']): void {

@@ -103,7 +103,9 @@ export async function answered(response: Response, { host }: Pick<Call, 'host'>)
   const start = await startOf(response, host)
   const contentType = contentTypeOf(headers) || sniffed(start)
   return {
-    ...{ kind: 'answered', status, contentType },
+    kind: 'answered',
+    status,
+    contentType,
     ...(isRedirect && { isRedirect }),
     ...(start && { start }),
     ...(redirected && { isRedirected: true }),

@@ -43,7 +43,9 @@ export function closeOf({
   application,
 }: { readonly [Name in keyof CloseFrame]?: unknown }): Required<CloseFrame> {
   return {
-    ...{ code: countOf(code), reason: textOf(reason ?? '') },
-    ...{ retryAfterMs: msOf(retryAfterMs ?? 0), application: countOf(application ?? 0) },
+    code: countOf(code),
+    reason: textOf(reason ?? ''),
+    retryAfterMs: msOf(retryAfterMs ?? 0),
+    application: countOf(application ?? 0),
   }
 }

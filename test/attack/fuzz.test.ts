@@ -17,7 +17,10 @@ const told = /^Error: RealtimeServer: (forwarding headers|(the origin .*|a reque
 
 it(`${runs} fuzzed connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
   await using server = await AttackedServer.start('app', {
-    ...{ topic: 'news', resumeWindowMs: 1000, heartbeatMs: 1000, leaseMs: 1000 },
+    topic: 'news',
+    resumeWindowMs: 1000,
+    heartbeatMs: 1000,
+    leaseMs: 1000,
     // A request that is refused before it is parsed finds no bug.
     limits: { attachmentsPerSecond: 1_000_000 },
   })

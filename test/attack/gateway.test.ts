@@ -15,7 +15,8 @@ async function start(options: BackendOptions = {}, more: Readonly<Record<string,
   const backend = await startBackend(options)
   const server = await AttackedServer.start('gateway', { limits, more: { target: backend.url, ...more }, ...times })
   return {
-    ...{ backend, server },
+    backend,
+    server,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await backend[Symbol.asyncDispose]()

@@ -88,7 +88,11 @@ it('refused clients that send a frame without an end are disconnected', async ()
 
 it('frames without an end take no more memory than the bodies of one client may', async () => {
   await using server = await AttackedServer.start('plain', {
-    ...{ limits, isAuthenticating: true, resumeWindowMs: 1000, heartbeatMs: 1000, leaseMs: 1000 },
+    limits,
+    isAuthenticating: true,
+    resumeWindowMs: 1000,
+    heartbeatMs: 1000,
+    leaseMs: 1000,
   })
   const before = await server.account()
   const raws = await Promise.all(

@@ -84,8 +84,18 @@ export class Meters {
     for (const name of getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1
     const { begun, over, handled, sockets, errors } = this
     return {
-      ...{ ...standstill, cpuMs, rss, external, heap: heapUsed, peakRss: resourceUsage().maxRSS * 1024 },
-      ...{ resources, timers: this.#timers.size, sockets, sessions: begun - over, handled, errors: [...errors] },
+      ...standstill,
+      cpuMs,
+      rss,
+      external,
+      heap: heapUsed,
+      peakRss: resourceUsage().maxRSS * 1024,
+      resources,
+      timers: this.#timers.size,
+      sockets,
+      sessions: begun - over,
+      handled,
+      errors: [...errors],
     }
   }
 

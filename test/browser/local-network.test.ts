@@ -30,7 +30,9 @@ async function startNeighbours(isSecure: boolean) {
     ],
   })
   return {
-    ...{ browser, origin, device: `http://127.0.0.1:${devicePort}/` },
+    browser,
+    origin,
+    device: `http://127.0.0.1:${devicePort}/`,
     async [Symbol.asyncDispose]() {
       await browser.close()
       for (const server of [site, device]) {

@@ -37,13 +37,17 @@ async function startPages(options: string) {
   const origin = `http://127.0.0.1:${await listenOnLoopback(http)}`
   const { executablePath, env } = await findChromium()
   const browser = await puppeteer.launch({
-    ...{ executablePath, env: { ...process.env, ...env }, headless: true },
+    executablePath,
+    env: { ...process.env, ...env },
+    headless: true,
     args: ['--no-sandbox', '--disable-gpu'],
     // Puppeteer disables features by default that prerendering needs.
     ignoreDefaultArgs: (puppeteer.defaultArgs() ?? []).filter((each) => each.startsWith('--disable-features')),
   })
   return {
-    ...{ origin, browser, realtime },
+    origin,
+    browser,
+    realtime,
     scripts: () => scripts,
     async [Symbol.asyncDispose]() {
       await browser.close()

@@ -34,7 +34,10 @@ async function start() {
     },
   })
   return {
-    ...{ rig, told, handled, origin: rig.proxy.url },
+    rig,
+    told,
+    handled,
+    origin: rig.proxy.url,
     publish: (data: string) => rig.servers.server().publish('news', data),
     [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
   }

@@ -36,7 +36,9 @@ async function start(count: number) {
   const tabs: Page[] = []
   while (tabs.length < count) tabs.push(await open())
   return {
-    ...{ server, tabs, open },
+    server,
+    tabs,
+    open,
     elsewhere: (page: Page) => page.goto(`${origin}/?elsewhere`, { waitUntil: 'load' }),
     async back(page: Page) {
       await page.evaluate(() => history.back())

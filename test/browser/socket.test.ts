@@ -48,7 +48,11 @@ async function start() {
   const url = `${servers.urls[0]?.replace('http', 'ws')}/`
   const opened = await openPage(browser, { origin: new URL(servers.urls[0] ?? '').origin })
   return {
-    ...{ nativeUrl, url, ended, page: opened.page, errors: opened.errors },
+    nativeUrl,
+    url,
+    ended,
+    page: opened.page,
+    errors: opened.errors,
     async [Symbol.asyncDispose]() {
       await opened.close()
       for (const client of native.clients) client.terminate()

@@ -30,7 +30,8 @@ it(`[SP20] ${count} STOMP messages each way arrive once and in order, and the ho
         homes.push(index)
         return target
       },
-      ...{ allowedTargets: [new URL(target).origin], leaseMs: 3000 },
+      allowedTargets: [new URL(target).origin],
+      leaseMs: 3000,
     })
   await using sockets = await startSockets(options, { count: 3 })
   const { rig } = sockets
@@ -41,7 +42,9 @@ it(`[SP20] ${count} STOMP messages each way arrive once and in order, and the ho
   const client = new Client({
     webSocketFactory: () => new Socket(rig.url, ['v12.stomp']),
     connectHeaders: { login: 'guest', passcode: 'guest' },
-    ...{ reconnectDelay: 0, heartbeatIncoming: 0, heartbeatOutgoing: 0 },
+    reconnectDelay: 0,
+    heartbeatIncoming: 0,
+    heartbeatOutgoing: 0,
   })
   const topic = `/topic/chaos-${seed}`
   client.onConnect = () => client.subscribe(topic, ({ body }) => void bodies.push(body))

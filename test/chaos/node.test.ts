@@ -30,7 +30,8 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on one transport or on all, whi
     count: 2,
     store,
     options: {
-      ...{ heartbeatMs: 1000, leaseMs: 1000 },
+      heartbeatMs: 1000,
+      leaseMs: 1000,
       authenticate: (_, auth) => (typeof auth === 'number' ? { id: String(auth), index: auth } : null),
       onSession: (session) => sideOf(session.principal).handlers.onSession?.(session),
       onMessage: (session, message) => sideOf(session.principal).handlers.onMessage?.(session, message),

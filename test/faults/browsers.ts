@@ -44,7 +44,10 @@ async function chromium({ certificates, proxyPort }: Surroundings): Promise<LabB
   })
   return {
     // Chromium delays the WebSockets of a page whose WebSockets have often failed, for longer each time.
-    ...{ pages: 5, clientsPerPage: 2, clientsInAll: 2, canBeSecure: true },
+    pages: 5,
+    clientsPerPage: 2,
+    clientsInAll: 2,
+    canBeSecure: true,
     open: (url, { isSecure }) => openInChromium(browser, url, { ignoreHTTPSErrors: isSecure }),
     async [Symbol.asyncDispose]() {
       await browser.close()
@@ -69,7 +72,10 @@ async function firefox({ certificates, proxyPort }: Surroundings): Promise<LabBr
     },
   })
   return {
-    ...{ pages: 4, clientsPerPage: 2, clientsInAll: 20, canBeSecure: isTrusted },
+    pages: 4,
+    clientsPerPage: 2,
+    clientsInAll: 20,
+    canBeSecure: isTrusted,
     open: (url) => engine.open(url),
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
@@ -84,7 +90,10 @@ async function webkit(): Promise<LabBrowser> {
   let credulous: Promise<Engine> | undefined
   return {
     // Its pages share few connections, and its driver executes one command at a time.
-    ...{ pages: 4, clientsPerPage: 2, clientsInAll: 60, canBeSecure: true },
+    pages: 4,
+    clientsPerPage: 2,
+    clientsInAll: 60,
+    canBeSecure: true,
     async open(url, { isSecure }) {
       if (isSecure) credulous ??= launchWebKit({ acceptInsecureCerts: true })
       return inTurn(await (await (isSecure && credulous ? credulous : engine)).open(url))

@@ -154,7 +154,10 @@ class Lab implements AsyncDisposable {
     const backend = this.#backends.get(keyOf(deployment, mode))
     if (!backend) throw new Error(`there is no server for ${keyOf(deployment, mode)}`)
     const site = {
-      ...{ deployment, mode, backend, certificates: this.#certificates },
+      deployment,
+      mode,
+      backend,
+      certificates: this.#certificates,
       // Addresses from 127.0.0.2 on.
       ip: `127.0.${Math.floor((this.#sites + 1) / 250)}.${((this.#sites + 1) % 250) + 1}`,
     }
@@ -195,9 +198,15 @@ async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, 
   await served.before?.(page)
   await served.arm?.()
   await page.evaluate(begin, {
-    ...{ id, url: served.url, transport: fault.transport },
-    ...{ settings, options, heldUrls: served.heldUrls ?? [] },
-    ...{ isSession: mode === 'session', isAfterOpen: !!fault.isAfterOpen, patienceMs: patienceOf(fault) },
+    id,
+    url: served.url,
+    transport: fault.transport,
+    settings,
+    options,
+    heldUrls: served.heldUrls ?? [],
+    isSession: mode === 'session',
+    isAfterOpen: !!fault.isAfterOpen,
+    patienceMs: patienceOf(fault),
     questionsMs: fault.questionsMs ?? usualQuestionsMs,
   })
   const until = performance.now() + patienceOf(fault) + graceMs

@@ -25,7 +25,10 @@ export async function startPageServers(script: string, certificates: Certificate
   const pair = await certificates.issue(pageIp)
   const secure = await listen(createSecureServer(pair, serving('secure')), pageIp, 'https')
   return {
-    ...{ bare, csp, secure, 'csp-report': report },
+    bare,
+    csp,
+    secure,
+    'csp-report': report,
     async [Symbol.asyncDispose]() {
       await Promise.all([bare, csp, report, secure].map((each) => each[Symbol.asyncDispose]()))
     },

@@ -25,7 +25,9 @@ export function readRequest(bytes: string): { readonly request: Request; readonl
   if (bytes.length < bodyAt + length) return null
   const [method = '', path = ''] = head.split(' ', 2)
   const request = {
-    ...{ method, path, head },
+    method,
+    path,
+    head,
     body: bytes.slice(bodyAt, bodyAt + length),
     isUpgrade: fieldOf(head, 'upgrade').toLowerCase() === 'websocket',
     origin: fieldOf(head, 'origin'),

@@ -52,7 +52,8 @@ export function markOf({ told, expected, seen }: Pick<Judged, 'told' | 'expected
   const isCandidate = !!told.candidates?.includes(expected)
   const isSeen = isCandidate && told.cause === seen
   return {
-    ...{ isExact, isRight: isExact || isCandidate },
+    isExact,
+    isRight: isExact || isCandidate,
     isParent: isExact || isFamily || isSeen || familyOf(told.cause) === familyOf(expected),
     isWrong: !isExact && !isCandidate && !isFamily,
     isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily && !isSeen,
@@ -72,7 +73,10 @@ export function scoresOf(results: readonly Judged[]): readonly Score[] {
     const marks = group.map(markOf)
     const share = (has: (mark: Mark) => boolean) => marks.filter(has).length / marks.length
     return {
-      ...{ deployment: first.deployment, engine: first.engine, mode: first.mode, faults: group.length },
+      deployment: first.deployment,
+      engine: first.engine,
+      mode: first.mode,
+      faults: group.length,
       parent: share(({ isParent }) => isParent),
       exact: share(({ isExact }) => isExact),
       right: share(({ isRight }) => isRight),

@@ -22,7 +22,8 @@ export async function startSilentListener(ip: string): Promise<Listening> {
   const knocking = Array.from({ length: knocks }, () => connect({ host: ip, port }).on('error', () => {}))
   await sleep(100)
   return {
-    ...{ port, origin: `http://${ip}:${port}` },
+    port,
+    origin: `http://${ip}:${port}`,
     async [Symbol.asyncDispose]() {
       for (const socket of knocking) socket.destroy()
       const isGone = once(child, 'exit')

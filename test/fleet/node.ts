@@ -32,7 +32,11 @@ process.on('uncaughtExceptionMonitor', (error) => log('uncaught', String(error))
 const onError = (error: unknown) => log('error', String(error))
 const { topics, sessions, close } = storesAt(store)
 const realtime = new RealtimeServer({
-  ...{ topics, sessions, heartbeatMs: 2000, leaseMs: 3000, resumeWindowMs: 60_000 },
+  topics,
+  sessions,
+  heartbeatMs: 2000,
+  leaseMs: 3000,
+  resumeWindowMs: 60_000,
   limits: { attachmentsPerSecond: 5000 },
   authenticate: (_, auth) => ({ id: String(auth) }),
   onSession: (session) => session.subscribe('news'),

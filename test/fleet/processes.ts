@@ -37,8 +37,16 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
   const folder = mkdtempSync(join(cache, 'fleet-'))
   const script = join(folder, 'node.mjs')
   const { outputFiles } = await build({
-    ...{ entryPoints: [join(root, 'test/fleet/node.ts')], absWorkingDir: root, write: false, bundle: true },
-    ...{ format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning', sourcemap: 'inline' },
+    entryPoints: [join(root, 'test/fleet/node.ts')],
+    absWorkingDir: root,
+    write: false,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'warning',
+    sourcemap: 'inline',
   })
   writeFileSync(script, outputFiles[0]?.text ?? '')
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
@@ -84,7 +92,10 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
   }
   await Promise.all(ports.map((_, node) => start(node)))
   return {
-    ...{ ports, kill, start, deaths },
+    ports,
+    kill,
+    start,
+    deaths,
     stop: async (withinMs) => (await Promise.all(ports.map((_, node) => stop(node, withinMs)))).flat(),
     living: () => [...running],
     signal: (node, signal) => void children[node]?.kill(signal),

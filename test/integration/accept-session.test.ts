@@ -30,7 +30,10 @@ async function start(accept: Accept, options: RealtimeServerOptions = {}, more: 
     },
   })
   return {
-    ...{ url: servers.urls[0] ?? '', servers, offers, sessions },
+    url: servers.urls[0] ?? '',
+    servers,
+    offers,
+    sessions,
     [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   }
 }
@@ -56,7 +59,11 @@ describe('acceptSession', () => {
     expect(socket.open.protocol).toBe('b')
     const [offer] = bench.offers
     expect(offer).toMatchObject({
-      ...{ id: hello.session, principal: { id: 'ann' }, protocols: ['a', 'b'], isSocket: true, auth: { token: 1 } },
+      id: hello.session,
+      principal: { id: 'ann' },
+      protocols: ['a', 'b'],
+      isSocket: true,
+      auth: { token: 1 },
     })
     expect(offer?.request.url).toBe('/realtime?room=7')
     // Neither another attachment of the session nor a POST creates a session.

@@ -90,8 +90,13 @@ describe('npm test', () => {
     const files = names.map((name) => `test/${name}.test.ts`)
     const { HOME, TMPDIR } = process.env
     const env = {
-      ...{ ...(HOME !== undefined && { HOME }), ...(TMPDIR !== undefined && { TMPDIR }), PATH: bare, CI },
-      ...{ STEADFAST_ROOT: bare, STEADFAST_CHROMIUM: 'none', STEADFAST_LACKS: lacks },
+      ...(HOME !== undefined && { HOME }),
+      ...(TMPDIR !== undefined && { TMPDIR }),
+      PATH: bare,
+      CI,
+      STEADFAST_ROOT: bare,
+      STEADFAST_CHROMIUM: 'none',
+      STEADFAST_LACKS: lacks,
     }
     const parameters = [
       'node_modules/vitest/vitest.mjs',

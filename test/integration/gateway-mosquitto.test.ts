@@ -18,7 +18,9 @@ it.each(transports)(
     let connects = 0
     const client = mqtt.connect(sockets.rig.url.replace('http', 'ws'), {
       createWebsocket: (_url, protocols) => new Socket(sockets.rig.url, protocols) as never,
-      ...{ forceNativeWebSocket: true, keepalive: 1, reconnectPeriod: 50 },
+      forceNativeWebSocket: true,
+      keepalive: 1,
+      reconnectPeriod: 50,
     })
     client.on('connect', () => {
       connects += 1

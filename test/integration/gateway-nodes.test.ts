@@ -12,7 +12,9 @@ async function startNodes() {
   const backend = await startBackend()
   const sockets = await startSockets(() => gateway({ target: backend.url, leaseMs: 2000 }), { count: 3 })
   return {
-    ...{ backend, sockets, rig: sockets.rig },
+    backend,
+    sockets,
+    rig: sockets.rig,
     async [Symbol.asyncDispose]() {
       await sockets[Symbol.asyncDispose]()
       await backend[Symbol.asyncDispose]()

@@ -26,7 +26,9 @@ async function pageOf(sockets: SocketBench, type: TransportName, connected: (cli
   const client = new Client({
     webSocketFactory: () => new Socket(sockets.rig.url, ['v12.stomp', 'v11.stomp']),
     connectHeaders: { login: 'guest', passcode: 'guest' },
-    ...{ heartbeatIncoming: 400, heartbeatOutgoing: 400, reconnectDelay: 50 },
+    heartbeatIncoming: 400,
+    heartbeatOutgoing: 400,
+    reconnectDelay: 50,
   })
   const page: Page = { client, receipts: [], errors: [], connects: 0 }
   client.onConnect = () => {

@@ -18,7 +18,8 @@ describe('two gateways over Redis', () => {
       openStore: () => open('node-redis', { prefix, timeoutMs: 500 }),
     })
     return {
-      ...{ backend, sockets },
+      backend,
+      sockets,
       async [Symbol.asyncDispose]() {
         await sockets[Symbol.asyncDispose]()
         await backend[Symbol.asyncDispose]()

@@ -22,8 +22,13 @@ describe('the request to the backend', () => {
     const [connection] = bench.backend.connections
     expect(connection?.request.url).toBe('/backend?room=7')
     expect(connection?.request.headers).toMatchObject({
-      ...{ cookie: 'sid=1', authorization: 'Bearer x', 'x-auth': '{"token":7}', 'x-forwarded-for': '127.0.0.1' },
-      ...{ 'x-forwarded-host': new URL(url).host, 'x-forwarded-proto': 'http', host: `127.0.0.1:${bench.backend.port}` },
+      cookie: 'sid=1',
+      authorization: 'Bearer x',
+      'x-auth': '{"token":7}',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-host': new URL(url).host,
+      'x-forwarded-proto': 'http',
+      host: `127.0.0.1:${bench.backend.port}`,
     })
     expect(connection?.request.headers).not.toHaveProperty('x-other')
     expect(connection?.request.headers['sec-websocket-extensions']).toBeUndefined()

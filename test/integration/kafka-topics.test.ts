@@ -141,7 +141,10 @@ describe('kafkaTopics', () => {
     const followers = await Promise.all(names.map((name) => follow(log, name)))
     const producer = new kafka.Producer({ clientId: 'foreign', bootstrapBrokers: [nodes.address] })
     const messages = names.map((name) => ({
-      ...{ topic, partition: partitionOfTopic(name, 5), key: Buffer.from(name), value: Buffer.from(`to ${name}`) },
+      topic,
+      partition: partitionOfTopic(name, 5),
+      key: Buffer.from(name),
+      value: Buffer.from(`to ${name}`),
     }))
     await producer.send({ messages, acks: -1 })
     await producer.close()

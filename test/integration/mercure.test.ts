@@ -107,13 +107,15 @@ it('publishes sent messages with the fixed or computed settings of the publish o
   await using subscriber = watchClient(hub.url, { ...options, ...bearing(token) })
   await subscriber.nth('open')
   await using plainly = watchClient(hub.url, {
-    ...{ ...options, ...bearing(token) },
+    ...options,
+    ...bearing(token),
     protocol: mercure({ topics: ['x'], publish: { topic: [books, 'urn:alternate'], private: true } }),
   })
   plainly.client.send('a & b = ü')
   await subscriber.nth('message')
   await using specially = watchClient(hub.url, {
-    ...{ ...options, ...bearing(token) },
+    ...options,
+    ...bearing(token),
     protocol: mercure({
       topics: ['x'],
       publish: (data) => ({ topic: books, data: data.toUpperCase(), id: 'urn:1', type: 'shout', retryMs: 30 }),

@@ -29,7 +29,11 @@ async function shared(name: string, order: string): Promise<Shared> {
   if (order === 'last') realtime.attach(http)
   const port = await listenOnLoopback(http)
   return {
-    ...{ http, port, realtime, neighbour, errors },
+    http,
+    port,
+    realtime,
+    neighbour,
+    errors,
     async [Symbol.asyncDispose]() {
       await realtime.close({ drainMs: 0 })
       await neighbour.end?.()

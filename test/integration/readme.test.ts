@@ -1229,7 +1229,10 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
 
 /** Snippets that run against a real server, and what has to be installed for it. */
 const wanted: Readonly<Record<string, Equipment>> = {
-  ...{ nchan: 'nginx', nginx: 'nginx', mercure: 'a Mercure hub', centrifugo: 'Centrifugo' },
+  nchan: 'nginx',
+  nginx: 'nginx',
+  mercure: 'a Mercure hub',
+  centrifugo: 'Centrifugo',
 }
 
 /** Runs the server of the guide about protocols. */

@@ -12,7 +12,10 @@ it.concurrent.each(sessionTransports.map(({ type }) => type))(
     const ends: unknown[] = []
     await using rig = await startRig({
       options: {
-        ...{ host, heartbeatMs: 1000, resumeWindowMs: 4000, leaseMs: 1000 },
+        host,
+        heartbeatMs: 1000,
+        resumeWindowMs: 4000,
+        leaseMs: 1000,
         onEnd: (_, ending) => void ends.push(ending),
         async onMessage(session, { data, redelivered }) {
           received.push([data, redelivered])

@@ -33,7 +33,10 @@ async function serve(
   else server.attach(http)
   const port = await listenOnLoopback(http)
   return {
-    ...{ url: `http://127.0.0.1:${port}/realtime`, port, errors, server },
+    url: `http://127.0.0.1:${port}/realtime`,
+    port,
+    errors,
+    server,
     async [Symbol.asyncDispose]() {
       await server.close({ drainMs: 0 })
       http.close()
@@ -264,7 +267,12 @@ describe('a server over HTTP/2', () => {
       return stream
     }
     return {
-      ...{ server, port, post, errors, warnings, client },
+      server,
+      port,
+      post,
+      errors,
+      warnings,
+      client,
       async ask(hello: HelloOptions | string, headers: Readonly<Record<string, string>> = {}, method = 'POST'): Promise<Answer> {
         const stream = post(bodyOf(hello), headers, method)
         const answered: Record<string, unknown>[] = []

@@ -258,13 +258,11 @@ describe('[SP15] the ledger', () => {
     const socket = await new RawSocket(servers.url(), { session }, { query: '?attempt=a1' }).opened()
     expect(await ask('a1')).toEqual({
       ...unseen,
-      ...{
-        sawRequest: true,
-        sawUpgrade: true,
-        verdict: 'accepted',
-        offeredProtocols: ['steadfast.v1'],
-        answeredAt: expect.any(Number),
-      },
+      sawRequest: true,
+      sawUpgrade: true,
+      verdict: 'accepted',
+      offeredProtocols: ['steadfast.v1'],
+      answeredAt: expect.any(Number),
     })
     await rawPost(servers.url(), { session }, [], { query: '?attempt=a2', headers: { Origin: 'null' } })
     expect(await ask('a2')).toMatchObject({ sawRequest: true, sawUpgrade: false, verdict: 4403 })

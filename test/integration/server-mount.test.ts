@@ -38,7 +38,9 @@ async function staged(http: Attachable): Promise<Staged> {
     })
   const port = await listenOnLoopback(http as NetServer)
   return {
-    ...{ port, realtime, errors },
+    port,
+    realtime,
+    errors,
     async [Symbol.asyncDispose]() {
       await realtime.close({ drainMs: 0 })
       http.close()

@@ -139,9 +139,15 @@ describe("[SP13] a server behind Vite's proxy with changeOrigin", () => {
     await using servers = await RealtimeServers.start()
     const { createServer: createVite } = await import('vite')
     const vite = await createVite({
-      ...{ configFile: false, logLevel: 'silent', root: 'test/support', cacheDir: '/tmp/vite-cache-of-a-test' },
+      configFile: false,
+      logLevel: 'silent',
+      root: 'test/support',
+      cacheDir: '/tmp/vite-cache-of-a-test',
       server: {
-        ...{ port: 0, host: '127.0.0.1', hmr: false, watch: null },
+        port: 0,
+        host: '127.0.0.1',
+        hmr: false,
+        watch: null,
         proxy: { '/realtime': { target: new URL(servers.url()).origin, changeOrigin: true, ws: true } },
       },
     })

@@ -25,7 +25,10 @@ async function behind(type: TransportName, meddle: (request: MeddledRequest) => 
   const meddler = await startMeddler(servers.ports[0] ?? 0, meddle)
   const watched = watchClient(meddler.url, { protocol: session(), transports: [transportOf(type)], probe: false })
   return {
-    ...{ received, servers, meddler, watched },
+    received,
+    servers,
+    meddler,
+    watched,
     async [Symbol.asyncDispose]() {
       await watched[Symbol.asyncDispose]()
       await meddler[Symbol.asyncDispose]()

@@ -37,7 +37,9 @@ async function start({ resumeWindowMs = 120_000 } = {}) {
   })
   const visits: Visit[] = []
   return {
-    ...{ rig, told, handled },
+    rig,
+    told,
+    handled,
     publish: (data: string) => rig.servers.server().publish('news', data),
     /** Loads a page in the tab, with a client. */
     load(tab: FakeTab, options: RealtimeOptions = {}, more: SessionOptions = {}): Visit {

@@ -44,7 +44,9 @@ async function expectOwnSessions(
   stub(globals)
   const open = () =>
     watchClient(servers.urls[0] ?? '', {
-      ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+      protocol: session(),
+      connection: shared({ key: 'somebody' }),
+      transports: ['websocket'],
       ...options,
     })
   await using first = open()
@@ -122,7 +124,9 @@ it('the name of the channel and the lock has the version of the messages between
     return tabs.channel(name, heard)
   }
   await using tab = watchClient(servers.urls[0] ?? '', {
-    ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
+    protocol: session(),
+    connection: shared({ key: 'somebody' }),
+    transports: ['websocket'],
     host: { tabs: { ...tabs, channel } },
   })
   tab.client.connect()

@@ -271,7 +271,10 @@ it('flushed() of a reopened client does not wait for messages from before, nor f
 
 it('flushed() settles when a client that was never connected is closed with a call queued', async () => {
   const client = watchClient('http://127.0.0.1:9/realtime', {
-    ...{ protocol: session(), connection: shared({ key: 'x' }), autoConnect: false, transports: ['websocket'] },
+    protocol: session(),
+    connection: shared({ key: 'x' }),
+    autoConnect: false,
+    transports: ['websocket'],
     host: { tabs: localTabs() },
   }).client
   client.subscribe('room')

@@ -25,7 +25,10 @@ async function start(options: RealtimeServerOptions = {}, count = 1): Promise<Be
     },
   })
   return {
-    ...{ url: servers.urls[0] ?? '', servers, sessions, endings },
+    url: servers.urls[0] ?? '',
+    servers,
+    sessions,
+    endings,
     [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   }
 }

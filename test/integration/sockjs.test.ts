@@ -35,7 +35,9 @@ function watch(url: string, options: SockJSOptions = {}) {
     end = { type, code, reason, wasClean }
   }
   return {
-    ...{ socket, log, data },
+    socket,
+    log,
+    data,
     opened: () => vi.waitFor(() => expect(socket.readyState).toBe(1), { timeout: 5000, interval: 5 }),
     closed: () =>
       vi.waitFor(

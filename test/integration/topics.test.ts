@@ -144,7 +144,9 @@ async function topicInUse(options: RealtimeServerOptions = {}) {
   const topic = client.subscribe('room')
   await vi.waitFor(() => expect(topic.state).toBe('subscribed'), 5000)
   return {
-    ...{ rig, watched, client },
+    rig,
+    watched,
+    client,
     /** Begins a use for each of these, and returns what each of them gets. */
     readSince: (begins: readonly TopicOptions['since'][]) =>
       begins.map((since) => {

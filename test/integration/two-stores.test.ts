@@ -65,7 +65,9 @@ async function started(
 /** A client that sends something ten times a second. */
 function watched(url: string, type: (typeof sessionTransports)[number]['type']) {
   const one = watchClient(url, {
-    ...{ protocol: session(), transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
+    protocol: session(),
+    transports: [transportOf(type)],
+    retry: { minDelayMs: 20, maxDelayMs: 100 },
   })
   const sending = setInterval(() => one.client.send('hello'), 100)
   return {

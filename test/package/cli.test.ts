@@ -61,7 +61,9 @@ function steadfast(...words: readonly string[]): Command {
   })
   const exit = once(program, 'exit')
   return {
-    ...{ program, out: () => texts.out, err: () => texts.err },
+    program,
+    out: () => texts.out,
+    err: () => texts.err,
     exited: async () => (await exit)[0],
     events: () =>
       texts.out

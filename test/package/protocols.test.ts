@@ -15,7 +15,10 @@ describe('an app that imports one protocol of steadfast/protocols', () => {
   it.each(Object.entries(signs))('bundles %s and no other protocol', async (name) => {
     const { outputFiles } = await build({
       stdin: { contents: `import { ${name} } from './protocols.js'; console.log(${name}())`, resolveDir: dist },
-      ...{ bundle: true, minify: true, write: false, format: 'esm' },
+      bundle: true,
+      minify: true,
+      write: false,
+      format: 'esm',
     })
     const code = outputFiles[0]?.text ?? ''
     const found = Object.entries(signs).flatMap(([each, sign]) => (code.includes(sign) ? each : []))

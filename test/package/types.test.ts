@@ -190,7 +190,11 @@ describe.concurrent('the declarations compile with', () => {
     async (version, name, surroundings, sources) => {
       const config = join(folder, `tsconfig.${version} ${name.replaceAll(/\W/g, '-')}.json`)
       const compilerOptions = {
-        ...{ target: 'ES2022', strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
+        target: 'ES2022',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        skipLibCheck: false,
         ...surroundings,
       }
       writeFileSync(config, JSON.stringify({ compilerOptions, files: sources }))

@@ -78,15 +78,13 @@ export class NodeLife {
       host,
       ...store.for(this.being),
       settings: {
-        ...{
-          heartbeatMs,
-          resumeWindowMs,
-          leaseMs,
-          isAuthenticating: false,
-          pinSessions: setting.isPinned,
-          storeTimeoutMs: 3000,
-          limits: { ...defaultLimits, maxMessageBytes, maxBatchBytes },
-        },
+        heartbeatMs,
+        resumeWindowMs,
+        leaseMs,
+        isAuthenticating: false,
+        pinSessions: setting.isPinned,
+        storeTimeoutMs: 3000,
+        limits: { ...defaultLimits, maxMessageBytes, maxBatchBytes },
         tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
       },
       handlers: {

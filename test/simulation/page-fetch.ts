@@ -64,7 +64,10 @@ class VirtualRequest implements RequestEnd {
     const response = {
       status,
       ok: status >= 200 && status < 300,
-      ...{ type: 'basic', url: '', redirected: false, bodyUsed: false },
+      type: 'basic',
+      url: '',
+      redirected: false,
+      bodyUsed: false,
       headers: new Headers({ 'content-type': contentType, ...headers }),
       body: complete({ getReader: () => complete({ read: () => this.#read(), cancel: async () => this.#abort() }) }),
       text: () => this.#text(),

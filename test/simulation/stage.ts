@@ -72,15 +72,13 @@ export class Stage {
     this.#births += 1
     const { clock, store, network, schedule, log } = this
     const life = new NodeLife(`n${index}-${this.#births}`, {
-      ...{
-        clock,
-        store,
-        network,
-        setting: schedule.setting,
-        seed: schedule.seed + this.#births * 1000,
-        trace: log,
-        ledgers: this,
-      },
+      clock,
+      store,
+      network,
+      setting: schedule.setting,
+      seed: schedule.seed + this.#births * 1000,
+      trace: log,
+      ledgers: this,
       greeted: (session, k) => {
         // A hello of an earlier dial may arrive late.
         if (k < this.#lastK) return

@@ -14,7 +14,8 @@ const errors = []
 const server = new RealtimeServer({
   // Topics keep messages for 10 s, so that publications are freed again.
   ...memoryStore({ maxAgeMs: 10_000 }),
-  ...{ heartbeatMs: 5000, resumeWindowMs },
+  heartbeatMs: 5000,
+  resumeWindowMs,
   // All clients have one address, and all reconnect at once.
   limits: { attachmentsPerSecond: 2000, attachmentsPerSecondPerAddress: 2000 },
   onError: (error) => errors.push(String(error?.stack ?? error)),

@@ -42,8 +42,16 @@ let bundled: Promise<string> | null = null
 /** The server bundled as one script, since Node 20 cannot run TypeScript; bundled once for all tests of a file. */
 function script(): Promise<string> {
   bundled ??= build({
-    ...{ entryPoints: [join(root, 'test/attack/server.ts')], absWorkingDir: root, write: false, bundle: true },
-    ...{ format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning', sourcemap: 'inline' },
+    entryPoints: [join(root, 'test/attack/server.ts')],
+    absWorkingDir: root,
+    write: false,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'warning',
+    sourcemap: 'inline',
   }).then(({ outputFiles: [file] }) => file?.text ?? '')
   return bundled
 }

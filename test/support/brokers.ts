@@ -45,16 +45,27 @@ export async function startRabbit(): Promise<Broker> {
   const epmd = spawn('epmd', ['-port', String(names), '-address', '127.0.0.1'], { stdio: 'ignore' })
   const env = {
     ...process.env,
-    ...{ HOME: folder, ERL_EPMD_PORT: String(names), ERL_EPMD_ADDRESS: '127.0.0.1' },
-    ...{ RABBITMQ_NODENAME: 'steadfast@localhost', RABBITMQ_NODE_PORT: String(amqp), RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1' },
-    ...{ RABBITMQ_DIST_PORT: String(distribution), RABBITMQ_LOGS: '-', RABBITMQ_MNESIA_BASE: file('mnesia') },
-    ...{ RABBITMQ_ENABLED_PLUGINS_FILE: file('plugins'), RABBITMQ_CONFIG_FILE: file('rabbitmq.conf') },
-    ...{ RABBITMQ_ADVANCED_CONFIG_FILE: file('none'), RABBITMQ_CONF_ENV_FILE: file('none') },
+    HOME: folder,
+    ERL_EPMD_PORT: String(names),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODENAME: 'steadfast@localhost',
+    RABBITMQ_NODE_PORT: String(amqp),
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_DIST_PORT: String(distribution),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_MNESIA_BASE: file('mnesia'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: file('plugins'),
+    RABBITMQ_CONFIG_FILE: file('rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: file('none'),
+    RABBITMQ_CONF_ENV_FILE: file('none'),
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
   }
   const server = spawn(rabbitServer, { env, cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   return started({
-    ...{ folder, server, url: `ws://127.0.0.1:${web}/ws`, readyAt: /Server startup complete/ },
+    folder,
+    server,
+    url: `ws://127.0.0.1:${web}/ws`,
+    readyAt: /Server startup complete/,
     stop: () => {
       // The script starts children, so its process group is killed.
       if (server.pid !== undefined && server.exitCode === null) process.kill(-server.pid, 'SIGKILL')
@@ -73,7 +84,10 @@ export async function startMosquitto(): Promise<Broker> {
   writeFileSync(file, `${listeners}allow_anonymous true\nlog_dest stderr\n`)
   const server = spawn(mosquittoPath() ?? 'mosquitto', ['-c', file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   return started({
-    ...{ folder, server, url: `ws://127.0.0.1:${port}/mqtt`, readyAt: /mosquitto version .* running/ },
+    folder,
+    server,
+    url: `ws://127.0.0.1:${port}/mqtt`,
+    readyAt: /mosquitto version .* running/,
     stop: () => void server.kill('SIGKILL'),
   })
 }

@@ -32,7 +32,8 @@ export async function startCentrifugo(statuses: Readonly<Record<number, number>>
       namespaces: [{ name: 'brief', ...channel }],
     },
     http_api: { key: apiKey },
-    ...{ uni_sse: { enabled: true, ...answers }, uni_websocket: { enabled: true } },
+    uni_sse: { enabled: true, ...answers },
+    uni_websocket: { enabled: true },
   }
   const server = await startProcess(centrifugoServer, origin, (folder) => {
     writeFileSync(`${folder}/config.json`, JSON.stringify(config))
@@ -49,7 +50,10 @@ export async function startCentrifugo(statuses: Readonly<Record<number, number>>
     return result
   }
   return {
-    ...{ ...server, port, origin, call },
+    ...server,
+    port,
+    origin,
+    call,
     token: (claims = {}) => tokenOf({ sub: '42', exp: Math.floor(Date.now() / 1000) + 3600, ...claims }, tokenKey),
     async publish(name, data) {
       await call('publish', { channel: name, data })

@@ -76,8 +76,15 @@ export async function startChaosInPage(
         (error: unknown) => wrongs.push(String(error)),
       )
       const story = () => ({
-        ...{ progress: side.progress, reports: side.report(), state: JSON.stringify(client.state) },
-        ...{ opened, resumed, moves, brought, wrongs, isSent },
+        progress: side.progress,
+        reports: side.report(),
+        state: JSON.stringify(client.state),
+        opened,
+        resumed,
+        moves,
+        brought,
+        wrongs,
+        isSent,
       })
       Object.assign(scope, { client, side, story })
     },

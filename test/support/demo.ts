@@ -36,7 +36,10 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
     throw new Error(`the demo did not start: ${written.stdout}${written.stderr}`, { cause: error })
   })
   return {
-    ...{ origin, program, complaints: () => written.stderr, said: () => written.stdout },
+    origin,
+    program,
+    complaints: () => written.stderr,
+    said: () => written.stdout,
     [Symbol.asyncDispose]: () => end(program),
   }
 }

@@ -56,7 +56,8 @@ export function diagnosesOf(client: RealtimeClient): Pick<Investigated, 'errors'
     news.push(`(${diagnosis.cause})`)
   })
   return {
-    ...{ errors, refined },
+    errors,
+    refined,
     told() {
       const told = news
       news = []

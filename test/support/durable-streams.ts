@@ -33,7 +33,9 @@ export async function startDurableStreams(longPollTimeout = 1000): Promise<Durab
   }
   const typed = (contentType: string) => ({ headers: { 'Content-Type': contentType } })
   return {
-    ...{ ...server, port, origin },
+    ...server,
+    port,
+    origin,
     async create(name, contentType = 'application/json') {
       await ask(name, 'PUT', typed(contentType))
       return `${origin}/${name}`

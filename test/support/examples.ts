@@ -69,7 +69,10 @@ export async function startExample(
     // `exec` leaves no shell in between, except for a chain of commands.
     const line = scripts[script].includes('&&') ? scripts[script] : `exec ${scripts[script]}`
     const child = spawn(line, {
-      ...{ cwd: folder, shell: true, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+      cwd: folder,
+      shell: true,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_ENV: undefined, PORT: port, PATH: path, ...env },
     })
     const from = lines.length
@@ -93,7 +96,9 @@ export async function startExample(
   try {
     const origin = await running.url
     return {
-      ...{ origin, folder, lines },
+      origin,
+      folder,
+      lines,
       edit(path, text, by) {
         const before = readFileSync(join(folder, path), 'utf8')
         if (!before.includes(text)) throw new Error(`${name}/${path} has no '${text}'`)

@@ -44,7 +44,10 @@ export function withFakeTopics(client: object) {
     let unseen: Topic['error'] = null
     const published: unknown[] = []
     const fake: FakeTopic = {
-      ...{ name, options, published, isOver: false },
+      name,
+      options,
+      published,
+      isOver: false,
       become(next, reason = null) {
         ;[state, error] = [next, reason]
         emit('state', {})

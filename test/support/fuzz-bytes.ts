@@ -203,12 +203,10 @@ class Maker {
     const n = 1 + this.#below(4)
     const hello = {
       // A new session, so that any numbers are valid.
-      ...{
-        v: 1,
-        session: this.#odds(0.5) ? this.#pick(sessions) : `fuzz-own-${this.#below(1e9)}`.padEnd(22, '-'),
-        k: 1 + this.#below(9),
-        n,
-      },
+      v: 1,
+      session: this.#odds(0.5) ? this.#pick(sessions) : `fuzz-own-${this.#below(1e9)}`.padEnd(22, '-'),
+      k: 1 + this.#below(9),
+      n,
       ...member('wait', this.#pick([0, 0, 50, 1000, 60_000]), 0.5),
       ...member('send', true, 0.25),
       ...member('turn', 1 + this.#below(9), 0.5),

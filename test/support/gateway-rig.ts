@@ -44,7 +44,7 @@ export async function startBackend(options: BackendOptions = {}): Promise<TestBa
     noServer: true,
     maxPayload: 64 * 1024 * 1024,
     ...(options.handleProtocols ? { handleProtocols: options.handleProtocols } : {}),
-    ...{ autoPong: options.autoPong ?? true },
+    autoPong: options.autoPong ?? true,
   })
   http.on('connection', (socket: Socket) => {
     sockets.add(socket)
@@ -73,7 +73,11 @@ export async function startBackend(options: BackendOptions = {}): Promise<TestBa
   await once(http, 'listening')
   const { port } = http.address() as AddressInfo
   return {
-    ...{ url: `ws://127.0.0.1:${port}/backend`, port, connections, sockets, http },
+    url: `ws://127.0.0.1:${port}/backend`,
+    port,
+    connections,
+    sockets,
+    http,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => http.close(resolve))
@@ -96,7 +100,8 @@ export async function startGateway(
   const backend = await startBackend(backendOptions)
   const sockets = await startSockets(gateway({ target: backend.url, ...options }), more)
   return {
-    ...{ backend, sockets },
+    backend,
+    sockets,
     socket: (type, protocols, own) => sockets.socket(type, protocols, own),
     async [Symbol.asyncDispose]() {
       await sockets[Symbol.asyncDispose]()

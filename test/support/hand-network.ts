@@ -5,8 +5,16 @@ import type { Hello, OpenFrame } from '../../src/wire/steadfast-v1.ts'
 /** The `open` frame of a server that works. */
 export function openFrame(more: Partial<OpenFrame> = {}): string {
   return `o${JSON.stringify({
-    ...{ k: 1, epoch: 'e1', resumed: false, taken: 0, ack: 0, heartbeatMs: 15_000, maxMessageBytes: 2 ** 20 },
-    ...{ resumeWindowMs: 120_000, retryWindowMs: 800, ...more },
+    k: 1,
+    epoch: 'e1',
+    resumed: false,
+    taken: 0,
+    ack: 0,
+    heartbeatMs: 15_000,
+    maxMessageBytes: 2 ** 20,
+    resumeWindowMs: 120_000,
+    retryWindowMs: 800,
+    ...more,
   })}`
 }
 

@@ -24,7 +24,11 @@ export async function startMercure(): Promise<Mercure> {
   ])
   const token: Mercure['token'] = (mercure) => tokenOf({ mercure }, key)
   return {
-    ...{ ...server, port, origin, url, token },
+    ...server,
+    port,
+    origin,
+    url,
+    token,
     async publish(topic, data, fields = {}) {
       const response = await fetch(url, {
         method: 'POST',

@@ -41,7 +41,8 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
   const parameters = times.flatMap((each) => ['-p', `${each}=${minuteMs / 1000}`])
   const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), { port, parameters })
   return {
-    ...{ servers, proxy },
+    servers,
+    proxy,
     visit(transports, own = {}) {
       const chosen = transports.map((type) => (type === 'poll' ? { ...transportOf(type), intervalMs: 100 } : transportOf(type)))
       return watchClient(`${origin}/realtime`, { protocol: session(), transports: chosen, host: pageAt(origin), ...own })

@@ -184,8 +184,10 @@ export function upgradeText(hello: HelloOptions | string | null, headers: Header
   const text = typeof hello === 'string' ? hello : JSON.stringify(helloOf(hello ?? {}))
   const offered = `steadfast.v1, s.${Buffer.from(text).toString('base64url')}`
   return requestText('GET', target, {
-    ...{ Connection: 'Upgrade', Upgrade: 'websocket' },
-    ...{ 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' },
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     ...(hello === null ? {} : { 'Sec-WebSocket-Protocol': offered }),
     ...headers,
   })

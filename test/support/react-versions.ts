@@ -35,7 +35,12 @@ export async function loadReact(version: ReactVersion): Promise<ReactKit> {
       export { act } from 'react'`
     await build({
       stdin: { contents, resolveDir: join(import.meta.dirname, '../..') },
-      ...{ bundle: true, format: 'cjs', platform: 'node', outfile, alias: aliasesOf(version), logLevel: 'silent' },
+      bundle: true,
+      format: 'cjs',
+      platform: 'node',
+      outfile,
+      alias: aliasesOf(version),
+      logLevel: 'silent',
     })
     return createRequire(import.meta.url)(outfile) as ReactKit
   } finally {

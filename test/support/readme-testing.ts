@@ -24,7 +24,8 @@ export async function testsOf(name: (typeof vitestSnippets)[number]): Promise<re
   const before: (() => unknown)[] = []
   const after: (() => unknown)[] = []
   const runner = {
-    ...{ expect: vitest.expect, vi: vitest.vi },
+    expect: vitest.expect,
+    vi: vitest.vi,
     beforeEach: (run: () => unknown) => void before.push(run),
     afterEach: (run: () => unknown) => void after.push(run),
     test(title: string, run: () => Promise<void>) {
@@ -43,8 +44,14 @@ export async function testsOf(name: (typeof vitestSnippets)[number]): Promise<re
   const ofSession = { 'steadfast/session': { RequestError, session } }
   const room = await runSnippet(snippetNamed(testedRoom), { steadfast, ...ofSession })
   const modules = {
-    ...{ vitest: runner, steadfast, ...ofSession, 'steadfast/testing': testing, './prices': prices, './room': room },
-    ...{ react: await import('react'), 'react/jsx-runtime': await import('react/jsx-runtime') },
+    vitest: runner,
+    steadfast,
+    ...ofSession,
+    'steadfast/testing': testing,
+    './prices': prices,
+    './room': room,
+    react: await import('react'),
+    'react/jsx-runtime': await import('react/jsx-runtime'),
     'react-dom/client': await import('react-dom/client'),
   }
   await runSnippet(snippetNamed(name), modules)

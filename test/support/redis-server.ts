@@ -67,7 +67,11 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
   }
   await start()
   return {
-    ...{ port, folder, kill, start, command },
+    port,
+    folder,
+    kill,
+    start,
+    command,
     signal: (signal) => void child?.kill(signal),
     async [Symbol.asyncDispose]() {
       await kill()

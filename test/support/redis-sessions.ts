@@ -7,9 +7,22 @@ export const all = { maxMessages: 1000, maxBytes: 10_000_000 }
 
 export function recordOf(more: Partial<SessionRecord> = {}): SessionRecord {
   return {
-    ...{ epoch: 'e1', principalId: 'ann', principal: { id: 'ann' }, authenticatedAt: 0, data: null },
-    ...{ taken: 0, done: 0, redeliveredThrough: 0, lease: null, turn: 0, k: 0, subscriptions: [], lastStream: 0 },
-    ...{ lastEnd: null, ended: null, ...more },
+    epoch: 'e1',
+    principalId: 'ann',
+    principal: { id: 'ann' },
+    authenticatedAt: 0,
+    data: null,
+    taken: 0,
+    done: 0,
+    redeliveredThrough: 0,
+    lease: null,
+    turn: 0,
+    k: 0,
+    subscriptions: [],
+    lastStream: 0,
+    lastEnd: null,
+    ended: null,
+    ...more,
   }
 }
 

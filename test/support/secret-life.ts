@@ -56,7 +56,10 @@ export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
     prepare,
     codec: { encode: (value) => value, decode: (data) => (random() < 0.2 ? thrown() : data) },
     host: {
-      ...{ ...page.host, fetch: answered, WebSocket: socketClass(), pageOrigin: 'https://app.example' },
+      ...page.host,
+      fetch: answered,
+      WebSocket: socketClass(),
+      pageOrigin: 'https://app.example',
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
     },
   })

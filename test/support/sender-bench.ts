@@ -27,7 +27,11 @@ export function senderBench({
     onDue: () => {},
     isPageLeaving: () => false,
     roundTripMs: () => 0,
-    ...{ onGap() {}, onAckOverdue() {}, onDivided() {}, onNote() {}, onBroken() {} },
+    onGap() {},
+    onAckOverdue() {},
+    onDivided() {},
+    onNote() {},
+    onBroken() {},
   })
   const send = (...texts: string[]) => {
     for (const text of texts) sender.send(text, text)

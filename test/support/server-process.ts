@@ -43,7 +43,8 @@ export async function startProcess(
   }
   await start()
   return {
-    ...{ kill, start },
+    kill,
+    start,
     async [Symbol.asyncDispose]() {
       await kill()
       rmSync(folder, { recursive: true, force: true })

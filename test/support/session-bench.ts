@@ -45,7 +45,10 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     onUnsubscribed() {},
   }
   return {
-    ...{ session, heard, told, listener },
+    session,
+    heard,
+    told,
+    listener,
     read(...frames) {
       for (const frame of frames) {
         if (typeof frame === 'string') session.readText(frame, listener)
@@ -124,7 +127,11 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
   const broken: unknown[] = []
   const session = new SessionState('a-session-of-the-tests')
   const sender = new SessionSender<unknown>({
-    ...{ host: page.host, session, resends, ttlMs, writeTimeoutMs: 10_000 },
+    host: page.host,
+    session,
+    resends,
+    ttlMs,
+    writeTimeoutMs: 10_000,
     limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },
     roundTripMs: () => roundTripMs,
     onLost: (what, report) => lost.push({ ...what, why: report.kind }),
@@ -150,7 +157,13 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
   const listener: FrameListener = { opened() {}, received() {}, pinged() {}, closed() {}, outdated }
   const bench: SessionBench = {
     ...page,
-    ...{ session, sender, lost, broken, doubts: 0, divisions: 0, carried: 0 },
+    session,
+    sender,
+    lost,
+    broken,
+    doubts: 0,
+    divisions: 0,
+    carried: 0,
     send(...values) {
       for (const value of values) sender.send(value, value)
     },

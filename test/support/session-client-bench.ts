@@ -28,9 +28,12 @@ export function sessionClient(options: RealtimeOptions = {}, hostOptions: Manual
   const questions = new Questions()
   const client = new RealtimeClient('https://api.example/realtime', {
     probe: false,
-    ...{ protocol: session(), transports: ['websocket'], ...options },
+    protocol: session(),
+    transports: ['websocket'],
+    ...options,
     host: {
-      ...{ ...page.host, ...network.host },
+      ...page.host,
+      ...network.host,
       // Requests of a session have a body, follow-up questions have none.
       fetch: (url, init) => (init.body === undefined ? questions : network.host).fetch(url, init),
       ...options.host,
@@ -41,7 +44,10 @@ export function sessionClient(options: RealtimeOptions = {}, hostOptions: Manual
   let told = 0
   return {
     ...page,
-    ...{ client, questions, network, events },
+    client,
+    questions,
+    network,
+    events,
     of<Type extends RealtimeEvent['type']>(type: Type) {
       return events.filter((event): event is Extract<RealtimeEvent, { readonly type: Type }> => event.type === type)
     },

@@ -298,7 +298,9 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       })
       const watched = rig.watch({ transports: [transportOf(way)], retry: { minDelayMs: 20, maxDelayMs: 20 }, ...options })
       return {
-        ...{ rig, watched, ids },
+        rig,
+        watched,
+        ids,
         async session(): Promise<Session> {
           await vi.waitFor(() => expect(ids.length).toBeGreaterThan(0))
           const session = await rig.servers.server(count - 1).session(ids.at(-1) ?? '')
@@ -326,7 +328,8 @@ function heldAnswers(count: number, openStore: RealtimeServersOptions['openStore
 
   it('[SP2] is completed at once if the client lacks an acknowledgment', async () => {
     await using servers = await RealtimeServers.start({
-      ...{ count, ...(openStore && { openStore }) },
+      count,
+      ...(openStore && { openStore }),
       options: { onMessage: () => sleep(50) },
     })
     const session = randomSession()

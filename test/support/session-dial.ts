@@ -27,8 +27,17 @@ export function dialSession(
   const said: unknown[] = []
   const url = new URL('https://api.example/realtime?tenant=7')
   const call: Call = {
-    ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 3, attempt: 'random-name', credentials: 'include' },
-    ...{ protocol: plain(), cursor: () => null, host: { ...page.host, ...network.host }, signal: controller.signal },
+    url,
+    sendUrl: url,
+    headers: {},
+    subprotocols: [],
+    id: 3,
+    attempt: 'random-name',
+    credentials: 'include',
+    protocol: plain(),
+    cursor: () => null,
+    host: { ...page.host, ...network.host },
+    signal: controller.signal,
     ...more,
   }
   const link = make(session).dial(call, {
@@ -44,7 +53,10 @@ export function dialSession(
   })
   return {
     ...page,
-    ...{ session, network, link, said },
+    session,
+    network,
+    link,
+    said,
     news: () => said.splice(0).filter((each) => each !== 'heard'),
     hangUp: () => controller.abort(),
   }

@@ -35,7 +35,9 @@ export async function startRig(options: RealtimeServersOptions = {}): Promise<Se
   const proxy = await startFaultProxy({ target: { port: balancer?.port ?? servers.ports[0] ?? 0 } })
   const url = `${proxy.url}/realtime`
   return {
-    ...{ servers, proxy, url },
+    servers,
+    proxy,
+    url,
     watch: (own = {}) => watchClient(url, { protocol: session(), transports: sessionTransports, ...own }),
     async [Symbol.asyncDispose]() {
       await proxy.close()

@@ -46,7 +46,10 @@ export async function buildTabScript(): Promise<{ readonly path: string; remove(
   const path = join(folder, 'tabs.js')
   await build({
     stdin: { contents: entry, resolveDir: import.meta.dirname },
-    ...{ bundle: true, format: 'iife', outfile: path, logLevel: 'silent' },
+    bundle: true,
+    format: 'iife',
+    outfile: path,
+    logLevel: 'silent',
   })
   return { path, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
@@ -101,7 +104,8 @@ export async function startTabs(engine: Engine, script: string, count: number, h
   const path = server.urls[0] ?? ''
   const tabs: EnginePage[] = []
   const rig: TabRig = {
-    ...{ server, tabs },
+    server,
+    tabs,
     async open(key = 'somebody') {
       const page = await place.open(`${new URL(path).origin}/`)
       tabs.push(page)

@@ -43,7 +43,9 @@ export async function startSockets(
     }),
   })
   return {
-    ...{ rig, sessions, endings },
+    rig,
+    sessions,
+    endings,
     socket(type, protocols, own = {}) {
       const Socket = webSocketOver({ host: nodeHost, transports: [transportOf(type)], ...own })
       const watched = watch(new Socket(rig.url, protocols))
@@ -71,7 +73,9 @@ export function watch(socket: WebSocket): WatchedSocket {
     log.push([event.code, event.reason, event.wasClean, socket.readyState])
   }
   return {
-    ...{ socket, log, data },
+    socket,
+    log,
+    data,
     closed: (timeoutMs = 5000) =>
       vi.waitFor(
         () => {

@@ -43,8 +43,13 @@ export async function startSockjs(options: SockjsServerOptions = {}): Promise<So
   const requests: string[] = []
   let [opened, closed, posts, maxPostsAtOnce] = [0, 0, 0, 0]
   const settings = {
-    ...{ prefix: '/echo', log() {}, heartbeat_delay: heartbeatMs, disconnect_delay: disconnectDelayMs },
-    ...{ response_limit: responseLimit, websocket: webSocket !== 'off', ...(baseUrl !== undefined && { base_url: baseUrl }) },
+    prefix: '/echo',
+    log() {},
+    heartbeat_delay: heartbeatMs,
+    disconnect_delay: disconnectDelayMs,
+    response_limit: responseLimit,
+    websocket: webSocket !== 'off',
+    ...(baseUrl !== undefined && { base_url: baseUrl }),
   }
   const service = createService(settings)
   service.on('connection', (connection) => {
@@ -94,7 +99,10 @@ export async function startSockjs(options: SockjsServerOptions = {}): Promise<So
   const port = await listenOnLoopback(http)
   const origin = `http://127.0.0.1:${port}`
   const server: SockjsServer = {
-    ...{ origin, url: `${origin}/echo`, requests, received },
+    origin,
+    url: `${origin}/echo`,
+    requests,
+    received,
     get counts() {
       return { opened, closed }
     },

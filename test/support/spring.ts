@@ -69,7 +69,9 @@ export async function startSpring(port = 0, settings: Readonly<Record<string, st
     const listening = /^LISTENING (\d+)$/m.exec(log)?.[1]
     if (listening !== undefined) {
       return {
-        ...{ port: Number(listening), origin: `http://127.0.0.1:${listening}`, log: () => log },
+        port: Number(listening),
+        origin: `http://127.0.0.1:${listening}`,
+        log: () => log,
         [Symbol.asyncDispose]: stop,
       }
     }

@@ -16,7 +16,8 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
   const [server] = servers.servers
   if (!server) throw new RangeError('There is no server.')
   return {
-    ...{ servers, server },
+    servers,
+    server,
     /** Opens a tab, and by default waits until it is connected. */
     async open({ isAwaited = true, ...more }: RealtimeOptions & { readonly isAwaited?: boolean } = {}) {
       const listeners = new Set<Parameters<Host['listen']>[0]>()
@@ -28,8 +29,11 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
       const remember: Host['remember'] = (name, value) => void (value === null ? storage.delete(name) : storage.set(name, value))
       const { host, ...life } = mortalTab(tabs)
       const tab = watchClient(servers.urls[0] ?? '', {
-        ...{ protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] },
-        ...{ ...more, host: { tabs: host, listen, recall, remember } },
+        protocol: session(),
+        connection: shared({ key: 'somebody' }),
+        transports: ['websocket'],
+        ...more,
+        host: { tabs: host, listen, recall, remember },
       })
       watched.push(tab)
       tab.client.connect()

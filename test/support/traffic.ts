@@ -120,8 +120,10 @@ export function makeTraffic(): Traffic {
         }
       },
       report: (count: number) => ({
-        ...{ taken: due - 1 - missing.size, lost: missing.size + count - (due - 1) },
-        ...{ ...counts, faults },
+        taken: due - 1 - missing.size,
+        lost: missing.size + count - (due - 1),
+        ...counts,
+        faults,
       }),
     }
   }

@@ -41,12 +41,24 @@ function failureOf(transport: Transport, response: Response): Promise<Report> {
   const url = new URL('https://api.example/news')
   return new Promise((resolve) => {
     const call: Call = {
-      ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 1, attempt: 'a', credentials: 'omit', protocol: plain() },
-      ...{ cursor: () => null, host: { ...host, fetch: async () => response }, signal: controller.signal },
+      url,
+      sendUrl: url,
+      headers: {},
+      subprotocols: [],
+      id: 1,
+      attempt: 'a',
+      credentials: 'omit',
+      protocol: plain(),
+      cursor: () => null,
+      host: { ...host, fetch: async () => response },
+      signal: controller.signal,
     }
     const ignored = () => {}
     transport.dial(call, {
-      ...{ opened: ignored, heard: ignored, received: ignored, moved: ignored },
+      opened: ignored,
+      heard: ignored,
+      received: ignored,
+      moved: ignored,
       failed(report) {
         controller.abort()
         resolve(report)
@@ -172,8 +184,17 @@ describe('an endless response', () => {
     const fetch = async (_: string, { method }: RequestInit) =>
       method === 'POST' ? new Response(answer.body) : new Promise<Response>(() => {})
     const call: Call = {
-      ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 1, attempt: 'a', credentials: 'omit', protocol: plain() },
-      ...{ cursor: () => null, host: { ...host, fetch }, signal: noSignal() },
+      url,
+      sendUrl: url,
+      headers: {},
+      subprotocols: [],
+      id: 1,
+      attempt: 'a',
+      credentials: 'omit',
+      protocol: plain(),
+      cursor: () => null,
+      host: { ...host, fetch },
+      signal: noSignal(),
     }
     const ignored = () => {}
     const link = sse(10_000, false).dial(call, {

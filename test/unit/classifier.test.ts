@@ -27,7 +27,9 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const [endpoint = null] = settings.endpoints
   const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {
-    ...{ judge, page, investigator: new FailureProber({ ...context, spreadMs: () => null, onLearned() {} }) },
+    judge,
+    page,
+    investigator: new FailureProber({ ...context, spreadMs: () => null, onLearned() {} }),
     of: (report: Parameters<Classifier['classify']>[0] = cut) =>
       judge.classify(report, { endpoint, phase: 'connect', elapsedMs: 7 }),
   }
@@ -49,7 +51,13 @@ describe('the circumstances in the evidence', () => {
       isOnline: false,
     } as const
     expect(judgeOf({}, setting).of().evidence).toEqual({
-      ...{ ...cut, ...bare, engine: 'webkit', isSecurePage: true, isSession: true, isHidden: true, isOnline: false },
+      ...cut,
+      ...bare,
+      engine: 'webkit',
+      isSecurePage: true,
+      isSession: true,
+      isHidden: true,
+      isOnline: false,
     })
     expect(judgeOf({}, { pageOrigin: 'http://app.example' }).of().evidence).not.toHaveProperty('isSecurePage')
   })

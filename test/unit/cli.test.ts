@@ -13,9 +13,16 @@ describe('the options of the command', () => {
     const words = ['--listen', '127.0.0.1:8081', '--origin=https://a', '--origin', 'https://b', '--no-query', '--ping-ms', '1000']
     const settings = settingsOf(readArguments([...target, ...words, '--allow-header', 'X-Room', '--limit', 'maxSessions=7']))
     expect(settings).toMatchObject({
-      ...{ listen: { host: '127.0.0.1', port: 8081 }, admin: null, redisUrl: null, log: 'text', drainMs: 5000 },
+      listen: { host: '127.0.0.1', port: 8081 },
+      admin: null,
+      redisUrl: null,
+      log: 'text',
+      drainMs: 5000,
       gateway: {
-        ...{ target: 'ws://127.0.0.1:9000', origins: ['https://a', 'https://b'], forwardQuery: false, pingMs: 1000 },
+        target: 'ws://127.0.0.1:9000',
+        origins: ['https://a', 'https://b'],
+        forwardQuery: false,
+        pingMs: 1000,
         limits: { maxSessions: 7 },
       },
     })

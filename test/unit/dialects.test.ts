@@ -96,7 +96,8 @@ describe('Mercure', () => {
 
 describe('Durable Streams', () => {
   const control = (offset: string, more = {}) => ({
-    ...{ id: undefined, name: 'control' },
+    id: undefined,
+    name: 'control',
     data: JSON.stringify({ streamNextOffset: offset, ...more }),
   })
   const dataOf = (data: string) => ({ id: undefined, name: 'data', data })
@@ -122,7 +123,8 @@ describe('Durable Streams', () => {
   })
 
   const answer = (next: string, body = '', more: Readonly<Record<string, string>> = {}) => ({
-    ...{ status: 200, body },
+    status: 200,
+    body,
     headers: new Headers({ 'content-type': 'application/json', 'stream-next-offset': next, ...more }),
   })
 

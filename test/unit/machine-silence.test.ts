@@ -187,7 +187,8 @@ describe('a better transport beside a silent connection', () => {
 
 describe('a connection that opens and then delivers nothing', () => {
   const session: DriverOptions = {
-    ...{ names: ['websocket', 'sse', 'long-poll'], heartbeat },
+    names: ['websocket', 'sse', 'long-poll'],
+    heartbeat,
     traits: { websocket: { canPing: true, resumes: true }, sse: { isProvenByHearing: false, resumes: true } },
   }
 

@@ -21,7 +21,8 @@ it('a client whose clock is set back shows the times of its state and its report
   let backMs = 0
   const transport = new FakeTransport('websocket', opens())
   const client = new RealtimeClient('https://api.example/realtime', {
-    ...{ transports: [transport], probe: false },
+    transports: [transport],
+    probe: false,
     host: { ...page.host, now: () => page.clock.now() - backMs },
   })
   await page.pass(6000)

@@ -17,7 +17,11 @@ function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = fal
     onDue: () => {},
     isPageLeaving: () => isPageLeaving,
     roundTripMs: () => 0,
-    ...{ onGap() {}, onAckOverdue() {}, onDivided() {}, onNote() {}, onBroken() {} },
+    onGap() {},
+    onAckOverdue() {},
+    onDivided() {},
+    onNote() {},
+    onBroken() {},
   })
   if (link) sender.attach(link)
   const result: { unsent?: Unsent<string>; closedAt?: number; at?: number } = {}

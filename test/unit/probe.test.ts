@@ -23,7 +23,10 @@ function asking(subject: Partial<Subject> = {}, more: Partial<Host> = { pageOrig
     isOver = true
   })
   return {
-    ...{ ...page, questions, controller, found },
+    ...page,
+    questions,
+    controller,
+    found,
     isOver: () => isOver,
     /** To be called when the follow-up is over. */
     expectNothingLeft() {
@@ -89,8 +92,13 @@ describe('the findings of a follow-up', () => {
     bench.clock.advance(120)
     bench.questions.answerAll(404, 'text/html; charset=utf-8', '<p>')
     expect(await bench.found).toEqual({
-      ...{ readable: 'answered', elapsedMs: 120, status: 404, contentType: 'text/html; charset=utf-8' },
-      ...{ opaque: 'answered', isRedirect: false, page: 'answered' },
+      readable: 'answered',
+      elapsedMs: 120,
+      status: 404,
+      contentType: 'text/html; charset=utf-8',
+      opaque: 'answered',
+      isRedirect: false,
+      page: 'answered',
     })
   })
 

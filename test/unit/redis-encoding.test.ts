@@ -4,10 +4,21 @@ import { decodeRecord, encodeCold, encodeHot } from '../../src/redis/encoding.ts
 import type { SessionRecord } from '../../src/server/store/ports.ts'
 
 const record: SessionRecord = {
-  ...{ epoch: 'e1', principalId: 'ann', principal: { id: 'ann' }, authenticatedAt: null, data: { room: 7 } },
-  ...{ taken: 3, done: 2, redeliveredThrough: 1, lease: { node: 'n', until: 5.5 }, turn: 1, k: 2 },
-  ...{ subscriptions: [{ stream: 1, topic: 'news', epoch: 'e2', from: 40 }], lastStream: 1 },
-  ...{ lastEnd: { by: 'client', code: 1000, reason: '' }, ended: null },
+  epoch: 'e1',
+  principalId: 'ann',
+  principal: { id: 'ann' },
+  authenticatedAt: null,
+  data: { room: 7 },
+  taken: 3,
+  done: 2,
+  redeliveredThrough: 1,
+  lease: { node: 'n', until: 5.5 },
+  turn: 1,
+  k: 2,
+  subscriptions: [{ stream: 1, topic: 'news', epoch: 'e2', from: 40 }],
+  lastStream: 1,
+  lastEnd: { by: 'client', code: 1000, reason: '' },
+  ended: null,
 }
 
 const stored = (of: SessionRecord) => [of.principalId, of.epoch, encodeHot(of), encodeCold(of)].map((part) => Buffer.from(part))

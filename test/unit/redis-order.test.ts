@@ -36,7 +36,10 @@ function benchOf(isCluster = false) {
       },
       subscriber: () => ({ subscribe: async () => {}, unsubscribe: async () => {}, close: () => {} }),
     },
-    ...{ buckets, timeoutMs: 3000, scripts: { hello, beat: scriptOf('beat') }, all: [append] },
+    buckets,
+    timeoutMs: 3000,
+    scripts: { hello, beat: scriptOf('beat') },
+    all: [append],
     host: {
       now: () => clock.now(),
       elapsedMs: () => clock.now(),

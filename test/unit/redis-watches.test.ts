@@ -23,7 +23,8 @@ function benchOf() {
         }
       },
     },
-    ...{ buckets: new Buckets('', false), timeoutMs: 3000 },
+    buckets: new Buckets('', false),
+    timeoutMs: 3000,
     host: {
       now: () => clock.now(),
       elapsedMs: () => clock.now(),

@@ -10,8 +10,16 @@ describe('attaching', () => {
     const bench = new ServerBench()
     const { carrier } = await bench.attach()
     expect(carrier.open).toEqual({
-      ...{ k: 1, epoch: expect.any(String), store: expect.any(String), resumed: false, taken: 0, ack: 0, heartbeatMs: 15_000 },
-      ...{ maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 },
+      k: 1,
+      epoch: expect.any(String),
+      store: expect.any(String),
+      resumed: false,
+      taken: 0,
+      ack: 0,
+      heartbeatMs: 15_000,
+      maxMessageBytes: 1_048_576,
+      resumeWindowMs: 120_000,
+      retryWindowMs: 50,
     })
   })
 

@@ -15,7 +15,8 @@ function gate() {
     },
   })
   return {
-    ...{ seen, handlers },
+    seen,
+    handlers,
     async release() {
       waiting.shift()?.()
       await promised()

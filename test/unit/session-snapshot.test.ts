@@ -22,7 +22,15 @@ function next(stored: SessionSnapshot, options: SessionBenchOptions = {}): Sessi
 describe('a snapshot', () => {
   it('of a session that has not begun is empty', () => {
     expect(snapshot(sessionBench())).toEqual({
-      ...{ id: 'a-session-of-the-tests', k: 0, turn: 0, streams: [], stores: [], first: 1, last: 0, before: 0, messages: [] },
+      id: 'a-session-of-the-tests',
+      k: 0,
+      turn: 0,
+      streams: [],
+      stores: [],
+      first: 1,
+      last: 0,
+      before: 0,
+      messages: [],
     })
   })
 
@@ -154,16 +162,18 @@ describe('a snapshot', () => {
 
 describe('readSnapshot() of untrusted data', () => {
   const sound: SessionSnapshot = {
-    ...{ id: 'a', k: 1, turn: 1, streams: [{ stream: 0, epoch: 'e1', topic: '', offset: 3 }], stores: ['s1'] },
-    ...{
-      first: 2,
-      last: 3,
-      before: 0,
-      messages: [
-        { n: 2, data: 'b' },
-        { n: 3, data: new ArrayBuffer(2) },
-      ],
-    },
+    id: 'a',
+    k: 1,
+    turn: 1,
+    streams: [{ stream: 0, epoch: 'e1', topic: '', offset: 3 }],
+    stores: ['s1'],
+    first: 2,
+    last: 3,
+    before: 0,
+    messages: [
+      { n: 2, data: 'b' },
+      { n: 3, data: new ArrayBuffer(2) },
+    ],
   }
 
   it('accepts what snapshotOf() returns, and drops unknown members', () => {
@@ -201,8 +211,13 @@ describe('readSnapshot() of untrusted data', () => {
   it('never accepts anything that a client could not continue with', () => {
     const anything = fc.oneof(fc.anything({ maxDepth: 2 }), fc.nat(9), fc.constant('e1'), fc.constant(undefined))
     const like = fc.record({
-      ...{ id: anything, k: anything, turn: anything, stores: fc.oneof(anything, fc.array(anything)), first: anything },
-      ...{ last: anything, before: anything },
+      id: anything,
+      k: anything,
+      turn: anything,
+      stores: fc.oneof(anything, fc.array(anything)),
+      first: anything,
+      last: anything,
+      before: anything,
       streams: fc.oneof(anything, fc.array(fc.record({ stream: anything, epoch: anything, topic: anything, offset: anything }))),
       messages: fc.oneof(anything, fc.array(fc.record({ n: anything, data: anything, expiresAt: anything }))),
     })

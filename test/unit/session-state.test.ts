@@ -256,8 +256,15 @@ describe('the hello', () => {
     read(openFrame(), 'm0.2:a')
     session.sent = { first: 7, last: 9, bytesUnderWay: 0 }
     expect(session.hello(2, { wait: 0, turn: 3, auth: { token: 't' } })).toEqual({
-      ...{ v: 1, session: session.id, k: 2, n: 7, last: 9, cursor: '0.2~e1' },
-      ...{ wait: 0, turn: 3, auth: { token: 't' } },
+      v: 1,
+      session: session.id,
+      k: 2,
+      n: 7,
+      last: 9,
+      cursor: '0.2~e1',
+      wait: 0,
+      turn: 3,
+      auth: { token: 't' },
     })
   })
 

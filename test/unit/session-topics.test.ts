@@ -38,7 +38,10 @@ function topicsBench() {
     },
   )
   const bench = {
-    ...{ page, streams, sent, topics },
+    page,
+    streams,
+    sent,
+    topics,
     /** The calls since the last time. */
     calls: () => sent.splice(0),
     subscribe(name: string, options: TopicOptions = {}) {

@@ -283,8 +283,16 @@ describe.each(viaHttp)('%s', (type, make) => {
     const ignored = () => {}
     make(bench.session).dial(
       {
-        ...{ url: new URL('https://api.example/'), sendUrl: new URL('https://api.example/'), headers: {}, subprotocols: [] },
-        ...{ id: 1, attempt: 'a', credentials: 'include' as const, cursor: () => null, host, signal: controller.signal },
+        url: new URL('https://api.example/'),
+        sendUrl: new URL('https://api.example/'),
+        headers: {},
+        subprotocols: [],
+        id: 1,
+        attempt: 'a',
+        credentials: 'include' as const,
+        cursor: () => null,
+        host,
+        signal: controller.signal,
         protocol: {
           ask: () => ({}),
           readFrame: () => [],
@@ -317,7 +325,14 @@ describe.each(viaHttp)('%s', (type, make) => {
     const delivery = link.write('M[5,"a"]\nw6', new AbortController().signal)
     const { hello, lines, init } = network.sending
     expect(hello).toEqual({
-      ...{ v: 1, session: 'a-session-of-the-tests', k: 3, n: 5, last: 9, cursor: '0.7~e1', turn: 4, send: true },
+      v: 1,
+      session: 'a-session-of-the-tests',
+      k: 3,
+      n: 5,
+      last: 9,
+      cursor: '0.7~e1',
+      turn: 4,
+      send: true,
     })
     expect([lines, init.keepalive, init.redirect]).toEqual([['M[5,"a"]', 'w6'], false, 'error'])
     network.sending.take(9, 7)

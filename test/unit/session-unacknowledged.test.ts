@@ -16,7 +16,8 @@ function bench(more: Partial<OutboxBounds> = {}) {
   const sent = new Unacknowledged(outbox)
   let order = 0
   return {
-    ...{ outbox, sent },
+    outbox,
+    sent,
     push(...texts: readonly string[]): string[] {
       return texts.flatMap((text) => {
         order += 1

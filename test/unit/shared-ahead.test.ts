@@ -2,7 +2,11 @@ import { expect, it } from 'vitest'
 import { aheadOf, type LifePlace } from '../../src/shared/ahead.ts'
 
 const place = (stream: number, offset: number, life = 'life'): LifePlace => ({
-  ...{ stream, offset, life, epoch: stream === 0 ? life : 'epoch', topic: stream === 0 ? '' : `topic ${stream}` },
+  stream,
+  offset,
+  life,
+  epoch: stream === 0 ? life : 'epoch',
+  topic: stream === 0 ? '' : `topic ${stream}`,
 })
 
 it.each<readonly [string, readonly LifePlace[], readonly LifePlace[], readonly LifePlace[]]>([

@@ -64,7 +64,9 @@ async function requestsTo(answer: Answer, transport: TransportName, options: Rea
     return response
   }
   const client = new RealtimeClient('https://api.example/realtime', {
-    ...{ transports: [transport], probe: false, ...options },
+    transports: [transport],
+    probe: false,
+    ...options,
     host: { ...page.host, fetch },
   })
   let messages = 0
@@ -135,7 +137,8 @@ it.concurrent.each([
   const page = manualPage()
   const { state, Socket } = shortSocket(says, code)
   const client = new RealtimeClient('https://api.example/realtime', {
-    ...{ transports: ['websocket'], probe: false },
+    transports: ['websocket'],
+    probe: false,
     host: { ...page.host, WebSocket: Socket },
   })
   for (let ms = 0; ms < seconds * 1000; ms += 25) await page.pass(25)

@@ -14,10 +14,18 @@ import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)
 const stored: StoredSession = {
-  ...{ storedAt: 5000, windowMs: 1000, sent: 4 },
+  storedAt: 5000,
+  windowMs: 1000,
+  sent: 4,
   snapshot: {
-    ...{ id: 'a', k: 3, turn: 2, streams: [{ stream: 0, epoch: 'e1', topic: '', offset: 7 }], stores: ['s1'] },
-    ...{ first: 2, last: 3, before: 0 },
+    id: 'a',
+    k: 3,
+    turn: 2,
+    streams: [{ stream: 0, epoch: 'e1', topic: '', offset: 7 }],
+    stores: ['s1'],
+    first: 2,
+    last: 3,
+    before: 0,
     messages: [
       { n: 2, data: 'line\nline' },
       { n: 3, data: new Uint8Array([0, 255]).buffer },

@@ -63,8 +63,14 @@ function fake(): Half {
     (data, signal) => calls.ask(data, signal),
   )
   const calls: SessionCalls<Payload, Payload> = new SessionCalls(record, session, topics, {
-    ...{ handlers: { onRequest, onSubscribe, onPublish }, encode: (data) => data, decode: (payload) => payload },
-    ...{ requested() {}, publish, after: () => () => {}, wallTime: () => 0, failed() {} },
+    handlers: { onRequest, onSubscribe, onPublish },
+    encode: (data) => data,
+    decode: (payload) => payload,
+    requested() {},
+    publish,
+    after: () => () => {},
+    wallTime: () => 0,
+    failed() {},
   })
   return {
     received,

@@ -192,7 +192,17 @@ export function coreOf(state: Core): Core {
   const { lastId, ranking, failures, wideRound, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
   const { notBefore, newFailures } = state
   return {
-    ...{ lastId, ranking, failures, wideRound, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
-    ...{ notBefore, newFailures },
+    lastId,
+    ranking,
+    failures,
+    wideRound,
+    outageSince,
+    isRefreshed,
+    isOnline,
+    hiddenSince,
+    roundTripMs,
+    dialledAt,
+    notBefore,
+    newFailures,
   }
 }

@@ -21,8 +21,13 @@ interface Ioredis {
 
 /** Without a connection a command fails, and none is resent: in either case it would run at some later time. */
 const redisOptions = {
-  ...{ enableOfflineQueue: false, lazyConnect: true, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-  ...{ autoResubscribe: false, enableAutoPipelining: false, keyPrefix: '' },
+  enableOfflineQueue: false,
+  lazyConnect: true,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  autoResubscribe: false,
+  enableAutoPipelining: false,
+  keyPrefix: '',
 }
 
 export function isIoredis(client: object): boolean {
@@ -50,7 +55,11 @@ function clusterOptions(client: object): object {
   // The cluster decides when to connect to a node.
   const { lazyConnect, ...ofNode } = redisOptions
   return {
-    ...{ lazyConnect, enableOfflineQueue: false, enableAutoPipelining: false, shardedSubscribers: true, keyPrefix: '' },
+    lazyConnect,
+    enableOfflineQueue: false,
+    enableAutoPipelining: false,
+    shardedSubscribers: true,
+    keyPrefix: '',
     redisOptions: { ...(typeof given === 'object' ? given : {}), ...ofNode },
   }
 }

@@ -216,7 +216,8 @@ export class HttpHandler {
     if (isLate) sendProblem(response, host.after, this.#tooMany('too many questions'))
     else
       sendJson(response, host.after, {
-        ...{ steadfast: 'v1', scope: ledger.isComplete ? scope : 'node' },
+        steadfast: 'v1',
+        scope: ledger.isComplete ? scope : 'node',
         ...ledger.of(attempt),
       })
   }

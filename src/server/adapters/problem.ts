@@ -37,7 +37,12 @@ export function problemOf({ code, reason = '', retryAfterMs, application }: Clos
   const status = statuses[code] ?? 410
   const title = titles[status] ?? ''
   const body = JSON.stringify({
-    ...{ type: 'about:blank', title, status, steadfast: 'v1', code, reason },
+    type: 'about:blank',
+    title,
+    status,
+    steadfast: 'v1',
+    code,
+    reason,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(application === undefined ? {} : { application }),
   })

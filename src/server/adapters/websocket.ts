@@ -16,6 +16,12 @@ import { close, WebSocketCarrier } from './websocket-carrier.ts'
 /** How long a client may take to return a Close frame, in milliseconds. */
 const closeTimeoutMs = 5000
 
+/** Clients write a message in one piece, or in pieces of a buffer's size: `ws` keeps a hundred bytes for each. */
+const maxFragments = 4096
+
+/** Options of `ws` that its types lack. */
+const untypedOptions = { closeTimeout: closeTimeoutMs, maxFragments }
+
 /** Handles WebSockets with the package `ws`, which is loaded when it is first needed. */
 export class WebSocketHandler {
   readonly #access: AccessControl
@@ -181,8 +187,7 @@ export class WebSocketHandler {
           handleProtocols: () => subprotocol,
           // A frame slightly above the limit is refused by this server, with a code that names the reason.
           maxPayload: 2 * maxBatchBytes,
-          // Clients write a message in one piece, or in pieces of a buffer's size: `ws` keeps a hundred bytes for each.
-          ...{ closeTimeout: closeTimeoutMs, maxFragments: 4096 },
+          ...untypedOptions,
         })
         return this.#server
       },

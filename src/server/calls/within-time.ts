@@ -38,17 +38,19 @@ export function withinTime(
     }
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
-    handling.then(
-      (reply) => {
-        end()
-        resolve(reply)
-      },
-      (error) => {
-        // The client has its answer already; a handler that obeys the signal throws its reason.
-        if (isOver && !(error instanceof RequestError)) host.report(error)
-        end()
-        reject(error)
-      },
-    )
+    Promise.resolve(handling)
+      .then(
+        (reply) => {
+          end()
+          resolve(reply)
+        },
+        (error) => {
+          // The client has its answer already; a handler that obeys the signal throws its reason.
+          if (isOver && !(error instanceof RequestError)) host.report(error)
+          end()
+          reject(error)
+        },
+      )
+      .catch(reject)
   })
 }

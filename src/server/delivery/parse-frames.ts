@@ -63,7 +63,13 @@ export function readHello(text: string): ClientHello | null {
   const cursor = readCursor(hello['cursor'] === undefined ? '' : hello['cursor'])
   if (!cursor) return null
   return {
-    ...{ v: 1, session, k, n, cursor, auth, last: Math.max(n - 1, last ?? 0) },
+    v: 1,
+    session,
+    k,
+    n,
+    cursor,
+    auth,
+    last: Math.max(n - 1, last ?? 0),
     ...(before === undefined ? {} : { before }),
     ...(turn === undefined ? {} : { turn }),
     ...(store === undefined ? {} : { stores: store.split(',') }),

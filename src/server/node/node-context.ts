@@ -12,7 +12,7 @@ import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import { UnreadSessions } from '../session/unread-sessions.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
 import type { Payload, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
-import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
+import { reportingOutagesOnce, StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
 import type { TopicKeep } from '../topic-keep.ts'
 import { LoopIteration } from '../util/loop-iteration.ts'
 import { payloadOf } from '../util/payload.ts'
@@ -234,18 +234,4 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
 /** The longest retry delay, in milliseconds: a client's session must not expire meanwhile (rule 18). */
 export function maxWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
-}
-
-/** An outage of the store is reported once, by `BoundedCalls`: drops the errors of the calls that fail during it. */
-function reportingOutagesOnce(host: ServerHost): ServerHost {
-  return {
-    now: () => host.now(),
-    elapsedMs: () => host.elapsedMs(),
-    after: (delayMs, run) => host.after(delayMs, run),
-    random: () => host.random(),
-    randomId: () => host.randomId(),
-    report(error) {
-      if (!(error instanceof StoreUnavailableError)) host.report(error)
-    },
-  }
 }

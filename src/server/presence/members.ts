@@ -89,8 +89,20 @@ export function recordIdOf(topic: string): string {
 /** A record that holds no session: it is marked as ended, so that the store neither counts it nor lists it for a principal. */
 export function holderRecord(epoch: string, data: unknown): SessionRecord {
   return {
-    ...{ epoch, data, principalId: '', principal: null, authenticatedAt: 0 },
-    ...{ taken: 0, done: 0, redeliveredThrough: 0, lease: null, turn: 0, k: 0, subscriptions: [], lastStream: 0, lastEnd: null },
+    epoch,
+    data,
+    principalId: '',
+    principal: null,
+    authenticatedAt: 0,
+    taken: 0,
+    done: 0,
+    redeliveredThrough: 0,
+    lease: null,
+    turn: 0,
+    k: 0,
+    subscriptions: [],
+    lastStream: 0,
+    lastEnd: null,
     ended: { by: 'server', code: 4410, reason: 'no session' },
   }
 }

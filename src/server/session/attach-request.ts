@@ -96,8 +96,15 @@ export class AttachRequest implements JoinRequest {
     attachment.open(
       {
         ...(node.sessions.id === null ? {} : { store: node.sessions.id }),
-        ...{ k, epoch, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
-        ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: node.retryWindowMs() },
+        k,
+        epoch,
+        resumed: isResumed,
+        taken,
+        ack: done,
+        heartbeatMs,
+        resumeWindowMs,
+        maxMessageBytes: limits.maxMessageBytes,
+        retryWindowMs: node.retryWindowMs(),
         ...(isResumed && lastEnd ? { lastEnd } : {}),
         ...(answeredAt === undefined ? {} : { answeredAt }),
         ...(protocol === undefined ? {} : { protocol }),

@@ -15,7 +15,10 @@ export function sessionCommands(
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
   return {
-    ...{ sessions, topics, limits: settings.limits, codec: settings.codec },
+    sessions,
+    topics,
+    limits: settings.limits,
+    codec: settings.codec,
     report: (error) => host.report(error),
     known(id, epoch) {
       const record = knownOf(id)?.processor.known

@@ -215,7 +215,8 @@ export class SessionHandle implements Session {
   get subscribing(): SubscribingSession {
     const { sessions, topics, limits } = this.#commands
     return {
-      ...{ topics, limits },
+      topics,
+      limits,
       amend: (change) => this.#amend(change),
       append: async (entry) => (await sessions.append(this.id, this.#epoch, entry)) !== null,
     }

@@ -1,3 +1,5 @@
+import type { ServerHost } from '../node/host.ts'
+
 /**
  * A call of the store failed or timed out; it may have succeeded all the same. `cause` is the store's error. A handler that
  * rejects with this error runs again.
@@ -48,5 +50,19 @@ export class StoreHealth {
     if (isNew || now - this.#answeredAt >= silenceMs) this.#outage ??= error
     const message = `RealtimeServer: the store is not available, so clients are refused with 4503 until it is back; ${method}() failed: ${reason}`
     return { error, report: isNew ? new Error(message, { cause }) : null }
+  }
+}
+
+/** An outage of the store is reported once, by `BoundedCalls`: drops the errors of the calls that fail during it. */
+export function reportingOutagesOnce(host: ServerHost): ServerHost {
+  return {
+    now: () => host.now(),
+    elapsedMs: () => host.elapsedMs(),
+    after: (delayMs, run) => host.after(delayMs, run),
+    random: () => host.random(),
+    randomId: () => host.randomId(),
+    report(error) {
+      if (!(error instanceof StoreUnavailableError)) host.report(error)
+    },
   }
 }

@@ -38,11 +38,17 @@ export const boxFaults: readonly Fault[] = [
   workerAnswers('sse_worker_200', 'sse', 200),
   workerAnswers('lp_worker_503', 'long-poll', 503),
   {
-    ...{ ...common, name: 'csp_report_only', expected: 'ws.upgrade_blocked', page: 'csp-report' },
+    ...common,
+    name: 'csp_report_only',
+    expected: 'ws.upgrade_blocked',
+    page: 'csp-report',
     start: (site) => strikeAttaching(site, 'websocket', (passage) => passage.reset()),
   },
   {
-    ...{ ...common, name: 'csp_other_path', expected: 'ws.upgrade_blocked', page: 'csp-path' },
+    ...common,
+    name: 'csp_other_path',
+    expected: 'ws.upgrade_blocked',
+    page: 'csp-path',
     async start(site) {
       const served = await strikeAttaching(site, 'websocket', (passage) => passage.reset())
       const before = async (page: LabPage) => {
@@ -70,7 +76,11 @@ function upgradeRefused(name: string, status: number, expected: Fault['expected'
 function always(name: string, transport: FaultTransport, expected: Fault['expected'], status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html; charset=utf-8')
   return {
-    ...{ ...common, name, expected, transport, seen: seenOf(status) },
+    ...common,
+    name,
+    expected,
+    transport,
+    seen: seenOf(status),
     start: (site) => strikeAll(site, transport, (to) => to.answer(answer)),
   }
 }
@@ -80,7 +90,12 @@ function onceOpen(name: string, expected: string, status: number, page: string):
   const answer = answerOf(status, '', page, 'text/html')
   return {
     // After the loss of a working connection no follow-up question is asked for up to 30 s: the server may be restarting.
-    ...{ ...common, name, expected, seen: seenOf(status), questionsMs: 40_000, patienceMs: 45_000 },
+    ...common,
+    name,
+    expected,
+    seen: seenOf(status),
+    questionsMs: 40_000,
+    patienceMs: 45_000,
     // Chromium delays a WebSocket by up to 5 s when many in its process have failed; that must not pass for a hanging upgrade.
     isAlone: true,
     inPlain: { options: { connectTimeoutMs: 10_000 } },
@@ -108,7 +123,11 @@ function onceOpen(name: string, expected: string, status: number, page: string):
 function portalGoes(name: string, transport: FaultTransport): Fault {
   const answer = answerOf(200, '', portal, 'text/html')
   return {
-    ...{ ...common, name, expected: 'path.captive', transport, seen: seenOf(200) },
+    ...common,
+    name,
+    expected: 'path.captive',
+    transport,
+    seen: seenOf(200),
     async start(site) {
       let since = Number.POSITIVE_INFINITY
       return strikeAll(site, transport, (passage) => {
@@ -123,7 +142,11 @@ function portalGoes(name: string, transport: FaultTransport): Fault {
 /** The server is down, and a service worker answers every fetch with its offline page. */
 function workerAnswers(name: string, transport: FaultTransport, status: number): Fault {
   return {
-    ...{ ...common, name, expected: 'path.intermediary', transport, seen: seenOf(status) },
+    ...common,
+    name,
+    expected: 'path.intermediary',
+    transport,
+    seen: seenOf(status),
     async start(site) {
       const served = await strikeAll(site, transport, (passage) => passage.reset())
       const before = async (page: LabPage) => {
@@ -140,7 +163,11 @@ function workerAnswers(name: string, transport: FaultTransport, status: number):
 /** A client in one mode with a server of the other mode. */
 function otherMode(name: string, transport: FaultTransport, mode: Mode): Fault {
   return {
-    ...{ ...common, name, transport, modes: [mode], expected: 'protocol-mismatch' },
+    ...common,
+    name,
+    transport,
+    modes: [mode],
+    expected: 'protocol-mismatch',
     async start(site): Promise<Served> {
       const speaks = mode === 'plain' ? 'session' : 'plain'
       const other = await startBackend({ mode: speaks, deployment: site.deployment, origins: [], script: '' })

@@ -19,7 +19,9 @@ export const closeFaults: readonly Fault[] = [
 
 function closed(name: string, expected: string, frame: Buffer): Fault {
   return {
-    ...{ ...common, name, expected },
+    ...common,
+    name,
+    expected,
     start: (site) => strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => passage.closeAsServer(frame))),
   }
 }
@@ -27,7 +29,9 @@ function closed(name: string, expected: string, frame: Buffer): Fault {
 /** The server sends this frame, and receives the browser's Close frame. */
 function broken(name: string, frame: Buffer): Fault {
   return {
-    ...{ ...common, name, expected: 'conn.protocol_error' },
+    ...common,
+    name,
+    expected: 'conn.protocol_error',
     start: (site) => strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => passage.toClient(frame))),
   }
 }

@@ -38,7 +38,8 @@ export const connectionFaults: readonly Fault[] = [
   },
   ...Object.entries(proxyManners).map(([manner, expected]) => ({
     ...common,
-    ...{ name: `proxy_${manner}`, expected },
+    name: `proxy_${manner}`,
+    expected,
     notIn: { webkit: noProxyInWebKit, ...(manner === '407' && { firefox: promptInFirefox }) },
     start: (site: Site) => beyondProxy(site, manner),
   })),

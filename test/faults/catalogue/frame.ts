@@ -27,7 +27,11 @@ export const frameFaults: readonly Fault[] = [
 /** The server keeps its connection, and receives the browser's Close frame. */
 function wrong(name: string, bytes: Buffer): Fault {
   return {
-    ...{ name, group: 'frame', transport: 'websocket', expected: 'conn.protocol_error', isAfterOpen: true },
+    name,
+    group: 'frame',
+    transport: 'websocket',
+    expected: 'conn.protocol_error',
+    isAfterOpen: true,
     start: (site) => strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => passage.toClient(bytes))),
   }
 }

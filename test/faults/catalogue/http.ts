@@ -45,7 +45,10 @@ function redirected(name: string, transport: FaultTransport, status: number, to:
 
 function answering(name: string, transport: FaultTransport, expected: string, answer: Answer): Fault {
   return {
-    ...{ name, group: 'http', transport, expected },
+    name,
+    group: 'http',
+    transport,
+    expected,
     start: (site) =>
       strikeAll(site, transport, (passage) => {
         const { request } = passage

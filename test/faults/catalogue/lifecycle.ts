@@ -14,7 +14,10 @@ const noWay = 'its driver cannot take the network away'
 /** Faults of the page and the device. */
 export const lifecycleFaults: readonly Fault[] = [
   {
-    ...{ ...common, name: 'offline', expected: 'net.offline', notIn: { webkit: noWay } },
+    ...common,
+    name: 'offline',
+    expected: 'net.offline',
+    notIn: { webkit: noWay },
     async start(site) {
       return {
         ...(await working(site, 'websocket')),
@@ -26,7 +29,10 @@ export const lifecycleFaults: readonly Fault[] = [
   },
   {
     // The client closes its connection on `pagehide`. Some engines do not fire it, and kill the connection.
-    ...{ ...common, name: 'bfcache', expected: 'conn.restored', isAfterOpen: true },
+    ...common,
+    name: 'bfcache',
+    expected: 'conn.restored',
+    isAfterOpen: true,
     async start(site) {
       const served = await strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => passage.sever()))
       return {
@@ -39,7 +45,11 @@ export const lifecycleFaults: readonly Fault[] = [
     },
   },
   {
-    ...{ ...common, name: 'pool_exhausted', transport: 'sse', expected: 'client.pool_exhausted', patienceMs: 15_000 },
+    ...common,
+    name: 'pool_exhausted',
+    transport: 'sse',
+    expected: 'client.pool_exhausted',
+    patienceMs: 15_000,
     async start(site) {
       const served = await working(site, 'sse')
       const { origin } = new URL(served.url)

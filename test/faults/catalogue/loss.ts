@@ -31,18 +31,29 @@ export const lossFaults: readonly Fault[] = [
   },
   { ...common, ...silence, name: 'host_gone', expected: 'conn.lost_host', start: (site) => gone(site, 'websocket') },
   {
-    ...{ ...common, ...silence, modes: ['plain'], name: 'sse_stalled', transport: 'sse', expected: 'conn.stale' },
+    ...common,
+    ...silence,
+    modes: ['plain'],
+    name: 'sse_stalled',
+    transport: 'sse',
+    expected: 'conn.stale',
     start: (site) => stalled(site, 'sse'),
   },
   {
-    ...{ ...common, ...silence, name: 'sse_host_gone', transport: 'sse', expected: 'conn.lost_host' },
+    ...common,
+    ...silence,
+    name: 'sse_host_gone',
+    transport: 'sse',
+    expected: 'conn.lost_host',
     start: (site) => gone(site, 'sse'),
   },
 ]
 
 function lost(name: string, strike: (passage: Passage) => void): Fault {
   return {
-    ...{ ...common, name, expected: 'conn.dropped' },
+    ...common,
+    name,
+    expected: 'conn.dropped',
     start: (site) => strikeAttaching(site, 'websocket', (passage) => passage.passThen(() => strike(passage))),
   }
 }

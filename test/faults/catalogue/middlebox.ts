@@ -48,7 +48,11 @@ function atUpgrade(name: string, expected: string, strike: (passage: Passage) =>
 function answering(name: string, expected: string, status: number, fields = '', transport: FaultTransport = 'websocket'): Fault {
   const answer = answerOf(status, fields, html, 'text/html')
   return {
-    ...{ ...common, name, expected, transport, seen: seenOf(status) },
+    ...common,
+    name,
+    expected,
+    transport,
+    seen: seenOf(status),
     start: (site) => strikeAll(site, transport, (to) => to.answer(answer)),
   }
 }

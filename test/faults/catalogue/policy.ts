@@ -12,19 +12,29 @@ export const policyFaults: readonly Fault[] = [
   { ...common, name: 'csp_block', expected: 'policy.csp', page: 'csp', start: (site) => working(site, 'websocket') },
   { ...sse, name: 'csp_block_sse', expected: 'policy.csp', page: 'csp', start: (site) => working(site, 'sse') },
   {
-    ...{ ...common, name: 'mixed_content', expected: 'policy.mixed_content', page: 'secure' },
+    ...common,
+    name: 'mixed_content',
+    expected: 'policy.mixed_content',
+    page: 'secure',
     start: (site) => named('endpoint.test', site, 'websocket'),
   },
   {
-    ...{ ...sse, name: 'mixed_content_sse', expected: 'policy.mixed_content', page: 'secure' },
+    ...sse,
+    name: 'mixed_content_sse',
+    expected: 'policy.mixed_content',
+    page: 'secure',
     start: (site) => named('endpoint.test', site, 'sse'),
   },
   {
-    ...{ ...common, name: 'bad_port', expected: 'policy.blocked_port' },
+    ...common,
+    name: 'bad_port',
+    expected: 'policy.blocked_port',
     start: (site) => named(site.ip, site, 'websocket', blockedPort),
   },
   {
-    ...{ ...sse, name: 'bad_port_sse', expected: 'policy.blocked_port' },
+    ...sse,
+    name: 'bad_port_sse',
+    expected: 'policy.blocked_port',
     start: (site) => named(site.ip, site, 'sse', blockedPort),
   },
 ]

@@ -11,7 +11,9 @@ const corsField = 'Access-Control-Allow-Origin'
 /** Faults in the answer to an event stream. */
 export const sseFaults: readonly Fault[] = [
   {
-    ...{ ...common, name: 'sse_buffered', expected: 'sse.buffered' },
+    ...common,
+    name: 'sse_buffered',
+    expected: 'sse.buffered',
     // Only the headers arrive, so the client has to detect the silence.
     inPlain: { options: { heartbeat: { intervalMs: 1000, timeoutMs: 1000 } } },
     start: (site) =>
@@ -24,21 +26,21 @@ export const sseFaults: readonly Fault[] = [
   },
   {
     // The ledger of a session's server shows that it has answered.
-    ...{ ...common, name: 'sse_buffered_hdrs', expected: { plain: 'net.timeout', session: 'sse.buffered' } },
+    ...common,
+    name: 'sse_buffered_hdrs',
+    expected: { plain: 'net.timeout', session: 'sse.buffered' },
     // In plain mode, with no other transport, the stream opens as soon as its host answers, as that of a quiet server would.
     tolerated: { plain: ['chromium', 'firefox', 'webkit'] },
     start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passAnswer(nothing, nothing)),
   },
   {
     // The start of the stream fills the proxy's buffer, but messages do not. The client reports it after two such streams.
-    ...{
-      ...common,
-      name: 'sse_buffered_later',
-      expected: 'sse.buffered',
-      modes: ['session'],
-      isAfterOpen: true,
-      patienceMs: 40_000,
-    },
+    ...common,
+    name: 'sse_buffered_later',
+    expected: 'sse.buffered',
+    modes: ['session'],
+    isAfterOpen: true,
+    patienceMs: 40_000,
     start: (site) =>
       strikeAttaching(site, 'sse', (passage) => {
         let hasOpened = false
@@ -107,7 +109,10 @@ function ended(
   end: (passage: Passage) => void,
 ): Fault {
   return {
-    ...{ ...common, name, expected, isAfterOpen: true },
+    ...common,
+    name,
+    expected,
+    isAfterOpen: true,
     start: (site) =>
       strikeAttaching(site, 'sse', (passage) =>
         passage.passUnframed(
@@ -123,7 +128,9 @@ function ended(
 
 function changed(name: string, expected: Fault['expected'], change: (head: string) => string): Fault {
   return {
-    ...{ ...common, name, expected },
+    ...common,
+    name,
+    expected,
     start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passChanged(change)),
   }
 }

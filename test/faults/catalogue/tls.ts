@@ -25,7 +25,9 @@ export const tlsFaults: readonly Fault[] = [
     start: async (site) =>
       overTls(site, {
         ...(await site.certificates.issue(site.ip)),
-        ...{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1.1',
+        ciphers: 'DEFAULT@SECLEVEL=0',
       }),
   },
   {

@@ -89,7 +89,11 @@ export class Tab {
       },
     }
     this.client = new RealtimeClient(`${origin}/websocket`, {
-      ...{ probe: false, protocol: session(), connection: shared({ key: 'somebody' }), autoConnect: false, host },
+      probe: false,
+      protocol: session(),
+      connection: shared({ key: 'somebody' }),
+      autoConnect: false,
+      host,
       transports: transports.slice(transport),
     })
     this.client.onrequest = () => new Promise((resolve) => this.timers.after(random.magnitude(1, 5000), () => resolve(name)))

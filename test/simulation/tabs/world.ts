@@ -85,14 +85,23 @@ class TabsWorld {
     this.#store = store.sessions
     this.#node = new ServerNode({
       host: {
-        ...{ now: () => epochMs + this.#clock.now, elapsedMs: () => this.#clock.now, after: timers.after, random: random.next },
+        now: () => epochMs + this.#clock.now,
+        elapsedMs: () => this.#clock.now,
+        after: timers.after,
+        random: random.next,
         randomId,
         report: (error) => this.#court.must(false, 'server-reports', () => String((error as Error)?.stack ?? error)),
       },
       ...store,
       settings: {
-        ...{ heartbeatMs: 5000, resumeWindowMs: 120_000, leaseMs: 15_000, isAuthenticating: false, pinSessions: false },
-        ...{ storeTimeoutMs: 3000, limits: defaultLimits, tickMs: tickOf(5000, 15_000, 120_000) },
+        heartbeatMs: 5000,
+        resumeWindowMs: 120_000,
+        leaseMs: 15_000,
+        isAuthenticating: false,
+        pinSessions: false,
+        storeTimeoutMs: 3000,
+        limits: defaultLimits,
+        tickMs: tickOf(5000, 15_000, 120_000),
       },
       handlers: {
         onSession: ({ id }) => {
@@ -113,8 +122,11 @@ class TabsWorld {
     await this.#act()
     this.#node.halt()
     return {
-      ...{ violation: this.#court.violation, trace: this.#trace, events: this.#clock.events },
-      ...{ handled: this.#handled.size, takeovers: this.#claims },
+      violation: this.#court.violation,
+      trace: this.#trace,
+      events: this.#clock.events,
+      handled: this.#handled.size,
+      takeovers: this.#claims,
       received: this.#tabs.reduce((sum, { received }) => sum + received.length, 0),
     }
   }
@@ -295,7 +307,11 @@ class TabsWorld {
     const { length } = this.#tabs
     this.#tabs.push(
       new Tab(`t${length}`, {
-        ...{ clock: this.#clock, browser: this.#browser, court: this.#court, seed, transport },
+        clock: this.#clock,
+        browser: this.#browser,
+        court: this.#court,
+        seed,
+        transport,
         route: () => ({ node: 0, door: this.#door(length) }),
         trace: (line) => this.#note(line),
       }),
