@@ -71,7 +71,7 @@ const atOnce = (maxWorkers: number, maxConcurrency = 32) => ({
 })
 
 // What is measured there is time, or the processor is busy meanwhile. The other files of their folder wait for what happens and not
-// until a time, and use a fifth of a core: three of them at once do not hinder each other.
+// until a time, and use a fifth of a core: five of them at once do not hinder each other.
 const hurried = [
   'demo-redis',
   'demo-server',
@@ -124,9 +124,10 @@ export default defineConfig({
     // Where no clock on the wall is involved, a retry would only hide a test that fails now and then.
     retry: 0,
     projects: [
-      project('unit', 'unit', 0),
+      // By itself vitest would leave one of two cores idle.
+      project('unit', 'unit', 0, { maxWorkers: 2 }),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
-      project('unhurried', 'integration', 1, { ...atOnce(3), exclude: [...hurried, ...engines] }),
+      project('unhurried', 'integration', 1, { ...atOnce(5), exclude: [...hurried, ...engines] }),
       project('node', 'integration', 2, { ...atOnce(2), include: hurried }),
       // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
       // many that this process is late with an answer for which a proxy waits.
@@ -134,7 +135,7 @@ export default defineConfig({
       // Compilers and package managers, each in a process of its own.
       project('package', 'package', 3, atOnce(2)),
       // A page of the demo draws without end and takes a fifth of a core.
-      project('browser', 'browser', 4, { ...atOnce(2, 3), exclude: patient }),
+      project('browser', 'browser', 4, { ...atOnce(3, 3), exclude: patient }),
       project('chaos', 'chaos', 5, atOnce(2)),
       // These wait for processes of their own, or measure the processor's time, which takes no harm from what runs beside it.
       project('patient', 'browser', 6, { ...atOnce(3, 3), include: patient }),

@@ -1220,6 +1220,22 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   'redis-node-redis': () => runRedisSnippet('redis-node-redis', startRedis),
   'redis-ioredis': () => runRedisSnippet('redis-ioredis', startRedis),
   'redis-cluster': () => runRedisSnippet('redis-cluster', startRedisCluster),
+  'redis-acl': async () => {
+    await using redis = await startRedis()
+    await redis.command(...snippet('redis-acl').code.trim().split(' '))
+    const node = { host: '127.0.0.1', port: redis.port, username: 'app', password: 'password', lazyConnect: true }
+    for (const client of [new Redis(node), createClient({ ...node, socket: { port: redis.port, host: '127.0.0.1' } })]) {
+      const store = redisStore({ client })
+      let news = 0
+      await store.topics.watch('t', () => {
+        news += 1
+      }).ready
+      await store.topics.append('t', 'x')
+      await until(() => news > 0)
+      expect((await store.topics.readAfter('t', 0, { maxMessages: 9, maxBytes: 99 })).messages.length).toBeGreaterThan(0)
+      await store.close()
+    }
+  },
 
   developers() {
     expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\nnpm run test:all\n')
