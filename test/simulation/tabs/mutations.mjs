@@ -1,4 +1,5 @@
-// Mutations, each of which breaks a rule of shared connections. `from` must be in the file exactly once.
+// Mutations, each of which breaks a rule of shared connections. `from` must be in the file exactly once. `seed` detects a mutation
+// that few seeds detect.
 export const mutations = [
   {
     name: 'any-leader-holds',
@@ -135,6 +136,7 @@ export const mutations = [
   },
   {
     name: 'uses-of-before',
+    seed: 9_003_244,
     breaks: 'a new leader learns what each tab uses, also if it was away',
     file: 'src/shared/topic-uses.ts',
     from: "    if (this.#last === 'known') this.#last = 'unsure'\n",
@@ -142,6 +144,7 @@ export const mutations = [
   },
   {
     name: 'streams-of-another-life',
+    seed: 9_000_999,
     breaks: 'the streams of two sessions are never compared',
     file: 'src/shared/replica.ts',
     from: 'had.filter((place) => place.life === lifeIn(places))',
