@@ -10,6 +10,8 @@ import type { Hold } from './tab-hold.ts'
 
 /** How long a dial waits for the lock of its session, in milliseconds: a browser may still be unloading the page before. */
 export const lockWithinMs = 1000
+/** The same for a session of other tabs, in milliseconds: the tab that has led them may be frozen, and holds its lock. */
+const followedLockWithinMs = 200
 /** A browser that has not answered for this much longer, in milliseconds, will not answer. */
 const answerWithinMs = 500
 /** How many numbers are reserved whenever the session is stored, so that the storage is not written for each message. */
@@ -145,16 +147,17 @@ export class TabKeeper implements SessionJournal {
         this.#owner?.sender.handOver()
       }
     }
-    if (this.#hold.kind === 'asking' && !(await this.#take(session.id)) && this.#hold.kind === 'asking')
+    const withinMs = from === 'ended' ? followedLockWithinMs : lockWithinMs
+    if (this.#hold.kind === 'asking' && !(await this.#take(session.id, withinMs)) && this.#hold.kind === 'asking')
       this.#hold = { kind: 'refused', id: session.id }
   }
 
   /** Takes the lock of a session; returns whether this page has it. */
-  async #take(id: string): Promise<boolean> {
+  async #take(id: string, withinMs = lockWithinMs): Promise<boolean> {
     const { host, tab } = this.#port
     const asking = this.#hold
-    const locking = tab.lock(`steadfast:session:${id}`, lockWithinMs)
-    const release = await within(locking, lockWithinMs + answerWithinMs, host, () => null)
+    const locking = tab.lock(`steadfast:session:${id}`, withinMs)
+    const release = await within(locking, withinMs + answerWithinMs, host, () => null)
     // The lock may be granted after the timeout, or to a client that was closed in the meantime.
     if (release === null || this.#hold !== asking) {
       locking.then((late) => late?.()).catch((error) => host.report(error))

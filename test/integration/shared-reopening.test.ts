@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
+import type { TabStorage } from '../../src/api/host.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
+import { FakeLocks, FakeTab } from '../support/fake-tab.ts'
 import { localTabs } from '../support/local-tabs.ts'
 import { startTabRig } from '../support/tab-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
@@ -282,4 +284,18 @@ it('flushed() settles when a client that was never connected is closed with a ca
   const flushed = client.flushed()
   await client.close()
   await flushed
+})
+
+it("with storage: 'tab' the next leader does not wait for the lock of a session that a frozen leader holds", async () => {
+  await using rig = await startTabRig({ onRequest: (_, { data }) => data })
+  const locks = new FakeLocks()
+  const open = () => rig.open({ protocol: session({ storage: 'tab' }), tab: new FakeTab(locks).page().host.tab as TabStorage })
+  const leader = await open()
+  const next = await open()
+  expect(await next.client.request('before')).toBe('before')
+  leader.freeze()
+  const frozenAt = performance.now()
+  expect(await next.client.request('after')).toBe('after')
+  expect(performance.now() - frozenAt).toBeLessThan(2000)
+  leader.thaw()
 })

@@ -1,4 +1,4 @@
-import type { Host, PageSignal } from '../../src/api/host.ts'
+import type { Host, PageSignal, TabStorage } from '../../src/api/host.ts'
 import type { RealtimeOptions } from '../../src/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import { session } from '../../src/session/index.ts'
@@ -7,6 +7,12 @@ import { localTabs } from './local-tabs.ts'
 import { mortalTab } from './mortal-tab.ts'
 import { RealtimeServers } from './realtime-servers.ts'
 import { type WatchedClient, watchClient } from './watched-client.ts'
+
+interface TabOptions extends RealtimeOptions {
+  readonly isAwaited?: boolean
+  /** The storage of the tab. */
+  readonly tab?: TabStorage
+}
 
 /** A real server, and tabs of one browser, which the test hides, freezes and kills. */
 export async function startTabRig(options: RealtimeServerOptions = {}, tabs = localTabs()) {
@@ -19,7 +25,7 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
     servers,
     server,
     /** Opens a tab, and by default waits until it is connected. */
-    async open({ isAwaited = true, ...more }: RealtimeOptions & { readonly isAwaited?: boolean } = {}) {
+    async open({ isAwaited = true, tab: stored, ...more }: TabOptions = {}) {
       const listeners = new Set<Parameters<Host['listen']>[0]>()
       const listen: Host['listen'] = (listener) => {
         listeners.add(listener)
@@ -33,7 +39,7 @@ export async function startTabRig(options: RealtimeServerOptions = {}, tabs = lo
         connection: shared({ key: 'somebody' }),
         transports: ['websocket'],
         ...more,
-        host: { tabs: host, listen, recall, remember },
+        host: { tabs: host, listen, recall, remember, ...(stored && { tab: stored }) },
       })
       watched.push(tab)
       tab.client.connect()
