@@ -11,7 +11,7 @@ import { bytesOfBase64, jsonGrowth, utf8 } from './frames.ts'
  * @throws TypeError for a `Blob`, whose bytes are not available yet
  */
 export function callValueOf(data: Writable): CallValue {
-  if (isBlob(data)) throw new TypeError('RealtimeClient: a request takes no Blob: give its bytes, as await blob.arrayBuffer().')
+  if (isBlob(data)) throw new TypeError('RealtimeClient: a request takes no Blob; give await blob.arrayBuffer().')
   if (typeof data !== 'string') return { base64: base64(new Uint8Array(data)) }
   const text = wellFormed(data)
   return isLongAsJson(text, jsonGrowth(text)) ? { utf8: base64(utf8(text)) } : { data: text }

@@ -71,7 +71,7 @@ export interface SessionCopies {
   read(frame: string | ArrayBuffer, place: string): void
   /** A new session is about to begin. */
   leaving(): void
-  /** A new session has begun, which shares nothing with the one before. */
+  /** A new session has begun, or a stored one continues, which shares nothing with the one before. */
   begun(): void
 }
 

@@ -176,6 +176,7 @@ export class TabKeeper implements SessionJournal {
     const lost = lostNumbers(stored, data)
     restoreSession(session, snapshot)
     this.#owner?.sender.restore(snapshot.first, data)
+    session.shared.copies?.begun()
     this.#restored = { lost, all: lost.length + data.filter((each) => each !== null).length }
     this.#windowMs = stored.windowMs
     this.#reserved = snapshot.last

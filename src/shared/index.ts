@@ -42,7 +42,7 @@ function sharedBy<Out>(client: SharingClient<Out>, key: string): Wired<Out> {
   if (!isSession(mode)) fail('protocol', mode.name, 'session(), since shared() keeps a session in all tabs')
   const tabs = host.tabs ?? browserTabs()
   if (tabs) return new SharedTab(client, mode, tabs, key).wired
-  client.note('shared() finds no Web Locks or no BroadcastChannel here, so this tab has a connection of its own')
+  client.note('shared() finds no Web Locks or BroadcastChannel, so this tab has a connection of its own')
   const sender = mode.sender(port)
   return { sender, connection: client.connection(sender, events, host) }
 }

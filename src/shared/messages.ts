@@ -52,7 +52,7 @@ export interface Shared {
   readonly uses: Uses
   readonly asked: readonly Asked[]
   /** The origins of the snapshot's messages, in its order. */
-  readonly origins: readonly Origin[]
+  readonly origins: readonly (Origin | undefined)[]
   /** How many messages of each tab are numbered. */
   readonly assigned: readonly (readonly [tab: string, seq: number])[]
   readonly state: ClientState

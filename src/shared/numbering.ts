@@ -54,7 +54,7 @@ export class Numbering<Out> {
   renewing(): void {
     const { replica, mailbox, calls } = this.#port
     this.#renewals += 1
-    replica.roll.revoked()
+    replica.roll.revoked(replica.sent)
     mailbox.repost()
     calls.revoked()
   }

@@ -1,4 +1,4 @@
-import type { FrameListener, SessionCopies, SessionMessage } from '../session/session-port.ts'
+import type { FrameListener, SentNumbers, SessionCopies, SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/snapshot.ts'
@@ -56,15 +56,15 @@ export class Replica {
     }
   }
 
-  get first(): number {
-    return this.#sender.sent.first
+  get sent(): SentNumbers {
+    return this.#sender.sent
   }
 
   /** Makes this tab the leader under this term: it posts each frame to the others before it reads it. */
   lead(term: number, copies: Omit<SessionCopies, 'leaving'>): void {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
-    this.roll.revoked()
+    this.roll.revoked(this.sent)
     this.#unreturned = []
     this.#shareCursor()
     session.shared.copies = {
@@ -137,7 +137,7 @@ export class Replica {
       pinged() {},
       closed() {},
       outdated() {
-        throw new RangeError('the frame belongs to a life of the session that is over')
+        throw new RangeError('outdated')
       },
     }
     try {
@@ -226,8 +226,8 @@ export class Replica {
   }
 
   #settled(): void {
-    this.roll.settledBelow(this.first)
-    this.#port.settledBelow(this.first)
+    this.roll.settledBelow(this.sent.first)
+    this.#port.settledBelow(this.sent.first)
   }
 
   /** The leader acknowledges to the server what all tabs have read. */

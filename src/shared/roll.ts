@@ -1,3 +1,4 @@
+import type { SentNumbers } from '../session/session-port.ts'
 import type { Assigned, Origin, Sent } from './messages.ts'
 
 /** The most tabs whose messages are recognized as repeats. So many are never open at once; the oldest is evicted. */
@@ -15,15 +16,15 @@ export class Roll {
   /** Whether a tab may have been evicted. */
   #hasEvicted = false
   #nextN = 1
-  /** The origins of the unacknowledged numbered messages, from number `#first` on. */
-  #origins: Origin[] = []
+  /** The origins of the unacknowledged numbered messages, from number `#first` on; none of those that the page before has sent. */
+  #origins: (Origin | undefined)[] = []
   #first = 1
 
   get assigned(): readonly (readonly [string, number])[] {
     return [...this.#assigned]
   }
 
-  get origins(): readonly Origin[] {
+  get origins(): readonly (Origin | undefined)[] {
     return this.#origins
   }
 
@@ -39,14 +40,19 @@ export class Roll {
 
   /** The number of a message; `undefined` if it is acknowledged. */
   numberOf({ tab, seq }: Origin): number | undefined {
-    const index = this.#origins.findIndex((each) => each.tab === tab && each.seq === seq)
+    const index = this.#origins.findIndex((each) => each?.tab === tab && each.seq === seq)
     return index < 0 ? undefined : this.#first + index
   }
 
-  /** This tab leads: numbers that a leader has posted and nobody received are void, and are assigned again. */
-  revoked(): void {
+  /**
+   * This tab leads: numbers that a leader has posted and nobody received are void, and are assigned again.
+   * @param sent the unacknowledged messages: a stored session has some that no tab has numbered
+   */
+  revoked({ first, last }: Pick<SentNumbers, 'first' | 'last'>): void {
     this.#said = new Map(this.#assigned)
-    this.#nextN = this.#first + this.#origins.length
+    this.#first = first
+    this.#origins.length = last + 1 - first
+    this.#nextN = last + 1
   }
 
   /**
@@ -86,7 +92,7 @@ export class Roll {
   }
 
   /** Replaces this roll by that of another tab. */
-  adopt(assigned: readonly (readonly [string, number])[], origins: readonly Origin[], first: number): void {
+  adopt(assigned: readonly (readonly [string, number])[], origins: readonly (Origin | undefined)[], first: number): void {
     this.#hasEvicted ||= assigned.length >= maxTabs
     this.#assigned = new Map(assigned)
     this.#origins = [...origins]

@@ -418,6 +418,32 @@ it('[SP1] a reload of the only tab of a shared connection resumes the session; a
   expect(stage.told).toEqual(['session of ada'])
 })
 
+it('[SP1][SP2] after a reload of the only tab of a shared connection its messages and those of later tabs arrive', async () => {
+  await using stage = await start()
+  const tab = new FakeTab()
+  const options = { connection: shared({ key: 'ada' }), host: { tabs: localTabs() } }
+  const one = stage.load(tab, options)
+  await one.watched.nth('open')
+  for (const text of ['1', '2', '3']) one.watched.client.send(text)
+  await one.watched.client.flushed()
+  one.page.hide()
+
+  const two = stage.load(tab, options)
+  two.watched.client.send('4')
+  // A tab that is opened before the reloaded one has read its storage.
+  const other = stage.load(new FakeTab(), options)
+  other.watched.client.send('5')
+  const flushed = () => Promise.all([two, other].map(({ watched }) => watched.client.flushed()))
+  await flushed()
+  two.watched.client.send('6')
+  other.watched.client.send('7')
+  await flushed()
+  expect(stage.handled.toSorted()).toEqual(['1', '2', '3', '4', '5', '6', '7'].map((text) => `ada: ${text}`))
+  expect(stage.told).toEqual(['session of ada'])
+  await stage.publish('news to all')
+  for (const { watched } of [two, other]) await until(() => expect(watched.data).toEqual(['news to all']))
+})
+
 it('[SP2] a tab that follows another does not continue its stored session, which is out of date, when it leads', async () => {
   await using stage = await start()
   const options = { connection: shared({ key: 'ada' }), host: { tabs: localTabs() } }

@@ -4,7 +4,7 @@ import { Roll } from '../../src/shared/roll.ts'
 /** The leader's roll; each message is received as soon as it has its number. */
 function leading() {
   const roll = new Roll()
-  roll.revoked()
+  roll.revoked({ first: 1, last: 0 })
   const post = (tab: string, seq: number | null, ...messages: string[]) => {
     const assigned = roll.assign(tab, seq, messages)
     for (const each of assigned) roll.heard(each)
@@ -30,7 +30,7 @@ describe('the numbers of messages', () => {
       expect(post('idle', 1, 'one')).toEqual(['1:one'])
       for (let n = 0; n < 3000; n += 1) post(`tab ${n}`, 1, 'hello')
       expect([roll.assigned.length, roll.of('idle')]).toEqual([1000, 0])
-      if (leader === 'the next leader') roll.revoked()
+      if (leader === 'the next leader') roll.revoked({ first: 1, last: 3001 })
       expect(post('idle', 2, 'two')).toEqual(['3002:two'])
       expect(post('idle', 2, 'two', 'three')).toEqual(['3003:three'])
       expect(roll.of('idle')).toBe(3)
