@@ -14,6 +14,8 @@ export class Shown {
   #open: EventDetails['open'] | null = null
   /** Whether the session is not the one of the last `open`: the next `open` then reports `resumed: false`. */
   isOther = true
+  /** The application has got the `close` event of the shared connection, which is closed. */
+  #isEndShown = false
   /** The application has called `connect()`, and the shared connection is closed, or this tab does not know its state yet. */
   isWanted = false
 
@@ -54,7 +56,10 @@ export class Shown {
     this.#become(state)
     if (type === 'state') this.show(state)
     else if (type === 'open') this.opened(details)
-    else if (!this.#closed) this.#events.raise<MirroredType>(type, details)
+    else {
+      if (type === 'close') this.#isEndShown = details.final
+      if (!this.#closed) this.#events.raise<MirroredType>(type, details)
+    }
   }
 
   /** `restored` concerns only this page, which continues the session of the page before it. */
@@ -65,12 +70,18 @@ export class Shown {
     if (!this.#closed) this.#events.raise('open', { ...details, resumed, ...(restored && { restored }) })
   }
 
+  /** This tab leads from now on; returns whether the connection is to be opened. */
+  leads(): boolean {
+    if (this.#shared.status !== 'closed') return true
+    // This tab may have been away before it received the `close` event.
+    return this.joined(this.#shared, null)
+  }
+
   /** Shows the connection that this tab has joined; returns whether the application wants it to be opened. */
   joined(state: ClientState, open: EventDetails['open'] | null): boolean {
-    const { status } = this.#shared
     this.#become(state)
     if (this.isWanted) return true
-    if (state.status === 'closed' && status !== 'closed') this.#ended(state)
+    if (state.status === 'closed' && !this.#isEndShown) this.#ended(state)
     this.show(state)
     if (open && state.status === 'open') this.opened({ ...open, resumed: true })
     return false
@@ -87,10 +98,12 @@ export class Shown {
   #become(state: ClientState): void {
     this.#shared = Object.freeze(state)
     this.isWanted &&= state.status === 'closed'
+    this.#isEndShown &&= state.status === 'closed'
   }
 
   /** The connection was closed while this tab was away. */
   #ended({ code, reason, diagnosis }: Extract<ClientState, { status: 'closed' }>): void {
+    this.#isEndShown = true
     const evidence = diagnosis?.evidence
     const wasClean = evidence?.kind === 'closed' && evidence.wasClean
     if (!this.#closed) this.#events.raise('close', { code, reason, wasClean, diagnosis, retry: null, final: true })

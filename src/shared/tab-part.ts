@@ -239,7 +239,7 @@ export class TabPart<Out> {
       },
     })
     this.calls.lead()
-    if (this.#shown.shared.status !== 'closed' || this.#shown.isWanted) this.#port.connect('connect')
+    if (this.#shown.leads()) this.#port.connect('connect')
   }
 
   /** Another tab leads from now on, or this one under another term. */

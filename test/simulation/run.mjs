@@ -80,7 +80,7 @@ async function runMutations() {
 /** Which seed detects a mutation; '' if none does: first the mutation's own. Throws for a mutation that no longer fits the sources. */
 async function caught(mutation) {
   const { firstFailure } = await bundled(mutation)
-  const ofOwn = mutation.seed === undefined ? null : await firstFailure(mutation.seed, 1, mutation.hasEnds ?? false)
+  const ofOwn = mutation.seed === undefined ? null : await firstFailure(mutation.seed, 1, false)
   const failure = ofOwn ?? (await firstFailure(first, seeds, values.ends))
   return failure ? `caught by seed ${failure.seed}: ${failure.text.slice(0, 140)}` : ''
 }

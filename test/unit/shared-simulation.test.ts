@@ -33,9 +33,11 @@ test(`so it is if the server ends sessions, and the applications connect again (
 // another took over before it received the last frames of the session before. 92007408: a tab joined meanwhile. 92000231: a leader
 // began two sessions in a row. 92003821: a tab came back to another session, whose messages it got before `open`. 92004135: the
 // leader had numbered an `unsubscribe` just before the session ended. 93005057: and crashed. 93009004: what a tab was to drop of a
-// topic's stream was dropped in the next session, too. 94005223: a tab joined meanwhile that had never joined before.
+// topic's stream was dropped in the next session, too. 94005223: a tab joined meanwhile that had never joined before. 9109671: the
+// only tab that was left had been hidden between the `error` and the `close` of a session that the server had ended.
 test.each([
   33, 91_007_813, 91_012_669, 91_012_750, 92_000_231, 92_003_821, 92_004_135, 92_007_408, 93_005_057, 93_009_004, 94_005_223,
+  9_109_671,
 ])('seed %i with ends, which once failed, passes', async (seed) => {
   const { violation } = await simulateTabs(tabScheduleOf(seed, true))
   expect(violation).toBeNull()
