@@ -266,6 +266,32 @@ describe('presence', () => {
     }
   })
 
+  it('publishes joins and leaves of many members at once, not in as many round trips to the store', async () => {
+    const storeMs = 10
+    const { bench, watcher } = await rig({ storeMs })
+    const members = Array.from({ length: 100 }, (_, index) => `m${index}`)
+    const joining = Promise.all(members.map((name) => bench.confirmed(member(name), { node: 0 })))
+    await passing(bench, 40 * storeMs)
+    await joining
+    expect(told(watcher)).toHaveLength(100)
+    await bench.pass(1000)
+    bench.kill(0)
+    await passing(bench, presenceTimeoutMs)
+    expect(told(watcher)).toHaveLength(200)
+    expect(bench.reported).toEqual([])
+  })
+
+  it('publishes leaves again that failed among others, and none twice', async () => {
+    const { bench, watcher } = await rig()
+    await Promise.all(['ann', 'bob', 'eve'].map((name) => bench.confirmed(member(name), { node: 0 })))
+    await passing(bench, 100)
+    bench.fail('append', 'after', 2)
+    bench.kill(0)
+    await passing(bench, presenceTimeoutMs + 5000)
+    expect(bench.reported).not.toEqual([])
+    expect(told(watcher).sort()).toEqual(['+ann', '+bob', '+eve', '-ann', '-bob', '-eve'])
+  })
+
   it('reports once a topic whose name is too long for presence, and does not announce its members', async () => {
     const { bench } = await rig()
     await bench.confirmed(member('ann'))

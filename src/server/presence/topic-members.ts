@@ -1,9 +1,13 @@
 import type { ServerHost } from '../node/host.ts'
 import type { SessionStore, Versioned } from '../store/ports.ts'
+import { partsOf } from '../util/parts.ts'
 import { changed, holderRecord, type MemberChange, recordIdOf, type Stay, staysOf } from './members.ts'
 
 /** How long the store keeps the members of a topic that no node writes or renews, in milliseconds. */
 export const membersKeptMs = 86_400_000
+
+/** For how many members a node publishes at a time. */
+const publishedAtOnce = 100
 
 /** The node of a topic's members. */
 export interface MembersPort {
@@ -20,7 +24,7 @@ export class TopicMembers {
   readonly #node: MembersPort
   #changes: MemberChange[] = []
   /** Joins that are in the store and not published yet. */
-  #joined: Stay[] = []
+  #joined: readonly Stay[] = []
   #writing: Promise<void> | null = null
 
   constructor(topic: string, node: MembersPort) {
@@ -57,17 +61,26 @@ export class TopicMembers {
       const leaving = changes.length > 0 ? await this.#write(changes) : []
       if (!leaving || this.#node.isDown) continue
       this.#changes.splice(0, changes.length)
-      // Removed only after it is published: a failure leaves it for the next attempt.
-      for (let stay = this.#joined[0]; stay; stay = this.#joined[0]) {
+      await this.#publish(this.#joined, async (stay) => {
         await this.#node.publish(this.topic, 'join', stay)
-        this.#joined.shift()
-      }
-      for (const stay of leaving) {
+        // Removed only after it is published: a failure leaves it for the next attempt.
+        this.#joined = this.#joined.filter((each) => each !== stay)
+      })
+      await this.#publish(leaving, async (stay) => {
         // The node that wrote the join may have died before it published it: a leave never precedes its join.
         await this.#node.publish(this.topic, 'join', stay)
         await this.#node.publish(this.topic, 'leave', stay)
         this.#changes.push({ type: 'left', id: stay.id })
-      }
+      })
+    }
+  }
+
+  /** Publishes for many members at a time: a thousand round trips to the store, one after the other, would take too long. */
+  async #publish(stays: readonly Stay[], publish: (stay: Stay) => Promise<void>): Promise<void> {
+    for (const some of partsOf(stays, publishedAtOnce)) {
+      if (this.#node.isDown) return
+      const failed = (await Promise.allSettled(some.map(publish))).find(({ status }) => status === 'rejected')
+      if (failed?.status === 'rejected') throw failed.reason
     }
   }
 
@@ -85,7 +98,7 @@ export class TopicMembers {
           : (await sessions.write(id, recordFor(current, stays, host), current, sessions.now() + membersKeptMs)) !== null
       if (!isWritten) return null
     }
-    this.#joined.push(...joined)
+    this.#joined = [...this.#joined, ...joined]
     return leaving
   }
 }
