@@ -99,7 +99,7 @@ export interface RealtimeServerOptions<
    * Returns what others see of a session subscribed to a topic: JSON of at most 1,024 bytes, or `undefined` to hide it. It
    * enables `server.presence(topic)`, which lists a topic's members, and `presence:<topic>`, whose subscribers get
    * `{ type: 'join' | 'leave', id, info }` for each member that joins or leaves, as JSON (or by the `codec`). Called when a
-   * session joins.
+   * session joins; not for `presence:<topic>` itself, which has no members.
    * @defaultValue no presence
    */
   readonly presence?: (session: Session<Who, Data, Out>, topic: string) => unknown

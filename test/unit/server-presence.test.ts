@@ -261,7 +261,7 @@ describe('presence', () => {
       const { carrier } = await bench.confirmed(member('ann'))
       await bench.pass(1000)
       expect(carrier.closed).toBeNull()
-      expect(bench.reported).toHaveLength(2)
+      expect(bench.reported).toHaveLength(1)
       expect(told(watcher)).toEqual([])
     }
   })
@@ -290,6 +290,18 @@ describe('presence', () => {
     await passing(bench, presenceTimeoutMs + 5000)
     expect(bench.reported).not.toEqual([])
     expect(told(watcher).sort()).toEqual(['+ann', '+bob', '+eve', '-ann', '-bob', '-eve'])
+  })
+
+  it('has no members of its own topics: who watches the members of a topic is not one more topic with members', async () => {
+    const { bench } = await rig()
+    await bench.confirmed(member('ann'))
+    const session = await bench.session(idOf('ann'), 0)
+    // The longest name with presence: that of the members of its members would be too long.
+    await session.subscribe(['presence:room', `presence:${'x'.repeat(1015)}`])
+    await bench.pass(5000)
+    expect(await bench.at(1).presence('presence:room')).toEqual([])
+    expect((await bench.store.topics.readAfter('presence:presence:room', 0, { maxMessages: 9, maxBytes: 9999 })).tail).toBe(0)
+    expect(bench.reported).toEqual([])
   })
 
   it('reports once a topic whose name is too long for presence, and does not announce its members', async () => {

@@ -1,4 +1,4 @@
-import { presenceTopicOf } from '../../wire/calls.ts'
+import { isOwnTopic, presenceTopicOf } from '../../wire/calls.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { ServerCodec, Session } from '../session/session-handle.ts'
 import type { Payload, SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
@@ -84,9 +84,7 @@ export class Presence implements MembersPort {
     return this.#node.isDown
   }
 
-  /**
-   * A session may have changed on this node: its subscriptions, or whether its client is attached here, and with the record's turn.
-   */
+  /** A session may have changed on this node: its subscriptions, whether its client is attached here, or the record's turn. */
   sessionChanged(session: PresentSession, isHere: boolean, isChosen: boolean): void {
     const { presence } = this.#node.settings
     const { id, record } = session
@@ -100,7 +98,8 @@ export class Presence implements MembersPort {
     const isBack = isHere && (!present.isHere || turn > present.turn)
     Object.assign(present, { subscriptions, isHere, turn })
     this.#present.set(id, present)
-    const wanted = new Set(subscriptions.map(({ topic }) => topic))
+    // A reader of a topic's members is no member of `presence:<topic>`.
+    const wanted = new Set(subscriptions.flatMap(({ topic }) => (isOwnTopic(topic) ? [] : [topic])))
     for (const topic of present.topics.keys()) if (!wanted.has(topic)) this.#leave(id, present, topic)
     if (!isHere) {
       present.cancelLeave ??= this.#node.host.after(this.#timeoutMs / 2, () => this.#gone(id, present))
