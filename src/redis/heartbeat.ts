@@ -108,10 +108,12 @@ export class Heartbeat {
     const sentAt = host.elapsedMs()
     link
       .run(script, bucket, [this.#channel, String(beat.number)])
-      .then(([now]) => {
+      .then(([now, policy]) => {
         beat.state = 'answered'
         beat.answeredAt = host.elapsedMs()
         if (bucket === 0) clock.sample(Number(now), sentAt)
+        // The hello of the next connection refuses all calls, until the policy has been put right.
+        if (String(policy) !== 'noeviction') link.restart(new Error('maxmemory-policy was changed'))
       })
       .catch((error) => {
         beat.state = 'failed'

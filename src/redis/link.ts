@@ -3,7 +3,7 @@ import { CallQueue } from './call-queue.ts'
 import type { Argument, CommandClient } from './clients/contracts.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Failure, failureOf } from './failures.ts'
-import { hello, PolicyError } from './hello.ts'
+import { hello, SetupError } from './hello.ts'
 import type { LinkSettings } from './link-settings.ts'
 import type { Script } from './scripts/script.ts'
 import { StreamOrder } from './stream-order.ts'
@@ -124,7 +124,7 @@ export class Link {
       })
       .catch((error) => {
         if (generation !== this.#generation) return
-        if (!(error instanceof PolicyError)) this.#waiting.cause = error
+        if (!(error instanceof SetupError)) this.#waiting.cause = error
         else {
           this.#state = { type: 'refused', error }
           for (const call of this.#waiting.take()) call.reject(error)

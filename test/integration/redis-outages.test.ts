@@ -126,7 +126,7 @@ describe.each(redisPackages)('redisStore with %s, whose Redis fails', (name) => 
     expect(await errorOf(await freePort())).toMatch(/The last error was: .*ECONNREFUSED/)
     await redis().command('ACL', 'SETUSER', 'default', '-script')
     const denied = await errorOf(redis().port).finally(() => redis().command('ACL', 'SETUSER', 'default', '+script'))
-    expect(denied).toMatch(/The last error was: NOPERM/)
+    expect(denied).toMatch(/may not do what the store needs: NOPERM/)
   })
 
   it('ends sessions when Redis has restarted, unless trustRestarts is set', async () => {
@@ -187,6 +187,38 @@ describe.each(redisPackages)('redisStore with %s, whose Redis fails', (name) => 
       const offset = await one.topics.append('t', 'after')
       await until(() => heard.some((news) => news?.offset === offset), 1000)
     })
+  })
+
+  it('notices that maxmemory-policy was changed while it is connected, and that it was put right', async () => {
+    const store = open(name, { timeoutMs: 1000 })
+    await store.topics.append('t', 'x')
+    try {
+      await redis().command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+      const failure = async () => store.sessions.read('s1').then(() => '', messageOf)
+      await until(async () => (await failure()).includes("maxmemory-policy of Redis is 'allkeys-lru'"), 5000)
+      await redis().command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+      await persistently(() => store.topics.append('t', 'x'))
+    } finally {
+      await redis().command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    }
+  })
+
+  it.each([
+    ['PUBLISH', ['-publish', '-spublish'], '&*'],
+    ['channels', [], 'resetchannels'],
+    ['script', ['-script'], '&*'],
+  ])('reports at once a user who lacks a permission (%s), before it has stored anything', async (lacking, commands, channels) => {
+    const prefix = freshPrefix()
+    await redis().command('ACL', 'SETUSER', 'weak', 'reset', 'on', '>secret', '~*', '+@all', channels, ...commands)
+    const client = redisClients[name](redis().port, { username: 'weak', password: 'secret' })
+    const store = open(name, { client, prefix, timeoutMs: 5000 })
+    const from = performance.now()
+    const failure = await store.topics.append('t', 'x').then(() => '', messageOf)
+    expect(performance.now() - from).toBeLessThan(4000)
+    expect(failure).toContain('redisStore: the user of Redis may not do what the store needs')
+    expect(failure).toContain(lacking)
+    expect(await redis().command('EXISTS', `${prefix}m:t`)).toBe(0)
+    await redis().command('ACL', 'DELUSER', 'weak')
   })
 
   it('rejects calls while maxmemory-policy permits eviction, and names the setting to change', async () => {

@@ -149,6 +149,37 @@ describe.each(redisPackages)('redisStore with %s', (name) => {
     expect(keys.map((key) => key.slice(prefix.length)).sort()).toEqual(['b', 'm:t2', 't'])
   })
 
+  it('begins a topic anew above all its offsets if only its list of messages is left', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix })
+    for (const text of ['a', 'b', 'c']) await store.topics.append('t', text)
+    const before = await store.topics.readAfter('t', 0, all)
+    await command('DEL', `${prefix}m:t`)
+    const after = await store.topics.readAfter('t', 3, all)
+    expect(after.epoch).not.toBe(before.epoch)
+    expect(after).toMatchObject({ messages: [], lostThrough: after.tail })
+    expect(after.tail).toBeGreaterThan(3)
+    const offset = await store.topics.append('t', 'd')
+    const [start] = await store.topics.tails(['t'], Infinity)
+    expect(start?.offset).toBe(after.tail)
+    expect((await store.topics.readAfter('t', start?.offset ?? -1, all)).messages).toEqual([{ offset, data: 'd' }])
+  })
+
+  it('begins the stream of a session anew if only that is left, and lists no expired session without a record', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix })
+    for (const id of ['s1', 's2', 's3']) await made(store, id)
+    for (const data of ['a', 'b']) await store.sessions.append('s1', 'e1', { kind: 'm', data })
+    for (const id of ['s1', 's2']) await command('DEL', `${prefix}1:r:${id}`)
+    expect(await store.sessions.read('s1')).toBeNull()
+    await made(store, 's1')
+    expect(await store.sessions.readAfter('s1', 0, all)).toMatchObject({ messages: [], lostThrough: 0, tail: 0 })
+    expect(await store.sessions.append('s1', 'e1', { kind: 'm', data: 'c' })).toBe(1)
+    const late = store.sessions.now() + 120_000
+    await store.sessions.expired(late, 10)
+    expect([...(await store.sessions.expired(late, 10))].sort()).toEqual(['s1', 's3'])
+  })
+
   it('reads many messages in batches within maxMessages and maxBytes', async () => {
     const store = open(name, { prefix: freshPrefix() })
     const sizes = Array.from({ length: 400 }, (_, n) => (n % 40 === 0 ? 50_000 : n % 7))

@@ -5,10 +5,17 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { type RedisClient, type RedisStore, type RedisStoreOptions, redisStore } from '../../src/redis/index.ts'
 import { isEquippedWith, want } from './equipment.ts'
 
+interface RedisUser {
+  readonly username?: string
+  readonly password?: string
+}
+
 /** A client for each of the two packages. */
 export const redisClients = {
-  'node-redis': (port: number): RedisClient => createClient({ socket: { port, host: '127.0.0.1' } }),
-  ioredis: (port: number): RedisClient => new Redis({ port, host: '127.0.0.1', lazyConnect: true }),
+  'node-redis': (port: number, user: RedisUser = {}): RedisClient =>
+    createClient({ socket: { port, host: '127.0.0.1' }, ...user }),
+  ioredis: (port: number, user: RedisUser = {}): RedisClient =>
+    new Redis({ port, host: '127.0.0.1', lazyConnect: true, ...user }),
 }
 export type RedisPackage = keyof typeof redisClients
 export const redisPackages = Object.keys(redisClients) as readonly RedisPackage[]

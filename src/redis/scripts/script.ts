@@ -72,8 +72,9 @@ local function raised(offset)
   return math.max(offset + 1048576, (now - 1577836800000) * 64)
 end
 
+local publishing = '${settings.isCluster ? 'SPUBLISH' : 'PUBLISH'}'
 local function publish(channel, message)
-  call('${settings.isCluster ? 'SPUBLISH' : 'PUBLISH'}', base .. channel, message)
+  call(publishing, base .. channel, message)
 end
 
 -- Nearly always it is the same server: that is found out without copying a piece of the text.

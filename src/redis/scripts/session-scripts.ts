@@ -62,7 +62,8 @@ local of = found[1] and stateOf(found[1]) or { version = '0', tail = 0, bytes = 
 if of.version ~= ARGV[2] then return { token, '0' } end
 local principal, epoch = ARGV[5], ARGV[6]
 tally(id, found[1] and of.ended == '0' and found[2] or nil, ARGV[4] == '0' and principal or nil)
-if found[3] and found[3] ~= epoch then
+-- A stream without its record is what is left of a session that was evicted or deleted by hand.
+if found[3] ~= epoch then
   call('DEL', streamOf(id))
   of.tail, of.bytes = 0, 0
 end
@@ -192,7 +193,19 @@ if old then
   end
   if #left == 0 then call('SREM', base .. 'o', old) end
 end
-return { token, text(now), call('ZRANGEBYSCORE', expiries, '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]) }
+local due = call('ZRANGEBYSCORE', expiries, '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local reply = {}
+for index = 1, #due, 2 do
+  if call('EXISTS', recordOf(due[index])) == 1 then
+    reply[#reply + 1] = due[index]
+    reply[#reply + 1] = due[index + 1]
+  else
+    -- Its record was evicted or deleted by hand: nobody could end it, and enough of these would hide all others.
+    call('ZREM', expiries, due[index])
+    call('DEL', streamOf(due[index]))
+  end
+end
+return { token, text(now), reply }
 `
 
 const names = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'sessionsOf', 'expired'] as const

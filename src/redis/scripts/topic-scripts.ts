@@ -35,7 +35,8 @@ local function use(name)
   topic.age = math.min(maxAge, tonumber(found[6]) or maxAge)
   if not found[1] then
     topic.epoch = string.sub(redis.sha1hex(token .. ' ' .. clock[1] .. ' ' .. clock[2] .. ' ' .. name), 1, 10)
-    topic.tail = high
+    -- A list without its hash is what is left of a topic that was evicted or deleted by hand: nobody knows its offsets.
+    topic.tail = call('DEL', list) == 1 and raised(high) or high
     call('HSET', meta, 'epoch', topic.epoch, 'tail', text(topic.tail), 'token', token)
     call('ZADD', base .. 't', now, name)
     sweep(10)
