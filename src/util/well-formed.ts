@@ -5,3 +5,8 @@ type Checked = string & { isWellFormed?(): boolean }
 export function wellFormed(text: string): string {
   return (text as Checked).isWellFormed?.() ? text : text.replace(/\p{Surrogate}/gu, '\ufffd')
 }
+
+/** Whether it has no lone surrogates. A store would keep them as U+FFFD: two names that differ in them alone would be one. */
+export function isWellFormed(text: string): boolean {
+  return wellFormed(text) === text
+}

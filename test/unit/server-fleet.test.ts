@@ -105,6 +105,11 @@ describe('the sessions of a principal', () => {
     [() => publish({ key: '' }), 'publish() takes a key of 1 to 256 characters; it was a string of 0.'],
     [() => publish({ key: 'k'.repeat(257) }), 'publish() takes a key of 1 to 256 characters; it was a string of 257.'],
     [() => publish({ key: 7 }), 'publish() takes a key of 1 to 256 characters; it was a number.'],
+    [() => publish({ key: 'k\ud800' }), 'the key of publish() must be well-formed Unicode; it has a lone surrogate'],
+    [() => new ServerBench().at(0).publish('news\udc00', 'x'), 'the topic of publish() must be well-formed Unicode'],
+    [() => new ServerBench().at(0).presence('news\ud800'), 'the topic of presence() must be well-formed Unicode'],
+    [() => new ServerBench().at(0).ofPrincipal.of('ann\ud800'), "the principal's id of sessionsOf() must be well-formed"],
+    [() => subscribe({}, 'news\ud800'), 'the topic of session.subscribe() must be well-formed Unicode'],
     [() => publish({ kee: 'order 7' }), "publish(): unknown option 'kee'; did you mean 'key'? There is key."],
     [() => publish(null), 'publish() takes options as an object; it was null.'],
     [() => publish('order 7'), 'publish() takes options as an object; it was a string.'],
@@ -120,10 +125,10 @@ function publish(options: unknown): Promise<number> {
   return new ServerBench().at(0).publish('news', 'x', options as never)
 }
 
-async function subscribe(options: unknown): Promise<unknown> {
+async function subscribe(options: unknown, topic = 'news'): Promise<unknown> {
   const bench = new ServerBench()
   await bench.confirmed()
-  return (await bench.session()).subscribe('news', options as never)
+  return (await bench.session()).subscribe(topic, options as never)
 }
 
 describe('publications', () => {

@@ -67,6 +67,22 @@ async function topicsOf(bench: ServerBench) {
   return read?.record.subscriptions.map(({ topic, as }) => (as === undefined ? topic : `${topic} as ${as}`))
 }
 
+it('a page may neither subscribe nor publish to a name with a lone surrogate, and the application is not asked', async () => {
+  const asked: string[] = []
+  const ask = (_: unknown, topic: string) => {
+    asked.push(topic)
+    return true
+  }
+  const bench = new ServerBench({ handlers: { onSubscribe: ask, onPublish: ask } })
+  const { carrier, attachment } = await bench.confirmed()
+  attachment.receive(String.raw`C1:{"type":"subscribe","topic":"vip\ud800"}`)
+  attachment.receive(String.raw`C2:{"type":"publish","topic":"vip\ud800","data":"x"}`)
+  await bench.pass(100)
+  expect(shown(carrier)).toEqual(['error 1 forbidden', 'error 2 forbidden'])
+  expect(asked).toEqual([])
+  expect(bench.reported).toEqual([])
+})
+
 describe('[SP22] the end of a subscription', () => {
   it('ends that to the presence of the topic when its permission expires', async () => {
     const { bench, carrier, call, joins } = await rig({ allowed: () => ({ expiresAt: 1_005_000 }) })

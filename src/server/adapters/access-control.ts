@@ -7,6 +7,7 @@ import type { AskAcceptance } from '../session/acceptance.ts'
 import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { Settings } from '../settings.ts'
+import { mustBeWellFormed } from '../util/option-checks.ts'
 import { isThenable } from '../util/thenable.ts'
 import { tookTooLong, within } from '../util/within.ts'
 import type { AttemptLedger } from './attempt-ledger.ts'
@@ -178,6 +179,7 @@ export class AccessControl {
         throw new TypeError(
           'RealtimeServer: authenticate() must return null or an object whose `id` is a string that is not empty.',
         )
+      mustBeWellFormed(principal.id, '`id`, in what authenticate() returns,')
       if (!isExpiry(principal.expiresAt))
         throw new TypeError(
           'RealtimeServer: `expiresAt`, in what authenticate() returns, must be a time in milliseconds since 1970 (the `exp` of a JWT is in seconds: multiply it by 1000).',

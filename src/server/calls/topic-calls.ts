@@ -1,3 +1,4 @@
+import { isWellFormed } from '../../util/well-formed.ts'
 import { type ClientCall, isOwnTopic, presenceTopicOf, type Subscribed } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import type { HandledSession } from '../session/handled-session.ts'
@@ -43,8 +44,7 @@ export async function handleTopicCall(session: HandledSession, message: Incoming
 async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number> {
   const { node, handle } = session
   const { topic: name, since, after, params } = call
-  // Pages may not subscribe to the server's own topics, whatever the application allows.
-  const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onSubscribe?.(handle, name, params))
+  const verdict: unknown = isForPages(name) && (await node.handlers.onSubscribe?.(handle, name, params))
   const allowed = verdict === true ? {} : verdict
   if (typeof allowed !== 'object' || allowed === null)
     throw new RequestError('forbidden', `The server does not allow subscribing to ${JSON.stringify(name)} (onSubscribe).`)
@@ -76,7 +76,7 @@ async function publish(session: HandledSession, n: number, call: Asked<'publish'
   const { id, node, handle, record } = session
   const { topic: name } = call
   const data = dataIn(call, node.settings)
-  const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onPublish?.(handle, name, data))
+  const verdict: unknown = isForPages(name) && (await node.handlers.onPublish?.(handle, name, data))
   if (verdict !== true && (typeof verdict !== 'object' || verdict === null))
     throw new RequestError('forbidden', `The server does not allow publishing to ${JSON.stringify(name)} (onPublish).`)
   const known = record.subscriptions.find(({ as }) => as === name)?.topic ?? name
@@ -85,6 +85,11 @@ async function publish(session: HandledSession, n: number, call: Asked<'publish'
   checkPublished(topic, 'onPublish')
   // With this key it is published once, however often the handler runs.
   return session.node.publish(topic, 'data' in given ? given.data : data, { key: `${id}.${record.epoch}.${n}` })
+}
+
+/** Whether the application may allow it to a page: not the server's own topics, and no name that a store could not keep. */
+function isForPages(name: string): boolean {
+  return !isOwnTopic(name) && isWellFormed(name)
 }
 
 function allowedTopic(verdict: object): { readonly topic?: string; readonly since?: Since; readonly expiresAt?: number } {

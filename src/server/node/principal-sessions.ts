@@ -1,6 +1,7 @@
 import { checkClose } from '../session/check-close.ts'
 import type { Session } from '../session/session-handle.ts'
 import type { SessionStore } from '../store/ports.ts'
+import { mustBeWellFormed } from '../util/option-checks.ts'
 import { partsOf } from '../util/parts.ts'
 import { kindOf } from '../util/payload.ts'
 
@@ -59,4 +60,5 @@ export class PrincipalSessions {
 function checkId(principalId: unknown, name: string): void {
   if (typeof principalId !== 'string')
     throw new TypeError(`RealtimeServer: ${name}() takes the id of a principal, a string; it was ${kindOf(principalId)}.`)
+  mustBeWellFormed(principalId, `the principal's id of ${name}()`)
 }

@@ -1,4 +1,4 @@
-import { mustBeOptions } from '../util/option-checks.ts'
+import { mustBeOptions, mustBeWellFormed } from '../util/option-checks.ts'
 import { kindOf } from '../util/payload.ts'
 
 /** Options of `publish()`. */
@@ -11,7 +11,11 @@ export interface PublishOptions {
 export function checkPublishOptions(options: PublishOptions): void {
   mustBeOptions('publish', options, ['key'])
   const key: unknown = options.key
-  if (key === undefined || (typeof key === 'string' && key !== '' && key.length <= 256)) return
+  if (key === undefined) return
+  if (typeof key === 'string' && key !== '' && key.length <= 256) {
+    mustBeWellFormed(key, 'the key of publish()')
+    return
+  }
   const was = typeof key === 'string' ? `a string of ${key.length}` : kindOf(key)
   throw new TypeError(`RealtimeServer: publish() takes a key of 1 to 256 characters; it was ${was}.`)
 }

@@ -2,6 +2,7 @@ import { isOwnTopic, isSince, isTopicName } from '../../wire/calls.ts'
 import type { Limits } from '../limits.ts'
 import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../store/ports.ts'
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
+import { mustBeWellFormed } from '../util/option-checks.ts'
 import { kindOf } from '../util/payload.ts'
 import { amended } from './record.ts'
 import { isOfApplication, takenOver, withoutUnreadPresence } from './subscription-list.ts'
@@ -142,6 +143,7 @@ export function checkSince(since: unknown): asserts since is Since | undefined {
 export function checkTopic(topic: unknown, name: string): asserts topic is string {
   if (!isTopicName(topic))
     throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
+  mustBeWellFormed(topic, `the topic of ${name}()`)
 }
 
 /** @throws TypeError for a topic to which an application may not publish */

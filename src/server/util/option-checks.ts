@@ -1,4 +1,5 @@
 import { unknownOption } from '../../util/suggest.ts'
+import { isWellFormed } from '../../util/well-formed.ts'
 import { kindOf } from './payload.ts'
 
 /** @throws TypeError if the options of a method are not an object, or contain an unknown name */
@@ -7,6 +8,12 @@ export function mustBeOptions(method: string, options: unknown, known: readonly 
     throw new TypeError(`RealtimeServer: ${method}() takes options as an object; it was ${kindOf(options)}.`)
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) throw new TypeError(`RealtimeServer: ${method}(): ${unknownOption(unknown, known)}.`)
+}
+
+/** @throws TypeError for a name with lone surrogates: it has no UTF-8, so that a store could not tell it from others */
+export function mustBeWellFormed(name: string, what: string): void {
+  if (!isWellFormed(name))
+    throw new TypeError(`RealtimeServer: ${what} must be well-formed Unicode; it has a lone surrogate, a half of a character.`)
 }
 
 /** The longest delay of Node's timers, in milliseconds: a longer one would fire at once. */
