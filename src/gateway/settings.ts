@@ -8,6 +8,7 @@ import type { AnyPrincipal } from '../server/session/session-handle.ts'
 import { defaultBytesPerStream } from '../server/store/memory/stream.ts'
 import { faultOfCount, faultOfTime } from '../server/util/option-checks.ts'
 import { kindOf } from '../server/util/payload.ts'
+import { quoted } from '../util/quoted.ts'
 import { unknownOption } from '../util/suggest.ts'
 import { defaultForwardHeaders, faultOfHeaders, faultOfName } from './headers.ts'
 import type { BackendHeaders, GatewayOptions, GatewayOwned } from './options.ts'
@@ -155,7 +156,7 @@ function check(name: string, value: unknown, faultOf: (value: number) => string 
 }
 
 function fail(name: string, value: unknown, allowed: string): never {
-  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
+  const shown = typeof value === 'string' ? quoted(value) : typeof value === 'number' ? String(value) : kindOf(value)
   throw new TypeError(`gateway: ${name} must be ${allowed}; it was ${shown}.`)
 }
 

@@ -1,5 +1,6 @@
 import { faultOfTime } from '../server/util/option-checks.ts'
 import { kindOf } from '../server/util/payload.ts'
+import { quoted } from '../util/quoted.ts'
 import { unknownOption } from '../util/suggest.ts'
 
 /** The checks of one function's options; each error is a TypeError that names the option, its value, and the allowed values. */
@@ -69,7 +70,7 @@ export class OptionChecks {
   }
 
   #fail(option: string, value: unknown, allowed: string): never {
-    const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
+    const shown = typeof value === 'string' ? quoted(value) : typeof value === 'number' ? String(value) : kindOf(value)
     throw new TypeError(`${this.#function}: ${option} must be ${allowed}; it was ${shown}.`)
   }
 }

@@ -146,7 +146,7 @@ function fail(name: string, value: unknown, allowed: string): never {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'string') return `'${value.slice(0, 100)}'`
   if (value === null) return 'null'
   if (typeof value === 'function') return 'a function'
   return typeof value === 'object' ? 'an object' : String(value)

@@ -1,3 +1,4 @@
+import { quoted } from '../util/quoted.ts'
 import { unknownOption } from '../util/suggest.ts'
 import { clientAddress, readTrustProxy, type TrustedProxy, trustProxyValues } from './adapters/client-address.ts'
 import { type OriginRule, readOriginRule } from './adapters/origin-patterns.ts'
@@ -225,7 +226,7 @@ function checkMethods(name: string, port: object, methods: readonly string[]): v
 }
 
 function listOf(name: string, given: unknown): string {
-  return typeof given === 'string' ? `write ${name}: ['${given}']` : ''
+  return typeof given === 'string' ? `write ${name}: [${quoted(given)}]` : ''
 }
 
 function failUnknown(name: string, known: readonly string[], prefix = ''): never {
@@ -237,6 +238,6 @@ function article(kind: string): string {
 }
 
 function fail(name: string, value: unknown, allowed: string, hint = ''): never {
-  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
+  const shown = typeof value === 'string' ? quoted(value) : typeof value === 'number' ? String(value) : kindOf(value)
   throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}${hint && `: ${hint}`}.`)
 }

@@ -1,3 +1,4 @@
+import { quoted } from '../util/quoted.ts'
 import { faultOfCount, faultOfTime } from './util/option-checks.ts'
 import { kindOf } from './util/payload.ts'
 import { isThenable } from './util/thenable.ts'
@@ -12,7 +13,7 @@ export interface TopicKeep {
 
 /** Normalizes the option `keep` to a function. @throws TypeError for an invalid value, at once unless it is a function */
 export function topicKeepOf(keep: unknown = {}): (topic: string) => TopicKeep {
-  if (typeof keep === 'function') return (topic) => checked(`keep('${topic}')`, keep(topic) ?? {})
+  if (typeof keep === 'function') return (topic) => checked(`keep(${quoted(topic)})`, keep(topic) ?? {})
   const fixed = checked('keep', keep)
   return () => fixed
 }

@@ -2,7 +2,7 @@
 export function unknownOption(name: string, known: readonly string[], prefix = ''): string {
   const similar = known.find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()))
   const verb = known.length > 1 ? 'are' : 'is'
-  return `unknown option '${prefix}${name}'; ${similar ? `did you mean '${prefix}${similar}'? There` : 'there'} ${verb} ${known.join(', ')}`
+  return `unknown option '${prefix}${name.slice(0, 99)}'; ${similar ? `did you mean '${prefix}${similar}'? There` : 'there'} ${verb} ${known.join(', ')}`
 }
 
 /** Whether one name contains the other, or they differ in at most a third of the letters, and at most three. */

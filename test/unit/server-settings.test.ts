@@ -1,8 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { gateway } from '../../src/gateway/index.ts'
+import { redisStore } from '../../src/redis/index.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { defaultLimits } from '../../src/server/limits.ts'
 import { settingsOf } from '../../src/server/settings.ts'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
+
+function failureOf(run: () => unknown): Error {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof Error) return error
+  }
+  throw new Error('It did not fail.')
+}
 
 describe('options', () => {
   it('have defaults', () => {
@@ -48,6 +59,23 @@ describe('options', () => {
     const server = new RealtimeServer()
     await expect(server.close(options as never)).rejects.toThrow(message)
     await server.close({ drainMs: 0 })
+  })
+
+  it.each<[string, (text: string) => unknown]>([
+    ['a path', (path) => new RealtimeServer({ path })],
+    ['origins', (text) => new RealtimeServer({ origins: text as never })],
+    ['one of the origins', (text) => new RealtimeServer({ origins: [text] })],
+    ['an unknown option', (text) => new RealtimeServer({ [text]: 1 } as never)],
+    ['a proxy', (trustProxy) => new RealtimeServer({ trustProxy })],
+    ['a limit', (text) => new RealtimeServer({ limits: { maxMessageBytes: text as never } })],
+    ['a limit of memoryStore()', (text) => memoryStore({ maxBytes: text as never })],
+    ['an option of redisStore()', (text) => redisStore({ client: text as never })],
+    ['an unknown option of gateway()', (text) => gateway({ target: 'ws://127.0.0.1:1/', [text]: 1 } as never)],
+  ])('an error shows only the beginning of a long text: %s', (_, run) => {
+    const text = `x'${'y'.repeat(100_000)}`
+    const failure = failureOf(() => run(text))
+    expect(failure.message).toContain(`x'${'y'.repeat(90)}`)
+    expect(failure.message.length).toBeLessThan(800)
   })
 
   it.each<[unknown, string]>([

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import { quoted } from '../../util/quoted.ts'
 
 /** The proxies whose forwarding headers the server trusts, as in Express's setting `trust proxy`. */
 export type TrustProxyOption = boolean | number | string | readonly string[] | ((address: string, index: number) => boolean)
@@ -62,7 +63,7 @@ function addRange(list: BlockList, range: unknown): void {
   const kind = address === null ? 0 : isIP(address)
   if (address === null || kind === 0)
     throw new RangeError(
-      `'${range}' is neither an address, nor a subnet such as '10.0.0.0/8', nor one of ${Object.keys(namedRanges).join(', ')}`,
+      `${quoted(range)} is neither an address, nor a subnet such as '10.0.0.0/8', nor one of ${Object.keys(namedRanges).join(', ')}`,
     )
   const bits = kind === 4 ? 32 : 128
   // `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
@@ -70,7 +71,7 @@ function addRange(list: BlockList, range: unknown): void {
   const suffix = slash < 0 ? String(bits + shift) : range.slice(slash + 1)
   const prefix = /^\d{1,3}$/.test(suffix) ? Number(suffix) - shift : kind === 4 ? prefixOf(suffix) : -1
   if (!(prefix >= 0 && prefix <= bits))
-    throw new RangeError(`'${range}' is not a subnet: the number after the slash is from 0 to ${bits}`)
+    throw new RangeError(`${quoted(range)} is not a subnet: the number after the slash is from 0 to ${bits}`)
   list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { quoted } from '../../util/quoted.ts'
 import { isThenable } from '../util/thenable.ts'
 
 /** Decides whether the pages of an origin may connect; only `true` allows it. */
@@ -91,10 +92,6 @@ export function normalised(origin: string): string | null {
   } catch {
     return null
   }
-}
-
-function quoted(text: string): string {
-  return `'${text}'`
 }
 
 /** Whether one of the rules allows this origin. Functions run last, one after the other; the caller handles their errors. */

@@ -63,7 +63,7 @@ export function askOptions(options: SessionRequestOptions): AskOptions {
     throw new TypeError(`RealtimeServer: session.request() takes signal as an AbortSignal; it was ${kindOf(signal)}.`)
   if (!isTimeoutMs(timeoutMs))
     throw new TypeError(
-      `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${timeoutMs}.`,
+      `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${typeof timeoutMs === 'number' ? timeoutMs : kindOf(timeoutMs)}.`,
     )
   return { timeoutMs, signal }
 }

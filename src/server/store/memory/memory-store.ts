@@ -1,3 +1,4 @@
+import { quoted } from '../../../util/quoted.ts'
 import { storeHost } from '../../node/process-host.ts'
 import type { SessionStore, TopicLog } from '../ports.ts'
 import { BoundedStreams, Budget } from './bounded-streams.ts'
@@ -108,5 +109,5 @@ function fail(name: string, value: unknown, allowed: string): never {
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value)
+  return typeof value === 'string' ? quoted(value) : typeof value === 'object' ? 'an object' : String(value)
 }
