@@ -66,10 +66,10 @@ function insteadOf(name: string, value: unknown): string {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'string') return `'${value.slice(0, 99)}'`
   if (typeof value === 'function') return `the function ${value.name || 'without a name'}`
   try {
-    return typeof value === 'object' ? JSON.stringify(value) : String(value)
+    return String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 99)
   } catch {
     return Object.prototype.toString.call(value)
   }

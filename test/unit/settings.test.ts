@@ -135,6 +135,13 @@ describe('transports', () => {
   })
 })
 
+it('an error shows only the beginning of a long value', () => {
+  const text = 'y'.repeat(100_000)
+  for (const value of [text, [text], { [text]: 1 }, 10n ** 1000n])
+    for (const options of [{ transports: value }, { transport: value }, { debug: value }, { [text]: value }])
+      expect(() => settle(options as never)).toThrow(expect.objectContaining({ message: expect.stringMatching(/^.{1,900}$/s) }))
+})
+
 describe('a bad option throws a TypeError that says what it was and what it may be', () => {
   it.each<[object, RegExp]>([
     [
