@@ -193,13 +193,14 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
   return { link, exchange, hasOpened: () => isOpen }
 
   async function exchange(wait: number | undefined, signal: AbortSignal, extend = () => {}): Promise<boolean> {
+    // A POST beside it may bring the acknowledgment with which the server answers: that is news all the same.
+    const { moves } = session
     const response = await ask(wait === undefined ? {} : { wait }, '', signal)
     if (!isEventStream(response)) {
       await markedJson(response, call, signal, isOpen)
       throw mismatch('the answer is no event stream')
     }
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
-    const { moves } = session
     const stream = new EventStream({
       onComment: () => listener.heard(true),
       onEvent({ data }) {

@@ -469,6 +469,21 @@ describe('long-poll', () => {
     expect(network.requests).toHaveLength(4)
   })
 
+  it('asks at once after an answer whose acknowledgment a POST beside it has brought already', async () => {
+    const { session, network, pass } = dialSession(longPoll)
+    session.sent = { first: 1, last: 1, bytesUnderWay: 0 }
+    network.receiving.open().end()
+    await pass(0)
+    session.readReceipt(1, 1)
+    session.sent = { first: 2, last: 1, bytesUnderWay: 0 }
+    network.receiving.open({ resumed: true, taken: 1, ack: 1 }).end()
+    await pass(0)
+    expect(network.requests).toHaveLength(3)
+    network.receiving.open({ resumed: true, taken: 1, ack: 1 }).end()
+    await pass(999)
+    expect(network.requests).toHaveLength(3)
+  })
+
   it('[SP6] reports silence when nothing came for its wait and 5 s', async () => {
     const bench = dialSession(longPoll)
     bench.network.receiving.open().end()
