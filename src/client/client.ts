@@ -155,8 +155,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   /**
    * Sends a message, now or as soon as there is a connection; never blocks.
    * @throws TypeError if there is no codec and it is not a string, `ArrayBuffer`, view or `Blob`
-   * @throws RangeError if the outbox is full and `outbox.overflow` is `'reject'`
-   * @throws Error if the client is closed
+   * @throws RangeError if the outbox is full and `outbox.overflow` is `'reject'`; Error if the client is closed
    */
   send(data: Out): void
   send(data: Out, ...more: readonly unknown[]): void {
@@ -168,7 +167,9 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
 
   /** Resolves when all messages sent so far were written, or in a session acknowledged; rejects if the client is closed first. */
   flushed(): Promise<Flushed<Out>> {
-    return this.#sender.flushed()
+    const flushed = this.#sender.flushed()
+    if (this.#face.isClosed) this.#sender.giveUp()
+    return flushed
   }
 
   /**
@@ -180,7 +181,6 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
     checkClose(code, reason, this.#settings.mode.hangUpCode)
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
     return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }
 
@@ -189,7 +189,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    * throws; in a session the client disconnects instead, and resumes when all have been read.
    */
   [Symbol.asyncIterator](): MessageIterator<EventOf<'message', In, Out>> {
-    return this.#queues.iterate(this.state.status === 'closed')
+    return this.#queues.iterate(this.#face.isClosed)
   }
 
   /**

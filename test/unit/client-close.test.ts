@@ -211,6 +211,17 @@ describe('after the end of the client', () => {
     expect(outcome).toBe('rejected')
   })
 
+  it('flushed() rejects at once if a message is kept for connect(), and resolves once that has sent it', async () => {
+    const { client, pass } = benchOf({ websocket: sequence(refuses(403), opens()) })
+    client.send('x')
+    await pass(1000)
+    await expect(client.flushed()).rejects.toThrow('RealtimeClient: it was closed before all was sent.')
+    client.connect()
+    const flushed = client.flushed()
+    await pass(1000)
+    expect(await flushed).toEqual({ refused: [] })
+  })
+
   it('connect() reads the network state of the page again', async () => {
     const { client, pass, signal } = benchOf({ websocket: refuses(1006) })
     await pass(20)

@@ -181,6 +181,17 @@ describe('a session', () => {
     expect(gaps.length).toBe(1)
   })
 
+  it('makes flushed() reject after its end, if a message was not acknowledged', async () => {
+    const { client } = open()
+    const connection = await server.nextConnection()
+    server.holdAcknowledgments()
+    client.send('kept')
+    expect(await server.nextMessage()).toBe('kept')
+    connection.session?.end(4402)
+    expect(client.state.status).toBe('closed')
+    await expect(client.flushed()).rejects.toThrow('RealtimeClient: it was closed before all was sent.')
+  })
+
   it('reports unacknowledged messages of a lost session with `resend: false`', async () => {
     const { client, errors } = open({ protocol: session({ resend: false }) })
     await pass(10)
