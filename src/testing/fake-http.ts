@@ -32,7 +32,8 @@ export function fakeFetch(door: Door): NonNullable<Host['fetch']> {
   }
 
   async function answerTo(url: URL, init: RequestInit): Promise<Response> {
-    const headers = Object.fromEntries(new Headers(init.headers))
+    // happy-dom's Headers keep the case of their names.
+    const headers = Object.fromEntries(Array.from(new Headers(init.headers), ([name, value]) => [name.toLowerCase(), value]))
     const dial: Dial = { transport: 'poll', url, headers, subprotocols: [], auth: undefined }
     if (init.method === 'POST') {
       const body = await payloadOf(init.body)
