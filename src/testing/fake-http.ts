@@ -72,7 +72,9 @@ export function fakeFetch(door: Door): NonNullable<Host['fetch']> {
   async function posted(dial: Dial, body: Payload): Promise<Response> {
     const answer = door.answerTo(dial)
     if (answer !== 'accept') return refused(answer)
-    door.posted(body, reading)
+    // With `sendBatch: 'ndjson'` each line is a message.
+    const isBatch = typeof body === 'string' && dial.headers['content-type']?.startsWith('application/x-ndjson')
+    for (const data of isBatch ? body.replace(/\n$/, '').split('\n') : [body]) door.posted(data, reading)
     return responseOf(204, {}, textBody(''))
   }
 
