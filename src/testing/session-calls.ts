@@ -1,5 +1,6 @@
 import { type CallValue, type ClientCall, faultOf, hasValue, isOwnTopic, presenceTopicOf } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
+import { allowedPublication, allowedSubscription } from './allowed.ts'
 import type { CallsServer } from './application.ts'
 import { callValueOf, payloadIn } from './call-value.ts'
 import { FakeRequest } from './request.ts'
@@ -152,11 +153,7 @@ export class SessionCalls<In, Out> {
   }
 
   #subscribe(n: number, { topic: name, since, after }: Call<'subscribe'>, verdict: unknown): void {
-    const {
-      topic = name,
-      since: begin = since,
-      expiresAt = Infinity,
-    } = allowed(verdict, `subscribing to ${JSON.stringify(name)} (onSubscribe)`)
+    const { topic = name, since: begin = since, expiresAt = Infinity } = allowedSubscription(name, verdict)
     const places = this.#topics.placesOf(topic, begin, after)
     const stream = this.#record.streams.subscribe(name, topic, places.from)
     this.#record.answer(n, { type: 'reply', to: n, value: places })
@@ -181,10 +178,10 @@ export class SessionCalls<In, Out> {
   }
 
   #publish(n: number, call: Call<'publish'>, verdict: unknown): void {
-    const { topic = this.#record.streams.named(call.topic)?.topic ?? call.topic, ...given } = allowed<{
-      topic?: string
-      data?: In
-    }>(verdict, `publishing to ${JSON.stringify(call.topic)} (onPublish)`)
+    const { topic = this.#record.streams.named(call.topic)?.topic ?? call.topic, ...given } = allowedPublication<In>(
+      call.topic,
+      verdict,
+    )
     const message = 'data' in given ? this.#server.encode(given.data as In) : payloadIn(call)
     const offset = this.#server.publish(topic, message)
     this.#record.answer(n, { type: 'reply', to: n, value: offset })
@@ -231,16 +228,6 @@ export class SessionCalls<In, Out> {
   #valueOf(reply: In | undefined): CallValue {
     return reply === undefined ? {} : callValueOf(this.#server.encode(reply))
   }
-}
-
-/** @throws RequestError if the test's function refuses */
-function allowed<Given = { readonly topic?: string; readonly since?: Call<'subscribe'>['since']; readonly expiresAt?: number }>(
-  verdict: unknown,
-  what: string,
-): Given {
-  if (verdict === true) return {} as Given
-  if (typeof verdict === 'object' && verdict !== null) return verdict as Given
-  throw new RequestError('forbidden', `The server does not allow ${what}.`)
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -200,6 +200,27 @@ it('[SP22] a topic is refused, or allowed until it expires, and is subscribed ag
   ])
 })
 
+it.each([
+  ['onSubscribe() returns `topic` as a name of 1 to 1,024 characters.', 'onSubscribe', { topic: 7 }],
+  ["onSubscribe() returns `since` as an offset, 'start', or { last: n }.", 'onSubscribe', { since: 'begin' }],
+  ['onSubscribe() returns `expiresAt` as milliseconds since 1970.', 'onSubscribe', { expiresAt: '2030-01-01' }],
+  ['onPublish() returns `topic` as a name of 1 to 1,024 characters.', 'onPublish', { topic: '' }],
+])('[SP22] an invalid decision is reported, and refused as internal: %s', async (message, handler, verdict) => {
+  const reported = vi.fn()
+  vi.stubGlobal('reportError', reported)
+  const { open, server } = start({ [handler]: () => verdict })
+  const client = open()
+  const topic = client.subscribe('news')
+  const published = failure(topic.publish('x'))
+  await pass(1000)
+  vi.unstubAllGlobals()
+  const isSubscribe = handler === 'onSubscribe'
+  expect([topic.state, topic.error?.code]).toEqual(isSubscribe ? ['refused', 'internal'] : ['subscribed', undefined])
+  expect(await published).toEqual(isSubscribe ? null : ['internal', ''])
+  expect(server.leftovers()).toContain(`${handler} threw: FakeServer: ${message}`)
+  expect([reported.mock.calls.length, server.dials.length]).toEqual([1, 1])
+})
+
 it('[SP22] a topic is restored after a lost session, with what was published meanwhile', async () => {
   const { open, server } = start({ onSubscribe: async (topic) => ({ topic: `real ${topic}` }) })
   const client = open()
