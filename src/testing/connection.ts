@@ -92,11 +92,13 @@ export class Connection<In, Out> implements Receiver, Attached {
   /**
    * Closes the connection from the server's side. The close code decides whether the client reconnects.
    * @param code of the Close frame; over SSE the stream just ends. @defaultValue 1000
-   * @throws Error if the connection is over
+   * @throws Error if the connection is over, and over long-poll and poll in plain mode, where only `lose()` ends it
    * @throws RangeError for a code that no Close frame can carry
    */
   close(code = 1000, reason = ''): void {
     this.#mustBeOpen('close()')
+    if (this.transport === 'poll' && !this.session)
+      throw new Error('FakeServer: a poll has no close; lose() fails its next request.')
     const isSayable = Number.isInteger(code) && code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code)
     if (!isSayable)
       throw new RangeError(

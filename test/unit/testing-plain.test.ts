@@ -227,6 +227,29 @@ describe('a server', () => {
     expect([errors.length, server.dials.length, client.state.status]).toEqual([1, 2, 'open'])
     await client.close()
   })
+
+  it.each(['long-poll', 'poll'] as const)('refuses close() over %s, and goes on', async (transport) => {
+    const client = new RealtimeClient(url, { transports: [transport], ...server.options })
+    const { told } = watch(client)
+    const connection = await server.nextConnection()
+    expect(() => connection.close()).toThrow('FakeServer: a poll has no close; lose() fails its next request.')
+    server.send('still here')
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect([told.at(-1), connection.isOpen, server.connections.length]).toEqual(['still here 1/message', true, 1])
+    await client.close()
+  })
+
+  it.each([
+    { type: 'sse', sendBatch: 'ndjson' },
+    { type: 'poll', sendBatch: 'ndjson' },
+  ] as const)('takes the lines of a batch over $type as messages', async (transport) => {
+    const client = new RealtimeClient(url, { transports: [transport], ...server.options })
+    await server.nextConnection()
+    for (const text of ['a', 'b', '', 'two\nlines', 'c', 'd']) client.send(text)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(server.takeMessages()).toEqual(['a', 'b', '', 'two\nlines', 'c', 'd'])
+    await client.close()
+  })
 })
 
 describe('an environment without TextEncoder, fetch and Response, as that of Jest for jsdom', () => {
