@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { documentation, tableOf } from '../support/readme.ts'
 import { membersOfClass } from '../support/readme-facts.ts'
+import { testsOf, vitestSnippets } from '../support/readme-testing.ts'
+
+const withoutPage = vitestSnippets.filter((name) => name !== 'testing-react')
+
+describe.each(withoutPage)('docs/guide/testing.md, without a page: %s', async (name) => {
+  for (const { name: title, run } of await testsOf(name)) it(title, run)
+})
 
 it.each([
   ['server.', 'src/testing/fake-server.ts', 'FakeServer', []],
