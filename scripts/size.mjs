@@ -29,17 +29,17 @@ const withoutClient = ['react', 'vue', './index.js']
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
   'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_175],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_100],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_150],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    56_300,
+    56_350,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
     67_000,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 52_850],
-  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_950],
+  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_000],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,
     2_500,
