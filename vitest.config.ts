@@ -126,7 +126,7 @@ export default defineConfig({
     projects: [
       // By itself vitest would leave one of two cores idle.
       project('unit', 'unit', 0, { maxWorkers: 2 }),
-      project('dom', 'dom', 0, { environment: 'happy-dom' }),
+      project('dom', 'dom', 0, { maxWorkers: 2, environment: 'happy-dom' }),
       project('unhurried', 'integration', 1, { ...atOnce(5), exclude: [...hurried, ...engines] }),
       project('node', 'integration', 2, { ...atOnce(2), include: hurried }),
       // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
