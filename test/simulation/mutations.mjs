@@ -232,4 +232,12 @@ export const mutations = [
     from: "hook === 'end' || (before.isPinned === true && !ended)",
     to: "hook === 'end'",
   },
+  {
+    name: 'hook-runs-again',
+    seed: 371,
+    breaks: 'onSession and onEnd run once, also if they settle while the record is written',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'this.#leaseWork.hook = laterHook(this.#leaseWork.hook, hook)',
+    to: 'this.#leaseWork.hook = hook',
+  },
 ]

@@ -91,7 +91,7 @@ export class NodeLife {
         onSession: (session) => this.#began(session),
         onMessage: (session, message) => this.#handle(session, message),
         onRequest: (_, message) => this.#answer(message),
-        ...(setting.hasOnEnd ? { onEnd: () => this.#ended() } : {}),
+        ...(setting.hasOnEnd ? { onEnd: (session) => this.#ended(session) } : {}),
       },
     })
     this.door = new NodeDoor(
@@ -166,15 +166,19 @@ export class NodeLife {
 
   async #began(session: Session): Promise<void> {
     if (IdleClients.is(session.id)) return
-    const { ledgers, setting } = this.#around
-    this.#around.trace(() => `  ${this.name} onSession`)
+    const { ledgers, setting, clock, trace } = this.#around
+    trace(() => `  ${this.name} onSession`)
+    ledgers.up.hook('onSession', this.#epochOf(session), this.name, clock.now)
     ledgers.up.began(this.#epochOf(session), this.name, setting.isPinned)
     if (this.#random.chance(0.7)) await session.subscribe('news')
     await session.update(begun)
   }
 
-  #ended(): void {
-    this.#around.trace(() => `  ${this.name} onEnd`)
+  #ended(session: Session): void {
+    if (IdleClients.is(session.id)) return
+    const { ledgers, clock, trace } = this.#around
+    trace(() => `  ${this.name} onEnd`)
+    ledgers.up.hook('onEnd', this.#epochOf(session), this.name, clock.now)
   }
 
   async #handle(session: Session, message: Message): Promise<void> {

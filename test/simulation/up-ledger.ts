@@ -33,6 +33,8 @@ export class UpLedger {
   readonly #doneOf = new Map<string, number>()
   /** The life of the node on which each session began, by the session's epoch. */
   readonly #homes = new Map<string, string>()
+  /** The last run of each hook, by its name and the session's epoch. */
+  readonly #hooks = new Map<string, { readonly life: string; readonly at: number }>()
   /** The highest n that any record has as done. */
   #recordedDone = 0
   #handledThrough = -1
@@ -68,6 +70,18 @@ export class UpLedger {
     this.#excuses.push({ excuse, at, life })
     if (excuse !== 'crash') return
     for (const key of this.#running.keys()) if (key.startsWith(`${life} `)) this.#running.delete(key)
+  }
+
+  /** `onSession` or `onEnd` begins: once for each session, or again if its node died or the store failed. */
+  hook(name: 'onSession' | 'onEnd', epoch: string, life: string, now: number): void {
+    const key = `${name} ${epoch}`
+    const last = this.#hooks.get(key)
+    this.#court.must(
+      !last || this.#has('crash', last.at, last.life) || this.#has('store-failed', 0),
+      'hook-twice',
+      () => `${name} of ${epoch} on ${life} after ${last?.life}, and neither its node died nor the store failed`,
+    )
+    this.#hooks.set(key, { life, at: now })
   }
 
   /** `onSession` begins. */
