@@ -39,6 +39,35 @@ describe('[SP21] a request of the client', () => {
     expect(bench.reported).toEqual([])
   })
 
+  it.each([
+    ['request', '{"type":"request"}'],
+    ['publication', '{"type":"publish","topic":"t","data":"x"}'],
+    ['subscription', '{"type":"subscribe","topic":"t"}'],
+  ])('or another call is not acknowledged if the session ended before it was answered, which its node does not know yet: a %s', async (_, call) => {
+    let release = (): void => {}
+    const waits = <Result>(result: Result) =>
+      new Promise<Result>((resolve) => {
+        release = () => resolve(result)
+      })
+    const bench = new ServerBench({
+      nodes: 2,
+      newsMs: () => 500,
+      handlers: { onRequest: () => waits('reply'), onPublish: () => waits(true), onSubscribe: () => waits(true) },
+    })
+    const { carrier, attachment } = await bench.confirmed()
+    await bench.pass(1000)
+    attachment.receive(`C1:${call}`)
+    await bench.pass(1000)
+    const elsewhere = await bench.session(sessionId, 1)
+    await elsewhere.close(4321, 'ended elsewhere')
+    release()
+    await bench.pass(20_000)
+    const stored = await bench.store.sessions.read(sessionId)
+    expect([stored?.record.done, stored?.record.ended?.code]).toEqual([0, 4321])
+    expect(carrier.news.filter((frame) => /^a[1-9]/.test(frame))).toEqual([])
+    expect([carrier.closed, bench.reported]).toEqual([expect.objectContaining({ code: 4321 }), []])
+  })
+
   it('that is aborted while its handler waits for the store is not handled again', async () => {
     let count = 0
     const bench = new ServerBench({

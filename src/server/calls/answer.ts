@@ -1,12 +1,14 @@
 import { faultOf, type ServerCall } from '../../wire/calls.ts'
 import type { HandledSession } from '../session/handled-session.ts'
-import type { SessionRecord } from '../store/ports.ts'
 import { callEntry } from '../store/private-entries.ts'
 import { StoreUnavailableError } from '../store/store-health.ts'
 
-/** Appends the server's answer or request to stream 0. Resolves with its offset; 0 if the session has ended. */
-export async function append({ id, record, node }: HandledSession, call: ServerCall): Promise<number> {
-  return (await node.sessions.append(id, record.epoch, callEntry(JSON.stringify(call)))) ?? 0
+/**
+ * Appends the server's answer or request to stream 0. Resolves with its offset; `null` if the session has ended, which this node
+ * may not know yet.
+ */
+export async function append({ id, record, node }: HandledSession, call: ServerCall): Promise<number | null> {
+  return node.sessions.append(id, record.epoch, callEntry(JSON.stringify(call)))
 }
 
 /**
@@ -19,23 +21,22 @@ export function errorAnswer(n: number, error: unknown, report: (error: unknown) 
   return { type: 'error', to: n, ...faultOf(error, report) }
 }
 
-/** Records an answer at this offset of stream 0; 0 means that there was none. */
+/** Records an answer at this offset of stream 0, if there is one. */
 export function answered(work: { answeredAt?: number }, offset: unknown): void {
   if (typeof offset === 'number' && offset > 0) work.answeredAt = Math.max(work.answeredAt ?? 0, offset)
 }
 
 /**
- * Records a settled request, with its answer at this offset of stream 0, or 0 without one: nothing can be appended after the end.
- * Such a request does not count as taken, so its client sees the end (`closed`), not an acknowledgment (`lost`).
+ * Records a settled call, with its answer at this offset of stream 0; `null`: the session has ended, and nothing can be appended.
+ * Such a call does not count as taken, so its client sees the end (`closed`), not an acknowledgment (`lost`).
  */
-export function requestSettled(
+export function callSettled(
   work: { answeredAt?: number; takenThrough: number; unansweredFrom?: number },
   n: number,
-  offset: number,
-  { ended }: Pick<SessionRecord, 'ended'>,
+  offset: unknown,
 ): void {
   answered(work, offset)
-  if (offset > 0 || !ended) return
+  if (offset !== null) return
   work.unansweredFrom = Math.min(work.unansweredFrom ?? n, n)
   work.takenThrough = Math.min(work.takenThrough, n - 1)
 }

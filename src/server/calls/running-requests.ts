@@ -28,13 +28,13 @@ interface Running {
  */
 export class RunningRequests {
   readonly #session: HandledSession
-  readonly #answered: (message: Incoming, offset: number) => void
+  readonly #answered: (message: Incoming, offset: number | null) => void
   readonly #running = new Map<number, Running>()
   /** Requests that were aborted before they started. */
   readonly #abortedBefore = new Set<number>()
 
-  /** @param answered called with the offset of the answer in stream 0; 0 if the session has ended or is gone */
-  constructor(session: HandledSession, answered: (message: Incoming, offset: number) => void) {
+  /** @param answered called with the offset of the answer in stream 0; 0 without one, `null` if the session has ended */
+  constructor(session: HandledSession, answered: (message: Incoming, offset: number | null) => void) {
     this.#session = session
     this.#answered = answered
   }
@@ -102,14 +102,14 @@ export class RunningRequests {
       .catch((error) => host.report(error))
   }
 
-  #finish(running: Running, offset: number): void {
+  #finish(running: Running, offset: number | null): void {
     if (this.#running.get(running.message.n) !== running) return
     this.#running.delete(running.message.n)
     this.#answered(running.message, offset)
   }
 
-  /** Resolves with the offset of the answer. */
-  async #answer({ message, controller }: Running, call: Extract<ClientCall, { type: 'request' }>): Promise<number> {
+  /** Resolves with the offset of the answer; `null` if none can be appended any more. */
+  async #answer({ message, controller }: Running, call: Extract<ClientCall, { type: 'request' }>): Promise<number | null> {
     const { node } = this.#session
     let answer: ServerCall
     try {
@@ -118,7 +118,7 @@ export class RunningRequests {
       answer = errorAnswer(message.n, error, (each) => node.host.report(each))
     }
     // A handler on a node that has lost the session must not answer in place of the node that handles it now.
-    return node.isDown || !this.#running.has(message.n) ? 0 : append(this.#session, answer)
+    return node.isDown || !this.#running.has(message.n) ? null : append(this.#session, answer)
   }
 
   async #reply({ n, redelivered }: Incoming, call: Extract<ClientCall, { type: 'request' }>, controller: AbortController) {

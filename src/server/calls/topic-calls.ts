@@ -16,10 +16,10 @@ type Asked<Type extends 'subscribe' | 'publish'> = Extract<TopicCall, { readonly
 
 /**
  * Executes a client's call about a topic, as far as the application allows it, and answers. Resolves with the offset of the
- * answer in stream 0; 0 if there is none.
+ * answer in stream 0; 0 if there is none, `null` if the session has ended.
  * @throws StoreUnavailableError, after which the call is handled again
  */
-export async function handleTopicCall(session: HandledSession, message: Incoming, call: TopicCall): Promise<number> {
+export async function handleTopicCall(session: HandledSession, message: Incoming, call: TopicCall): Promise<number | null> {
   const { n } = message
   try {
     switch (call.type) {
@@ -41,7 +41,7 @@ export async function handleTopicCall(session: HandledSession, message: Incoming
   }
 }
 
-async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number> {
+async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number | null> {
   const { node, handle } = session
   const { topic: name, since, after, params } = call
   const verdict: unknown = isForPages(name) && (await node.handlers.onSubscribe?.(handle, name, params))
@@ -50,7 +50,7 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
     throw new RequestError('forbidden', `The server does not allow subscribing to ${JSON.stringify(name)} (onSubscribe).`)
   const { topic = name, since: given = since, expiresAt = Infinity } = allowedTopic(allowed)
   const until = expiresAt === Infinity ? undefined : node.sessions.now() + (expiresAt - node.host.now())
-  let offset = 0
+  let offset: number | null = null
   await subscribeClient(handle.subscribing, { name, topic, since: given, after, until }, async (subscribed: Subscribed) => {
     offset = await append(session, { type: 'reply', to: n, value: subscribed })
   })
@@ -58,12 +58,12 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
 }
 
 /** Answers with the members of a subscribed topic, and subscribes the client to their joins and leaves. */
-async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number> {
+async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number | null> {
   const { node, record } = session
   const now = node.sessions.now()
   const topic = readTopic(record.subscriptions, name, now)
   if (topic === undefined) throw notSubscribed(name)
-  let offset = 0
+  let offset: number | null = null
   await subscribeToMembers(session.handle.subscribing, { name, topic, now }, async () => {
     const members = await node.presence.members(topic)
     offset = await append(session, { type: 'reply', to: n, value: members })

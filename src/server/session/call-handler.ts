@@ -13,7 +13,7 @@ const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
 
 /**
  * Calls the next handler: `onSession`, then one for each message, then `onEnd`. Returns the handler's result; for a call of the
- * client that expects an answer, a promise of the answer's offset in stream 0.
+ * client that expects an answer, a promise of the answer's offset in stream 0 (`null` if the session has ended).
  */
 export function callHandler(session: HandledSession, hook: PendingHook, next: Incoming | undefined): unknown {
   const { handlers } = session.node

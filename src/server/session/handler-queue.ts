@@ -1,4 +1,4 @@
-import { answered, append, errorAnswer, requestSettled } from '../calls/answer.ts'
+import { answered, append, callSettled, errorAnswer } from '../calls/answer.ts'
 import { RunningRequests } from '../calls/running-requests.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
@@ -174,7 +174,7 @@ export class HandlerQueue {
       try {
         waiting = callHandler(this.#session, hook, next)
         const result = isThenable(waiting) ? await waiting : undefined
-        if (next?.call) answered(leaseWork, result)
+        if (next?.call) callSettled(leaseWork, next.n, result)
       } catch (error) {
         if (leaseWork !== this.#leaseWork) node.host.report(error)
         else if (await this.#runsAgain(error, next, leaseWork)) break
@@ -227,7 +227,7 @@ export class HandlerQueue {
     this.#requests ??= new RunningRequests(this.#session, (message, offset) => {
       this.#pending.forget(message)
       if (!this.#leaseWork) return
-      requestSettled(this.#leaseWork, message.n, offset, this.#session.record)
+      callSettled(this.#leaseWork, message.n, offset)
       this.#leaseWork.finished = this.#finishedThrough()
       this.#session.progressed()
       this.#run()
