@@ -128,13 +128,6 @@ export const mutations = [
     to: 'this.#asked = new Map()',
   },
   {
-    name: 'ahead-of-the-leader',
-    breaks: 'a tab drops what its leader repeats because it had read less',
-    file: 'src/shared/replica.ts',
-    from: 'this.#ahead.adopt(had, places)',
-    to: 'this.#ahead.leave([])',
-  },
-  {
     name: 'uses-of-before',
     seed: 9_003_244,
     breaks: 'a new leader learns what each tab uses, also if it was away',
