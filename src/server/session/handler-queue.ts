@@ -10,7 +10,7 @@ import { type Claim, type Incoming, laterHook, type MutableLeaseWork, type Pendi
 import { SessionHome } from './session-home.ts'
 import { TakenMessages } from './taken-messages.ts'
 
-/** The event loop gets a turn after this many messages over all runs (an answered request starts one), if the slice is over. */
+/** After this many handled messages the queue yields to the event loop, if its time slice is over. */
 const checkSliceEvery = 16
 
 /**
@@ -18,14 +18,17 @@ const checkSliceEvery = 16
  * handlers, one after the other. It is created for the first message, since most sessions never send any.
  */
 export class HandlerQueue {
+  /** The messages that have arrived and are not taken yet. */
+  readonly pending: PendingMessages
   readonly #session: HandledSession
-  readonly #pending: PendingMessages
   /** How the session ends once all pending messages have been taken. */
   wantedEnd: Ending | null = null
   readonly #taken = new TakenMessages()
+  /** The work of this node under the session's lease; `null` while this node does not hold it. */
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
-  #turns = 0
+  /** Messages handled since the time slice was last checked, over all runs: each answered request may start a new run. */
+  #handledSinceCheck = 0
   /** The retries of the current handler, after a failure; `null` without one. */
   #retries: HandlerRetries | null = null
   readonly #home: SessionHome
@@ -34,13 +37,13 @@ export class HandlerQueue {
 
   constructor(session: HandledSession) {
     this.#session = session
-    this.#pending = new PendingMessages(session)
+    this.pending = new PendingMessages(session)
     this.#home = new SessionHome(session)
   }
 
   get isIdle(): boolean {
     const hasLostHome = this.#home.isHere && !this.#leaseWork
-    return !this.#isRunning && !this.#isAnswering && this.#isResting && this.#pending.isEmpty && !this.wantedEnd && !hasLostHome
+    return !this.#isRunning && !this.#isAnswering && this.#isResting && this.pending.isEmpty && !this.wantedEnd && !hasLostHome
   }
 
   /** Whether requests of the client are being answered. */
@@ -56,7 +59,7 @@ export class HandlerQueue {
 
   /** Aborts the client's request of this number, if it is here: the client no longer waits for the reply. */
   abort(n: number): void {
-    const isPending = this.#taken.has(n) || this.#pending.has(n)
+    const isPending = this.#taken.has(n) || this.pending.has(n)
     if (isPending || this.#requests) this.#openRequests().abort(n, isPending)
   }
 
@@ -65,28 +68,9 @@ export class HandlerQueue {
     return this.#home.isHere
   }
 
-  /** Whether this many more messages may wait, with this many bytes in total. */
-  fits(messages: number, bytes: number): boolean {
-    return this.#pending.fits(messages, bytes)
-  }
-
-  add(message: Incoming): void {
-    this.#pending.add(message)
-  }
-
-  /** The input for a step that begins in this task. The caller then calls either `apply` or `release`. */
+  /** What goes into a write that begins in this task. The caller then calls either `apply` or `pending.release`. */
   claim(): Claim {
-    return { leaseWork: this.#leaseWork, pending: this.#pending.claim(), wantedEnd: this.wantedEnd }
-  }
-
-  /** The step was not written, or did not take the claimed messages. */
-  release(): void {
-    this.#pending.release()
-  }
-
-  /** A source has withdrawn this many of its messages (`Source.isWithdrawn`). */
-  withdrawn(messages: number): void {
-    this.#pending.withdrawn(messages)
+    return { leaseWork: this.#leaseWork, pending: this.pending.claim(), wantedEnd: this.wantedEnd }
   }
 
   /** The session was created on this node: `onSession` runs before any message is taken. */
@@ -96,31 +80,27 @@ export class HandlerQueue {
     this.#run()
   }
 
-  /** The session is gone: drops all its messages. */
+  /** The session is gone: drops all its messages, since another one may begin under this id. */
   drop(): void {
-    this.#pending.drop()
+    this.pending.drop()
     this.wantedEnd = null
     this.#lose()
     this.#home.leave(null)
     // The next session under this id may be of another principal.
-    this.stop()
+    this.pending.leave()
   }
 
-  /** Nothing of the session remains on this node. */
-  stop(): void {
-    this.#pending.leave()
-  }
-
-  /** Continues after the step's record was written. */
+  /** Continues with the step of a claim, whose `record` is in the store now. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
     if (hasLost && record.isPinned) this.#home.lost()
     if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#home.leave(record.ended)
-    if (outcome === 'elsewhere') this.#home.forward(record, this.#pending.keepUntaken(record), this.wantedEnd)
-    else if (outcome === 'waits') this.release()
+    if (outcome === 'elsewhere') this.#home.forward(record, this.pending.keepUntaken(record), this.wantedEnd)
+    else if (outcome === 'waits') this.pending.release()
     else this.#goOn(accepted, outOfOrder, hook, record)
   }
 
+  /** This node may take messages: runs the handlers of those that it has taken. */
   #goOn(accepted: Incoming[], outOfOrder: readonly Incoming[], hook: PendingHook, record: SessionRecord): void {
     this.#home.goesOn(record, hook === 'end')
     if (record.ended) {
@@ -134,8 +114,8 @@ export class HandlerQueue {
     } else this.#leaseWork = null
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
     this.#taken.add(accepted)
-    if (hook === 'begin') this.release()
-    else this.#pending.settle(accepted, outOfOrder, record)
+    if (hook === 'begin') this.pending.release()
+    else this.pending.settle(accepted, outOfOrder, record)
     if (!this.#isResting) this.#run()
   }
 
@@ -147,11 +127,12 @@ export class HandlerQueue {
     return isPinned === true && !ended && leaseWork.hook === 'none' && !this.#taken.next && done >= leaseWork.takenThrough
   }
 
+  /** Drops what was taken and is not handled: it no longer belongs to this node. */
   #lose(): void {
-    for (const message of this.#taken.clear()) this.#pending.forget(message)
+    for (const message of this.#taken.clear()) this.pending.forget(message)
     this.#leaseWork = null
     this.#retries = null
-    for (const message of this.#requests?.drop() ?? []) this.#pending.forget(message)
+    for (const message of this.#requests?.drop() ?? []) this.pending.forget(message)
   }
 
   /** Runs the pending handlers. For a session that is not idle the node's tick settles the record, which calls this again. */
@@ -163,6 +144,7 @@ export class HandlerQueue {
     this.#runOn().catch((error) => this.#session.node.host.report(error))
   }
 
+  /** Runs handlers until there are none, the next has to wait, or this node no longer holds the lease. */
   async #runOn(): Promise<void> {
     const { node } = this.#session
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
@@ -187,8 +169,8 @@ export class HandlerQueue {
       else leaseWork.hook = 'ended'
       // Progress is written while the next handler runs; after the last one it is written below.
       if (waiting !== undefined && this.#taken.next) this.#session.progressed()
-      this.#turns = (this.#turns + 1) % checkSliceEvery
-      if (this.#turns !== 0 || !this.#taken.next || !node.slices.isOver()) continue
+      this.#handledSinceCheck = (this.#handledSinceCheck + 1) % checkSliceEvery
+      if (this.#handledSinceCheck !== 0 || !this.#taken.next || !node.slices.isOver()) continue
       if (waiting === undefined) this.#session.progressed()
       await node.slices.next()
       if (node.isDown) return
@@ -203,7 +185,10 @@ export class HandlerQueue {
     return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()
   }
 
-  /** Reports the failure to the client, whose message was refused; a call has its own answer. Returns whether it runs again. */
+  /**
+   * A handler has failed. Tells the client that its message was refused; a call has its own answer. Returns whether the handler
+   * runs again.
+   */
   async #runsAgain(given: unknown, message: Incoming | undefined, leaseWork: MutableLeaseWork): Promise<boolean> {
     const { node } = this.#session
     let error = given
@@ -225,7 +210,7 @@ export class HandlerQueue {
 
   #openRequests(): RunningRequests {
     this.#requests ??= new RunningRequests(this.#session, (message, offset) => {
-      this.#pending.forget(message)
+      this.pending.forget(message)
       if (!this.#leaseWork) return
       callSettled(this.#leaseWork, message.n, offset)
       this.#leaseWork.finished = this.#finishedThrough()
@@ -238,7 +223,7 @@ export class HandlerQueue {
   /** The handler of a message has settled, or its request has started: a request runs beside what follows it. */
   #passed(leaseWork: MutableLeaseWork, message: Incoming): void {
     if (message.call?.type === 'request' && message.data !== null) this.#openRequests().begin(message, message.call)
-    else this.#pending.forget(message)
+    else this.pending.forget(message)
     this.#taken.pass()
     leaseWork.finished = this.#finishedThrough()
   }

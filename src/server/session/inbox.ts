@@ -57,7 +57,7 @@ export class Inbox implements SessionInbox {
     const reason =
       inAll > 4 * this.node.settings.limits.messagesPerSecond
         ? 'too many messages'
-        : this.#processor.openQueue().fits(messages, bytes)
+        : this.#processor.openQueue().pending.fits(messages, bytes)
           ? null
           : 'too much is not handled yet'
     if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
@@ -67,7 +67,7 @@ export class Inbox implements SessionInbox {
 
   enqueue(message: Incoming): void {
     this.node.meters.received(message.call && message.data !== null ? bytesOf(message.data) : message.bytes)
-    this.#processor.openQueue().add(message)
+    this.#processor.openQueue().pending.add(message)
     if (message.call) this.#dispatch(message, message.call)
   }
 
@@ -106,15 +106,15 @@ export class Inbox implements SessionInbox {
 
   /** Adds what another node has forwarded; it forwards again what does not fit. */
   forwarded({ messages, end }: Forwarded): void {
-    const queue = this.#processor.openQueue()
-    for (const message of messages.map(incomingOf)) if (queue.fits(1, message.bytes)) queue.add(message)
+    const { pending } = this.#processor.openQueue()
+    for (const message of messages.map(incomingOf)) if (pending.fits(1, message.bytes)) pending.add(message)
     if (end) this.#processor.finish(end)
     else this.settle()
   }
 
   /** A source has withdrawn this many of its messages. */
   withdrawn(messages: number): void {
-    this.#processor.queue?.withdrawn(messages)
+    this.#processor.queue?.pending.withdrawn(messages)
   }
 
   settle(): void {

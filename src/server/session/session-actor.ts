@@ -47,7 +47,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** The node drops the actor. Carriers of attachments stay as they are. */
   stop(): void {
-    this.processor.stop()
+    this.processor.queue?.pending.leave()
     this.#watch?.stop()
     this.#backpressure?.stop()
     this.attachments.abandon()

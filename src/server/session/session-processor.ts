@@ -120,10 +120,6 @@ export class SessionProcessor implements HandledSession, RecordPort {
     })
   }
 
-  stop(): void {
-    this.#queue?.stop()
-  }
-
   // Events of the handler queue.
 
   progressed(): void {
@@ -163,7 +159,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
   }
 
   released(): void {
-    this.#queue?.release()
+    this.#queue?.pending.release()
   }
 
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
