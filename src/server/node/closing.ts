@@ -20,7 +20,7 @@ export async function endSessions(node: NodeContext, actors: SessionActors, drai
   for (const actor of actors) {
     actor.releaseSenders()
     // All nodes read the end in the record, and end the session's attachments.
-    if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
+    if (actor.processor.queue?.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
     else if (!undeliveredEnds.has(actor.id)) actor.attachments.endAll(restarting)
   }
   const until = node.elapsedMs() + drainMs

@@ -10,6 +10,7 @@ import type { Member } from '../presence/members.ts'
 import { type Attaching, AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
+import { amended } from '../session/record.ts'
 import { SessionActors } from '../session/session-actors.ts'
 import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
 import { checkPublished, checkTopic } from '../session/subscribe.ts'
@@ -143,7 +144,7 @@ export class ServerNode {
     const isKnown = this.#actors.get(hello.session)?.hasAttachments || this.isContinued(hello)
     if (!this.#isUp || !(isKnown || this.#revocations.take(this.elapsedMs()))) return
     this.#recent.delete(hello)
-    this.#actors.of(hello.session).processor.revoke()
+    this.#actors.of(hello.session).processor.writer.amend((record) => amended(record, { authenticatedAt: null }))
   }
 
   /** Accepts the lines after the hello of a POST. */

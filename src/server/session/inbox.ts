@@ -124,7 +124,7 @@ export class Inbox implements SessionInbox {
   confirm(turn: number, k: number, before = 0): void {
     const { record } = this.#processor
     if (turn <= record.turn && before <= record.redeliveredThrough) return
-    this.#processor.amend((record) => confirmed(withRedeliveredThrough(record, before), turn, k))
+    this.#processor.writer.amend((record) => confirmed(withRedeliveredThrough(record, before), turn, k))
   }
 
   acknowledged(cursor: Cursor, written: number): void {

@@ -68,9 +68,10 @@ export class RecordWriter {
     this.settle()
   }
 
-  amend(amendment: Amendment): void {
+  /** Changes the record; `settled` is called with the outcome. Both are those of an `Amendment`. */
+  amend(change: Amendment['change'], settled: Amendment['settled'] = null): void {
     this.#requests ??= new RecordRequests()
-    this.#requests.amend(amendment)
+    this.#requests.amend({ change, settled })
     this.settle()
   }
 

@@ -77,7 +77,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** Whether nothing of the session remains on this node. */
   get isOver(): boolean {
-    return !this.hasAttachments && !this.isBusy && !this.processor.isHome && !this.#backpressure?.isReturning
+    return !this.hasAttachments && !this.isBusy && !this.processor.queue?.isHome && !this.#backpressure?.isReturning
   }
 
   /** Attachments that are admitted, or are being admitted. */
@@ -115,7 +115,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     const { known } = this.processor
     if (known?.ended && ending.code === closeOf(known.ended, known, 'live').code) this.node.undeliveredEnds.delivered(this.id)
     if (ending.code === codes.moved || attachment.turn === 0 || !known || known.ended) return
-    this.processor.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
+    this.processor.writer.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
   }
 
   retryLater(): void {
@@ -153,7 +153,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     const { hasAttachments, isBusy, processor, inbox } = this
     if (now >= this.#dueAt || isBusy || !inbox.isQuiet || processor.writer.isStale) return false
     if (!processor.known?.lease) return hasAttachments
-    return processor.known.isPinned === true && (hasAttachments || processor.isHome) && !processor.isLeaseDue
+    return processor.known.isPinned === true && (hasAttachments || processor.queue?.isHome === true) && !processor.isLeaseDue
   }
 
   /** Called every tick; `now` is of the store's clock. */

@@ -59,7 +59,7 @@ export class SessionActors {
     // Only nodes publish to that topic.
     const forwarded = JSON.parse(String(data)) as Forwarded
     const actor = this.get(forwarded.session)
-    if (actor?.processor.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
+    if (actor?.processor.queue?.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
   }
 
   /** Called every tick; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */

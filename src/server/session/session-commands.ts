@@ -60,7 +60,7 @@ export function sessionCommands(
     try {
       return await new Promise<SessionRecord | null>((resolve, reject) => {
         const settled = (outcome: Outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.record))
-        actorOf(id).processor.amend((record) => {
+        actorOf(id).processor.writer.amend((record) => {
           if (record.epoch !== epoch) throw otherLife
           return change(record)
         }, settled)

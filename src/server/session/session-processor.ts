@@ -6,8 +6,7 @@ import type { SessionCommands } from './commands-port.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerQueue } from './handler-queue.ts'
 import { authenticated, authenticationNow } from './join-request.ts'
-import { amended, type Claim, type Claimant, type Step } from './record.ts'
-import type { Amendment, Outcome } from './record-requests.ts'
+import type { Claim, Claimant, Step } from './record.ts'
 import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, SessionHandle } from './session-handle.ts'
 
@@ -68,11 +67,6 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return heldMs <= (!known.isPinned && node.isHolder(known) ? node.settings.leaseMs / 2 : 0)
   }
 
-  /** Whether the session is pinned to this node. */
-  get isHome(): boolean {
-    return this.#queue?.isHome === true
-  }
-
   /** `null` until this node takes messages of the session: most sessions never send anything. */
   get queue(): HandlerQueue | null {
     return this.#queue
@@ -83,10 +77,6 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return this.#queue
   }
 
-  amend(change: Amendment['change'], settled: ((outcome: Outcome) => void) | null = null): void {
-    this.writer.amend({ change, settled })
-  }
-
   /** Reads the record again, and acts on a change. */
   refresh(): void {
     this.writer.refresh()
@@ -95,12 +85,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
   /** The application has authenticated the client again. */
   authenticated(principal: Principal): void {
     const authentication = authenticationNow(this.node)
-    this.amend((record) => authenticated(record, principal, authentication))
-  }
-
-  /** The application no longer authenticates an attached client: all its attachments end, here and on other nodes. */
-  revoke(): void {
-    this.amend((record) => amended(record, { authenticatedAt: null }))
+    this.writer.amend((record) => authenticated(record, principal, authentication))
   }
 
   /** Ends the session. If the client ends it, the messages that it sent before are taken first. */
@@ -113,7 +98,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
   expire(): Promise<void> {
     this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
     return new Promise((resolve) => {
-      this.amend(
+      this.writer.amend(
         (record) => record,
         () => resolve(),
       )
