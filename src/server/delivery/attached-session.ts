@@ -1,29 +1,16 @@
-import type { NodeContext } from '../node/node-context.ts'
 import type { Ending } from '../store/ports.ts'
 import type { AuthenticatedSession } from './reauthentication.ts'
 import type { SessionInbox } from './receive.ts'
+import type { ReadSession } from './topic-reader.ts'
 
 /** An attachment's view of its session on this node. */
-export interface AttachedSession<Attachment> {
-  readonly id: string
-  readonly node: NodeContext
+export interface AttachedSession<Attachment> extends ReadSession {
   readonly inbox: SessionInbox
-  readonly processor: AttachedRecord
-  /** Whether messages of the client have been taken, and their handlers are not done. */
-  readonly isHandling: boolean
-  /** The store has failed: the next tick reads the record again. */
-  retryLater(): void
+  readonly processor: ReadSession['processor'] & AuthenticatedSession
   /** The attachment has written what its carrier takes. */
   delivered(): void
   /** The node's next tick must not skip this session. */
   tickSoon(): void
-  /** An answer is complete; the client is expected to poll again. */
-  answered(attachment: Attachment): void
-  detached(attachment: Attachment, ending: Ending): void
-}
-
-/** An attachment's view of the session's record. */
-export interface AttachedRecord extends AuthenticatedSession {
-  /** Reads the record again. */
-  refresh(): void
+  /** The attachment has ended; `null`: as a complete answer, after which the client is expected to poll again. */
+  detached(attachment: Attachment, ending: Ending | null): void
 }

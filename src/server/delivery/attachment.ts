@@ -1,5 +1,6 @@
 import { type CloseFrame, codes, type OpenFrame } from '../../wire/steadfast-v1.ts'
 import { attachedBy } from '../metrics/meters.ts'
+import { isHandling } from '../session/record.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { AttachedSession } from './attached-session.ts'
 import type { Carrier } from './carrier.ts'
@@ -42,9 +43,9 @@ export class Attachment implements OpenAttachment, Recipient {
   #early: EarlyFrames | null = null
   /** Created for the first message that it brings. */
   #source: MessageSource | null = null
-  readonly #reauthenticate: Reauthenticate | null
+  readonly reauthenticate: Reauthenticate | null
   /** Created when the credentials have an expiry. */
-  #reauthentication: Reauthentication | null = null
+  reauthentication: Reauthentication | null = null
 
   constructor(
     session: AttachedSession<Attachment>,
@@ -56,7 +57,7 @@ export class Attachment implements OpenAttachment, Recipient {
     this.carrier = carrier
     this.k = k
     this.#since = wholeMs(session.node)
-    this.#reauthenticate = reauthenticate
+    this.reauthenticate = reauthenticate
     this.#liveness = new Liveness(this.#since)
     this.#answer = carrier.medium === 'answer' ? new HeldAnswer(session.node, wait) : null
   }
@@ -146,7 +147,7 @@ export class Attachment implements OpenAttachment, Recipient {
   }
 
   /** Messages above `taken` were lost with the node that had taken them: asks the client to send them again (rule 2). */
-  back(taken: number): void {
+  askAgain(taken: number): void {
     this.source.sendAgain()
     this.writeControl(`r${taken}`)
   }
@@ -203,12 +204,7 @@ export class Attachment implements OpenAttachment, Recipient {
     const isLate = this.turn === 0 && now - this.#since > confirmWithinMs
     const reason = this.#liveness.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
     if (reason) this.end({ code: codes.silent, reason })
-    else this.#reauthentication = checkCredentials(this, this.#reauthentication)
-  }
-
-  /** The client has sent fresh credentials over a carrier without requests of its own; others send them in the next hello. */
-  authenticate(auth: unknown): void {
-    if (this.#reauthenticate) this.#reauthentication?.answered(auth, this.#reauthenticate)
+    else this.reauthentication = checkCredentials(this, this.reauthentication)
   }
 
   /** The client has sent something over another carrier. */
@@ -225,7 +221,8 @@ export class Attachment implements OpenAttachment, Recipient {
       this.#liveness.stuck(wholeMs(this.session.node))
       this.session.tickSoon()
     }
-    if (this.#phase === 'closing' && this.#close && this.#delivery?.isCaughtUp && !this.session.isHandling) {
+    const isLast = this.#phase === 'closing' && this.#delivery?.isCaughtUp && !isHandling(this.session.processor.record)
+    if (isLast && this.#close) {
       this.end(this.#close)
       return
     }
@@ -236,15 +233,6 @@ export class Attachment implements OpenAttachment, Recipient {
   complete(): void {
     this.stop()
     this.carrier.end()
-    this.session.answered(this)
-  }
-
-  storeDiffers(): void {
-    this.session.processor.refresh()
-  }
-
-  failed(error: unknown): void {
-    this.session.node.host.report(error)
-    this.session.retryLater()
+    this.session.detached(this, null)
   }
 }

@@ -58,7 +58,7 @@ export class Attachments {
 
   /** The session's record has changed from one version to a later one of the same epoch. */
   recordChanged(before: SessionRecord, record: SessionRecord): void {
-    if (record.taken < before.taken) for (const each of [...this.#all]) each.back(record.taken)
+    if (record.taken < before.taken) for (const each of [...this.#all]) each.askAgain(record.taken)
     if (record.turn > before.turn) this.#moved(record)
     if (record.authenticatedAt === null && before.authenticatedAt !== null)
       this.endAll(() => ({ code: codes.unauthenticated, reason: 'not authenticated' }))

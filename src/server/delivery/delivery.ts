@@ -101,7 +101,7 @@ export class Delivery {
     this.#run().catch((error) => {
       this.#state = 'failed'
       this.#isPrivateNew = true
-      this.#recipient.failed(error)
+      this.#recipient.session.storeFailed(error)
     })
   }
 
@@ -162,7 +162,7 @@ export class Delivery {
     const reading = await node.sessions.readAfter(id, this.#at, readLimits)
     if (!this.#recipient.isOpen) return false
     if (reading?.epoch !== record.epoch) {
-      this.#recipient.storeDiffers()
+      processor.refresh()
       return false
     }
     const { messages, lostThrough, tail } = reading

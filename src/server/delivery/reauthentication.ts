@@ -18,6 +18,11 @@ export interface AuthenticatedSession {
 /** The attachment whose client has to authenticate again. */
 export interface ReauthenticatedAttachment {
   readonly isOver: boolean
+  /**
+   * `null` if the credentials never expire, or if the client cannot send over the carrier: then it sends fresh ones in its next
+   * hello.
+   */
+  readonly reauthenticate: Reauthenticate | null
   readonly session: { readonly node: NodeContext; readonly processor: AuthenticatedSession }
   write(frame: string): void
   end(close: CloseFrame): void
@@ -64,10 +69,11 @@ export class Reauthentication {
   }
 
   /** The client has sent credentials; they are ignored if it was not asked for any. */
-  answered(auth: unknown, reauthenticate: Reauthenticate): void {
-    if (!this.#check.isAwaiting) return
+  answered(auth: unknown): void {
     const attachment = this.#attachment
+    const { reauthenticate } = attachment
     const { processor, node } = attachment.session
+    if (!reauthenticate || !this.#check.isAwaiting) return
     this.#check.answered()
     reauthenticate(auth)
       .then((principal) => {

@@ -33,12 +33,12 @@ export interface ReceivingAttachment {
   readonly writtenThrough: number
   /** The source of the messages that it brings. */
   readonly source: Source
+  /** `null` unless the client's credentials have an expiry. */
+  readonly reauthentication: { answered(auth: unknown): void } | null
   activity(): void
   writeControl(frame: string): void
   hangUp(ending: Ending): void
   end(close: CloseFrame): void
-  /** The client has sent the credentials that it was asked for. */
-  authenticate(auth: unknown): void
 }
 
 /** Receives a frame over an attachment. A malformed frame, or one above a limit, ends that attachment alone. */
@@ -101,7 +101,7 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       if (attachment.carrier.isDraining()) attachment.writeControl('q')
       return
     case 'credentials':
-      attachment.authenticate(frame.auth)
+      attachment.reauthentication?.answered(frame.auth)
       return
     case 'pong':
     case 'unknown':

@@ -9,7 +9,13 @@ import type { Follower, TopicFeed } from './topic-feed.ts'
 export interface ReadSession {
   readonly id: string
   readonly node: NodeContext
-  readonly processor: { readonly record: SessionRecord }
+  readonly processor: {
+    readonly record: SessionRecord
+    /** Reads the record again. */
+    refresh(): void
+  }
+  /** Nothing could be read: reports the error, and tries again at the next tick. */
+  storeFailed(error: unknown): void
 }
 
 /** The attachment to which a delivery writes. */
@@ -21,9 +27,6 @@ export interface Recipient {
   write(frame: string | Uint8Array): void
   /** All available messages have been written, or the carrier accepts no more for now. */
   settled(): void
-  /** The store's state of the session differs from this node's. */
-  storeDiffers(): void
-  failed(error: unknown): void
 }
 
 /** A topic reader's view of its attachment's delivery. */

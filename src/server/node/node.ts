@@ -219,7 +219,8 @@ export class ServerNode {
     const refusal = this.#unavailable(hello)
     if (refusal) return refusal
     const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.inbox.mayReceive() === false
-    const isTooMuch = (actor?.places ?? 0) >= this.settings.limits.attachmentsPerSession || isTooFast
+    const attached = actor ? actor.attachments.size + actor.joining : 0
+    const isTooMuch = attached >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 

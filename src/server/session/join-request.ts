@@ -6,7 +6,7 @@ import type { FirstLease } from '../node/node-leases.ts'
 import type { Ending, SessionRecord, SessionStore } from '../store/ports.ts'
 import type { AskAcceptance } from './acceptance.ts'
 import { expiryOf } from './credential-check.ts'
-import { amended, confirmed, withRedeliveredThrough } from './record.ts'
+import { amended, confirmed, isHandling, withRedeliveredThrough } from './record.ts'
 import type { Principal } from './session-handle.ts'
 
 /** A request of a client to join a session, by an attachment or a POST. */
@@ -120,6 +120,13 @@ export function isForgotten({ ended }: SessionRecord): boolean {
   return ended?.by === 'network'
 }
 
+/** Whether the close code of a client ends its session: hanging up, going away or losing the connection does not (rule 8). */
+export function endsSession({ code }: Ending, record: Pick<SessionRecord, 'protocol'> | null): boolean {
+  // A WebSocket-shaped client hangs up without a code, and 4000 is its application's (rule 19).
+  const isHangUp = code === codes.hungUp && record?.protocol === undefined
+  return code === 1000 || (code >= 3000 && !isHangUp)
+}
+
 /** The close frame for a session's end, for an attachment that was open (`live`) or one that comes later (`late`) (rule 8). */
 export function closeOf(
   { by, code, reason }: Ending,
@@ -164,10 +171,10 @@ export function isSameLife({ cursor }: Pick<ClientHello, 'cursor'>, { epoch, tur
  * done, or being handled.
  */
 export async function lacksNews(hello: ClientHello, record: SessionRecord, sessions: SessionStore): Promise<boolean> {
-  const { epoch, taken, done } = record
+  const { epoch, done } = record
   const isSame = isSameLife(hello, record)
   const readThrough = (isSame && hello.cursor.get(0)?.offset) || 0
   const reading = await sessions.readAfter(hello.session, readThrough, { maxMessages: 1, maxBytes: 1 })
   const isUnread = reading?.epoch === epoch && reading.messages.length > 0
-  return isUnread || (isSame && (done >= hello.n || done < taken))
+  return isUnread || (isSame && (done >= hello.n || isHandling(record)))
 }

@@ -7,7 +7,7 @@ import { endAfterError } from '../util/end-after-error.ts'
 import { detachedText } from '../util/payload.ts'
 import { type JoinRequest, lacksNews } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
-import { type Incoming, maxTaken, type Source } from './record.ts'
+import { type Incoming, isHandling, maxTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
@@ -141,7 +141,7 @@ export class PostRequest implements Source, JoinRequest {
     const { processor, node } = this.#session
     const { known, queue } = processor
     const isEnding = this.#posted.close !== null && (known?.ended || queue?.wantedEnd)
-    if (isEnding && known && !this.#isAnswered && known.done < known.taken)
+    if (isEnding && known && !this.#isAnswered && isHandling(known))
       this.#cancelLook = node.host.after(lookEveryMs, () => this.#taken())
     else this.#finish(null)
   }

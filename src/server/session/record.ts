@@ -225,6 +225,11 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
   )
 }
 
+/** Whether messages of the client have been taken whose handlers are not done. */
+export function isHandling({ taken, done }: Pick<SessionRecord, 'taken' | 'done'>): boolean {
+  return done < taken
+}
+
 /** The text of an acknowledgment: how far messages are done, and where the answers to them end. */
 export function ackOf({ done, answeredAt }: Pick<SessionRecord, 'done' | 'answeredAt'>): string {
   return answeredAt === undefined ? `a${done}` : `a${done}.${answeredAt}`

@@ -6,12 +6,12 @@ import { Attachments } from '../delivery/attachments.ts'
 import { Backpressure } from '../delivery/backpressure.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import { renewEveryMs } from '../node/renewals.ts'
-import type { Ending, SessionNews, SessionRecord, SessionState, Stored, Watch } from '../store/ports.ts'
+import type { Ending, SessionNews, SessionRecord, Stored, Watch } from '../store/ports.ts'
 import { abortIn } from '../store/private-entries.ts'
 import type { SessionCommands } from './commands-port.ts'
 import { Inbox } from './inbox.ts'
-import { closeOf } from './join-request.ts'
-import { amended } from './record.ts'
+import { closeOf, endsSession } from './join-request.ts'
+import { amended, isHandling } from './record.ts'
 import { type RecordListener, SessionProcessor } from './session-processor.ts'
 import { expireSubscriptions } from './subscribe-client.ts'
 
@@ -20,10 +20,12 @@ import { expireSubscriptions } from './subscribe-client.ts'
  * actors of the same session at the same time; their shared state is the record.
  */
 export class SessionActor implements AttachedSession<Attachment>, RecordListener {
+  readonly id: string
+  readonly node: NodeContext
   readonly processor: SessionProcessor
   readonly inbox: Inbox
   readonly attachments = new Attachments()
-  /** Attachments that are being admitted. */
+  /** How many attachments are being admitted. */
   joining = 0
   readonly #acks: AckSender
   /** Created for the first message that is sent, or the first answer. */
@@ -34,6 +36,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   #watch: Watch | null = null
 
   constructor(id: string, node: NodeContext, commands: SessionCommands) {
+    this.id = id
+    this.node = node
     this.processor = new SessionProcessor(id, node, commands, this)
     this.inbox = new Inbox(this.processor)
     this.#acks = new AckSender(this.processor, this.attachments)
@@ -45,20 +49,12 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#watch.ready?.then(() => this.#announced(null)).catch((error) => this.node.host.report(error))
   }
 
-  /** The node drops the actor. Carriers of attachments stay as they are. */
+  /** The node drops the actor. The carriers of its attachments stay open. */
   stop(): void {
     this.processor.queue?.pending.leave()
     this.#watch?.stop()
     this.#backpressure?.stop()
     this.attachments.abandon()
-  }
-
-  get id(): string {
-    return this.processor.id
-  }
-
-  get node(): NodeContext {
-    return this.processor.node
   }
 
   get hasAttachments(): boolean {
@@ -70,23 +66,14 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     return this.processor.isBusy || this.joining > 0
   }
 
-  get isHandling(): boolean {
-    const { known } = this.processor
-    return !!known && known.done < known.taken
-  }
-
   /** Whether nothing of the session remains on this node. */
   get isOver(): boolean {
     return !this.hasAttachments && !this.isBusy && !this.processor.queue?.isHome && !this.#backpressure?.isReturning
   }
 
-  /** Attachments that are admitted, or are being admitted. */
-  get places(): number {
-    return this.attachments.size + this.joining
-  }
-
   // Events of attachments.
 
+  /** An attachment is admitted, and opens now. */
   attached(attachment: Attachment): void {
     this.attachments.endOthersOf(attachment)
     if (!this.hasAttachments) this.#acks.restart(this.processor.record.done)
@@ -100,25 +87,25 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#backpressure?.written()
   }
 
-  answered(attachment: Attachment): void {
-    this.#openBackpressure().answered(attachment)
-    this.#remove(attachment)
-  }
-
-  /** An attachment has ended. Only a close by the application ends the session with it (rule 8). */
-  detached(attachment: Attachment, ending: Ending): void {
-    this.#remove(attachment)
-    if (ending.by === 'client' && this.#isFinal(ending.code)) {
+  /** Only a close by the application ends the session with its attachment (rule 8). */
+  detached(attachment: Attachment, ending: Ending | null): void {
+    if (!ending) this.#openBackpressure().answered(attachment)
+    this.attachments.remove(attachment)
+    this.delivered()
+    this.#reportPresence()
+    if (!ending) return
+    const { known } = this.processor
+    if (ending.by === 'client' && endsSession(ending, known)) {
       this.processor.finish(ending)
       return
     }
-    const { known } = this.processor
     if (known?.ended && ending.code === closeOf(known.ended, known, 'live').code) this.node.undeliveredEnds.delivered(this.id)
     if (ending.code === codes.moved || attachment.turn === 0 || !known || known.ended) return
     this.processor.writer.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
   }
 
-  retryLater(): void {
+  storeFailed(error: unknown): void {
+    this.node.host.report(error)
     this.processor.writer.invalidate()
     this.tickSoon()
   }
@@ -129,7 +116,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** The client has reported, in a POST, that its attachment `k`, or the whole session, has ended. */
   hangUp(k: number, ending: Ending): void {
-    if (this.#isFinal(ending.code)) {
+    if (endsSession(ending, this.processor.known)) {
       this.processor.finish(ending)
       return
     }
@@ -148,7 +135,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#backpressure?.releaseSenders()
   }
 
-  /** Whether a tick would have nothing to do, by the node's own clock: true for most sessions most of the time. */
+  /** Whether a tick would have nothing to do; `now` is of the node's monotonic clock. True for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { hasAttachments, isBusy, processor, inbox } = this
     if (now >= this.#dueAt || isBusy || !inbox.isQuiet || processor.writer.isStale) return false
@@ -159,7 +146,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   /** Called every tick; `now` is of the store's clock. */
   tick(now: number): void {
     const { id, node, processor, attachments } = this
-    const [{ settings }, { writer }] = [node, processor]
+    const { settings } = node
+    const { writer } = processor
     attachments.tick()
     this.#backpressure?.tick()
     const inMs = Math.min(renewEveryMs(settings), expireSubscriptions(processor, now))
@@ -168,7 +156,12 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (this.isBusy || writer.isStale || processor.isLeaseDue) writer.settle()
     if (!this.hasAttachments || now - Math.max(this.#renewedAt, writer.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
-    if (processor.known?.turn) node.renewals.add(id, (state) => this.#renewed(state))
+    if (!processor.known?.turn) return
+    node.renewals.add(id, (state) => {
+      // An announcement may have been lost.
+      writer.refresh(state?.version ?? 0)
+      if (state) attachments.appended(state.tail)
+    })
   }
 
   // Events of the record's writer.
@@ -193,7 +186,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#acks.sendAck(record.ended !== null)
     if (record.ended && !before.ended && how === 'written') this.node.undeliveredEnds.add(this, before, record)
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
-    else if (record.ended && before.done < before.taken) this.attachments.handled()
+    else if (record.ended && isHandling(before)) this.attachments.handled()
   }
 
   vanished(): void {
@@ -205,6 +198,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.releaseSenders()
   }
 
+  /** The store's watch has announced a change of the session; `null`: it may have missed some. */
   #announced(news: SessionNews): void {
     if (news === null) {
       this.attachments.privateChanged()
@@ -217,30 +211,11 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     }
   }
 
-  /** The session's state in the store, from a renewal: an announcement may have been lost. */
-  #renewed(state: SessionState | null): void {
-    this.processor.writer.refresh(state?.version ?? 0)
-    if (state) this.attachments.appended(state.tail)
-  }
-
-  /** A polling client counts as present until its next poll is overdue. */
+  /** Reports whether the client is present here; a polling client counts as present until its next poll is overdue. */
   #reportPresence(): void {
     const { processor, node, hasAttachments, attachments } = this
     const { known } = processor
     if (known) node.presence.sessionChanged(processor, hasAttachments, attachments.has(known.k))
-  }
-
-  /** Whether a close code of the client ends its session: hanging up, going away or losing the connection does not. */
-  #isFinal(code: number): boolean {
-    // A WebSocket-shaped client hangs up without a code, and 4000 is its application's (rule 19).
-    const isHangUp = code === codes.hungUp && this.processor.known?.protocol === undefined
-    return code === 1000 || (code >= 3000 && !isHangUp)
-  }
-
-  #remove(attachment: Attachment): void {
-    this.attachments.remove(attachment)
-    this.delivered()
-    this.#reportPresence()
   }
 
   #openBackpressure(): Backpressure {
