@@ -6,6 +6,7 @@ import { reportOf } from '../transports/failure.ts'
 import { AckSchedule } from './ack-schedule.ts'
 import { BatchPolicy, type BatchRuling } from './batch-policy.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './frames.ts'
+import type { SendBuffer } from './send-buffer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
 import type { Unacknowledged } from './unacknowledged.ts'
 
@@ -17,10 +18,8 @@ const postBytes = 2 ** 18
 export interface SendQueue<Out> {
   /** The next messages to write, and those kept until the server has acknowledged them. */
   readonly sent: Unacknowledged<Out>
-  /** Drops the first messages that the server would refuse as too large; returns the limit of a message, in bytes. */
-  dropTooLarge(): number
-  /** Gives up messages that are never accepted. */
-  withdraw(from: number, to: number, report: Report): void
+  /** The messages that have no number yet. */
+  readonly buffer: SendBuffer<Out>
   /** Called when there may be more to write. */
   pump(): void
 }
@@ -119,6 +118,7 @@ export class LinkWriter<Out> {
 
   /** Writes one batch, or the cursor if it is due; returns whether there may be more. */
   #writeNext(link: Link, now: number): boolean {
+    const { session } = this.#port
     const { sent } = this.#queue
     const { maxBytes } = this.#batches
     const asksFirst = this.#askAt !== null
@@ -126,7 +126,8 @@ export class LinkWriter<Out> {
     // A narrowed batch is in transit alone, so that a refusal can only mean that batch (rule 10). The cursor does not wait for
     // it: the handler of that batch may be waiting for this client to read.
     const isHeldBack = maxBytes < Infinity && !link.isPosting && sent.isUnderWay
-    const maxMessageBytes = this.#queue.dropTooLarge()
+    const maxMessageBytes = session.opened?.maxMessageBytes ?? Infinity
+    this.#queue.buffer.dropTooLarge(maxMessageBytes)
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
     const batch = asksFirst || isHeldBack ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
     const owesAck = asksFirst || this.#acks.isDue(link, now)
@@ -134,7 +135,7 @@ export class LinkWriter<Out> {
     if (!first && !owesAck) return false
     if (first) {
       this.#port.onSent()
-      this.#port.session.journal?.beforeNumbers(sent.last)
+      session.journal?.beforeNumbers(sent.last)
       this.#batches.written(first.n, batch.length, sent.lastBytes)
       if (!link.isPosting && this.#ackOverdueAt === Infinity) this.#ackOverdueAt = now + this.#answerMs()
     }
@@ -208,8 +209,10 @@ export class LinkWriter<Out> {
     this.#queue.pump()
   }
 
+  /** Gives up messages that the server never accepts, if that is the ruling. */
   #withdraw(ruling: BatchRuling): void {
-    if (ruling.do === 'withdraw') this.#queue.withdraw(ruling.from, ruling.to, ruling.report)
+    const { buffer, sent } = this.#queue
+    if (ruling.do === 'withdraw') buffer.lose(sent.withdraw(ruling.from, ruling.to), ruling.report)
   }
 
   /** The timeout of an answer, in milliseconds (rule 7). */

@@ -41,6 +41,14 @@ export class SendBuffer<Out> {
     this.lose(this.outbox.expire(now), { kind: 'expired' })
   }
 
+  /** Drops the next messages that are larger than the server accepts, `most` bytes each. */
+  dropTooLarge(most: number): void {
+    for (let { first } = this.outbox; first && first.bytes > most; { first } = this.outbox) {
+      this.outbox.shift()
+      this.lose([first], { kind: 'too-large' })
+    }
+  }
+
   /** Reports messages that are never delivered. */
   lose(entries: readonly Entry<Out>[], report: Report): void {
     for (const { call } of entries) call?.lost('undelivered')

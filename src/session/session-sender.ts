@@ -1,5 +1,4 @@
 import type { Flushed } from '../api/calls.ts'
-import type { Report } from '../api/evidence.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
@@ -21,28 +20,31 @@ import { type Kept, Unacknowledged } from './unacknowledged.ts'
 export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, CallSender<Out> {
   /** The numbered messages that are not acknowledged yet. */
   sent: Unacknowledged<Out>
+  /** The messages that have no number yet. */
+  readonly buffer: SendBuffer<Out>
   readonly answers = new CallAnswers<Out>()
   /** Called when the server has ended a subscription. */
   onUnsubscribed: CallSender<Out>['onUnsubscribed'] = null
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
-  readonly #buffer: SendBuffer<Out>
   #blobs: BlobReader<Out> | null = null
+  /** Whether a microtask that calls `pump()` is pending. */
   #isToPump = false
+  /** Whether the last write of the closed client is under way. */
   #isLeaving = false
 
   constructor(port: SessionSenderPort<Out>) {
     const { session } = port
     this.#port = port
-    this.#buffer = new SendBuffer(port)
-    this.sent = new Unacknowledged(this.#buffer.outbox)
+    this.buffer = new SendBuffer(port)
+    this.sent = new Unacknowledged(this.buffer.outbox)
     this.#writer = new LinkWriter(port, this)
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
       onCall: (json) => this.answers.received(json, (n) => this.sent.answered(n)),
       onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
-      isAwaited: () => this.sent.hasCalls || !this.#buffer.waiters.isEmpty,
+      isAwaited: () => this.sent.entries.some(({ call }) => call) || !this.buffer.waiters.isEmpty,
       onAcked: (n) => {
         this.sent.settle(n)
         this.#writer.acknowledged(n)
@@ -62,21 +64,21 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Queues a message; throws if the outbox is full. All messages of one task are written together. */
   send(value: Out, data: Writable): void {
-    const entry = this.#buffer.message(value, data)
+    const entry = this.buffer.message(value, data)
     if (isBlob(data)) this.#blobReader().read(data, entry)
     this.#pumpSoon()
   }
 
   /** Sends a call, given as JSON, in order with the messages. */
   call(json: string, call: PendingCall, bytes: number): Entry<Out> {
-    const entry = this.#buffer.call(json, call, bytes)
+    const entry = this.buffer.call(json, call, bytes)
     this.#pumpSoon()
     return entry
   }
 
   /** As `CallSender.withdrawCall`. */
   withdrawCall(entry: Entry<Out>, abort: (n: number) => void): void {
-    const n = this.#buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
+    const n = this.buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
     if (n !== undefined) abort(n)
   }
 
@@ -85,7 +87,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     const { session, resends } = this.#port
     this.#writer.attach(link)
     this.sent.rewind(link.taken?.() ?? 0)
-    if (!session.isResumed && !resends) this.withdraw(this.sent.first, Infinity, { kind: 'forgotten' })
+    if (!session.isResumed && !resends) this.buffer.lose(this.sent.withdraw(this.sent.first, Infinity), { kind: 'forgotten' })
     this.pump()
   }
 
@@ -95,18 +97,6 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return []
   }
 
-  /**
-   * Continues with the messages of a former client, before this one's own: they have the numbers from `first` on; those not kept
-   * (`null`) are withdrawn. The application's values are unknown, so an `error` names the data instead; `flushed()` waits for
-   * them as well.
-   */
-  restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
-    this.replace(
-      first,
-      data.map((each) => ({ data: each, value: each as Out })),
-    )
-  }
-
   /** Drops the numbered messages, for a session that continues without them; returns their values. */
   dropNumbered(): readonly Out[] {
     const dropped = valuesOf(this.sent.drain())
@@ -114,20 +104,24 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return dropped
   }
 
-  /** Drops everything, since another page has taken it over: the messages may be delivered from there. */
+  /** Drops all messages, which another page has taken over: it may deliver them. */
   handOver(): void {
-    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#buffer.outbox.drain())]
+    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.buffer.outbox.drain())]
     this.#wakeWaiters()
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
   }
 
-  /** Keeps a message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
+  /** Gives a message the next number at once, without the outbox; the next `pump()` writes it. */
   keep(value: Out, data: string | ArrayBuffer | null, isCall = false): void {
     this.sent.keep(keptOf(data, value, isCall))
   }
 
-  /** Replaces all numbered messages by those of another page. */
-  replace(first: number, messages: readonly (Pick<KeptMessage, 'data' | 'isCall'> & { readonly value: Out })[]): void {
+  /**
+   * Replaces all numbered messages by those of a former client or another page, which have the numbers from `first` on and precede
+   * this client's own; those without data (`null`) are withdrawn. If the application's values are unknown, an `error` names the
+   * data instead. `flushed()` waits for them as well.
+   */
+  replace(first: number, messages: readonly (Pick<KeptMessage, 'data' | 'isCall'> & { readonly value?: Out })[]): void {
     this.sent.drain()
     const kept = messages.map(({ value, data, isCall }) => keptOf(data, value, isCall))
     this.sent.restore(first, kept)
@@ -136,13 +130,13 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** Begins a new session, without the messages of the old one's last write. */
   begin(): void {
     if (!this.#isLeaving) return
-    this.sent = new Unacknowledged(this.#buffer.renew(), this.sent.last + 1)
+    this.sent = new Unacknowledged(this.buffer.renew(), this.sent.last + 1)
     this.#port.session.sent = this.sent
   }
 
   /** When `pump()` has to be called, if nothing happens before. */
   dueAt(): number {
-    return Math.min(this.#writer.dueAt(), this.#buffer.outbox.first?.expiresAt ?? Infinity)
+    return Math.min(this.#writer.dueAt(), this.buffer.outbox.first?.expiresAt ?? Infinity)
   }
 
   /** Writes what can be written. */
@@ -150,7 +144,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     const { host, onDue } = this.#port
     this.#isToPump = false
     const now = host.now()
-    this.#buffer.expire(now)
+    this.buffer.expire(now)
     this.#writer.write(now)
     this.#wakeWaiters()
     onDue()
@@ -158,7 +152,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Resolves when all messages sent so far are acknowledged, with those that the server has refused. */
   async flushed(): Promise<Flushed<Out>> {
-    const flushed = this.#buffer.flushed()
+    const flushed = this.buffer.flushed()
     this.pump()
     this.#writer.askSoon()
     await flushed
@@ -167,8 +161,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** There will be no connection: rejects pending calls and flushed(), keeps messages in case the client reconnects. */
   giveUp(): void {
-    const { outbox } = this.#buffer
-    this.#buffer.waiters.refuse()
+    const { outbox } = this.buffer
+    this.buffer.waiters.refuse()
     this.#loseCalls()
     this.sent.withdrawCalls()
     for (const entry of outbox.calls) outbox.remove(entry)
@@ -180,10 +174,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Ends with one last write (`lastWrite`), which may outlive the client by 5 s, and the page. */
   async finish(close: (settled?: Promise<void>) => void, code = 1000, reason: string): Promise<Unsent<Out>> {
-    const flushWaiters = this.#buffer.takeWaiters()
+    const flushWaiters = this.buffer.takeWaiters()
     this.#blobs?.stop()
     this.#loseCalls()
-    const remainder = { ...this.#writer.release(), outbox: this.#buffer.outbox, sent: this.sent }
+    const remainder = { ...this.#writer.release(), outbox: this.buffer.outbox, sent: this.sent }
     this.#isLeaving = true
     const left = await lastWrite(remainder, this.#port, close, { code, reason })
     this.#isLeaving = false
@@ -192,28 +186,12 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return left
   }
 
-  /** Drops the next messages that the server would refuse as too large; returns the limit of a message, in bytes. */
-  dropTooLarge(): number {
-    const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
-    const { outbox } = this.#buffer
-    for (let { first } = outbox; first && first.bytes > most; { first } = outbox) {
-      outbox.shift()
-      this.#buffer.lose([first], { kind: 'too-large' })
-    }
-    return most
-  }
-
-  /** Gives up messages that are never accepted. */
-  withdraw(from: number, to: number, report: Report): void {
-    this.#buffer.lose(this.sent.withdraw(from, to), report)
-  }
-
   #blobReader(): BlobReader<Out> {
     this.#blobs ??= new BlobReader({
       ...this.#port,
       onRead: () => this.#pumpSoon(),
       onUnreadable: (entry, report) => {
-        if (this.#buffer.outbox.remove(entry)) this.#buffer.lose([entry], report)
+        if (this.buffer.outbox.remove(entry)) this.buffer.lose([entry], report)
       },
     })
     return this.#blobs
@@ -221,11 +199,11 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Rejects the calls that are still waiting for an answer. */
   #loseCalls(): void {
-    for (const { call } of [...this.#buffer.outbox.calls, ...this.sent.entries]) call?.lost('closed')
+    for (const { call } of [...this.buffer.outbox.calls, ...this.sent.entries]) call?.lost('closed')
   }
 
   #wakeWaiters(): void {
-    this.#buffer.settle(this.sent.oldest)
+    this.buffer.settle(this.sent.oldest)
   }
 
   #pumpSoon(): void {
@@ -238,7 +216,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 }
 
 /** A numbered message; its value is the application's, or its data if only that is known. */
-function keptOf<Out>(data: string | ArrayBuffer | null, value: Out, isCall = false): Kept<Out> {
+function keptOf<Out>(data: string | ArrayBuffer | null, value = data as Out, isCall = false): Kept<Out> {
   const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
   return { entry: isCall ? { ...entry, call: nobodyWaits } : entry, data }
 }

@@ -34,7 +34,7 @@ export interface TabKeeperPort {
 
 /** The sender that has the session's messages. */
 export interface TabKeeperSender {
-  readonly sender: Pick<SessionSender<unknown>, 'sent' | 'restore' | 'dropNumbered' | 'handOver'>
+  readonly sender: Pick<SessionSender<unknown>, 'sent' | 'replace' | 'dropNumbered' | 'handOver'>
   note(line: string): void
 }
 
@@ -175,7 +175,8 @@ export class TabKeeper implements SessionJournal {
     const data = numberedData(snapshot, host.wallTime(host.now()))
     const lost = lostNumbers(stored, data)
     restoreSession(session, snapshot)
-    this.#owner?.sender.restore(snapshot.first, data)
+    const messages = data.map((each) => ({ data: each }))
+    this.#owner?.sender.replace(snapshot.first, messages)
     session.shared.copies?.begun()
     this.#restored = { lost, all: lost.length + data.filter((each) => each !== null).length }
     this.#windowMs = stored.windowMs

@@ -28,6 +28,7 @@ export class Unacknowledged<Out> {
   /** The highest number that the server has confirmed to have: lower ones are no longer in transit, acknowledged or not. */
   #arrived = 0
   #bytesUnderWay = 0
+  /** Called once nothing that was written to the present link is unacknowledged. */
   #onSettled: (() => void) | null = null
   /** The measured size of the last batch. */
   lastBytes = 0
@@ -42,7 +43,7 @@ export class Unacknowledged<Out> {
     return this.#first
   }
 
-  /** The highest number that was ever given. */
+  /** The highest number that was ever assigned. */
   get last(): number {
     return this.#first + this.#kept.length - 1
   }
@@ -56,7 +57,7 @@ export class Unacknowledged<Out> {
     return this.#kept[0]?.entry
   }
 
-  /** Whether the present link was given messages that are unacknowledged. */
+  /** Whether messages that were written to the present link are unacknowledged. */
   get isUnderWay(): boolean {
     return this.#through >= this.#first
   }
@@ -80,11 +81,6 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
-  /** Whether a call is waiting for its answer. */
-  get hasCalls(): boolean {
-    return this.entries.some(({ call }) => call)
-  }
-
   /**
    * The message with this number, which the server has answered, if it is unacknowledged. It is not written again; only a call
    * that makes a subscription is, because the server records the subscription after its answer.
@@ -96,7 +92,7 @@ export class Unacknowledged<Out> {
     return entry
   }
 
-  /** The number of a message, if it has one and is unacknowledged. */
+  /** The number of a message that is unacknowledged; `undefined` without one. */
   numberOf(entry: Entry<Out>): number | undefined {
     const index = this.#kept.findIndex((kept) => kept.entry === entry)
     return index < 0 ? undefined : this.#first + index
@@ -123,7 +119,7 @@ export class Unacknowledged<Out> {
     this.rewind(0)
   }
 
-  /** Gives a message the next number; it is written in its turn. */
+  /** Gives a message the next number; `next()` returns it in its turn. */
   keep(message: Kept<Out>): void {
     this.#kept.push(message)
     this.#outbox.release(-1, -message.entry.bytes)
@@ -201,7 +197,7 @@ export class Unacknowledged<Out> {
   /** Drops all messages; returns them. */
   drain(): readonly Entry<Out>[] {
     const { entries } = this
-    this.settle(this.#first + this.#kept.length - 1)
+    this.settle(this.last)
     return entries
   }
 
@@ -210,6 +206,7 @@ export class Unacknowledged<Out> {
     return this.#kept[this.#through + 1 - this.#first]
   }
 
+  /** Moves the first queued message here, under the next number. */
   #number(): Kept<Out> | undefined {
     const data = this.#outbox.first?.data
     // A Blob has to be read first; its reader pumps again.

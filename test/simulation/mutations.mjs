@@ -145,8 +145,8 @@ export const mutations = [
     name: 'flushed-when-written',
     breaks: 'flushed() waits for the acknowledgment',
     file: 'src/session/session-sender.ts',
-    from: 'this.#buffer.settle(this.sent.oldest)',
-    to: 'this.#buffer.settle(undefined)',
+    from: 'this.buffer.settle(this.sent.oldest)',
+    to: 'this.buffer.settle(undefined)',
   },
   {
     name: 'backpressure-ignored',

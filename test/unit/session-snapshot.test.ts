@@ -15,7 +15,8 @@ function next(stored: SessionSnapshot, options: SessionBenchOptions = {}): Sessi
   const bench = sessionBench(options)
   const read = readSnapshot(JSON.parse(JSON.stringify(stored)))
   restoreSession(bench.session, read)
-  bench.sender.restore(read.first, numberedData(read, bench.clock.now()))
+  const messages = numberedData(read, bench.clock.now()).map((data) => ({ data }))
+  bench.sender.replace(read.first, messages)
   return bench
 }
 
@@ -232,7 +233,8 @@ describe('readSnapshot() of untrusted data', () => {
         }
         const bench = sessionBench()
         restoreSession(bench.session, read)
-        bench.sender.restore(read.first, numberedData(read, 0))
+        const messages = numberedData(read, 0).map((data) => ({ data }))
+        bench.sender.replace(read.first, messages)
         expect(snapshotOf(bench.session, bench.sender.sent)).toMatchObject({ id: read.id, k: read.k, first: read.first })
         expect(JSON.stringify(bench.session.hello(1, {})).length).toBeLessThan(65_536)
       }),
