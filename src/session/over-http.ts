@@ -87,10 +87,11 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
         async write(lines, signal, isLast) {
           const delivery = await link.write(lines, signal, isLast)
           // The answer may be available already.
-          if (lines && session.port?.isAwaited()) {
-            soonMs = answerSoonMs
-            link.pollNow()
-          }
+          const isAwaited = lines && session.port?.isAwaited()
+          if (isAwaited) soonMs = answerSoonMs
+          // The server has ended the session: the next poll brings what is unread, and then the end.
+          const isOver = 'report' in delivery && 'reason' in delivery.report && delivery.report.reason === 'more to be read'
+          if (isAwaited || isOver) link.pollNow()
           return delivery
         },
       }

@@ -369,6 +369,29 @@ it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)(
   },
 )
 
+it('[SP8] a client that polls rarely gets the end of its session once, when it sends', async () => {
+  let isEnded = false
+  await using rig = await startRig({
+    options: {
+      async onMessage(session) {
+        await session.send('farewell')
+        await session.close(4321, 'ended')
+        isEnded = true
+      },
+    },
+  })
+  await using watched = rig.watch({ transports: [{ type: 'poll', intervalMs: 60_000 }] })
+  const { client } = watched
+  await watched.nth('open')
+  client.send('end it')
+  await vi.waitFor(() => expect(isEnded).toBe(true))
+  client.send('too late')
+  await vi.waitFor(() => expect(client.state.status).toBe('closed'), 10_000)
+  expect(watched.data).toEqual(['farewell'])
+  expect(watched.of('close').map(({ code, final }) => [code, final])).toEqual([[4321, true]])
+  expect(watched.causes()).toEqual(['close.4321'])
+})
+
 it('[SP21] requests and replies are encoded and decoded by the codecs of client and server', async () => {
   await using rig = await startRig({
     options: { codec: json(), onRequest: (_: unknown, { data }: { data: unknown }) => ({ got: data }) } as never,
