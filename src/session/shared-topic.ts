@@ -22,6 +22,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   readonly name: string
   state: TopicState = 'subscribing'
   error: RequestError | null = null
+  isOver = false
   readonly presence: TopicMembers
   readonly #port: CallsPort<In, Out>
   readonly #session: TopicsSession
@@ -36,7 +37,6 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   #asking = 0
   /** When the last subscription was made because the server had ended the one before. */
   #askedAgainAt = -Infinity
-  #isOver = false
   /** Cancels the check that follows the end of a subscription; `null` if there is none to come. */
   #cancelLook: (() => void) | null = null
   /** Aborted when `params()` is no longer awaited. */
@@ -48,10 +48,6 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#session = session
     this.#onOver = onOver
     this.presence = new TopicMembers(name, port.host, session)
-  }
-
-  get isOver(): boolean {
-    return this.#isOver
   }
 
   add(handle: TopicHandle<In, Out>, since: Since | undefined, params: unknown): void {
@@ -70,11 +66,11 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   /** The removal of the last use ends the subscription, unless another use is added in the same task. */
   remove(handle: object): void {
     this.#handles = this.#handles.filter((each) => each !== handle)
-    if (this.#handles.length || this.#isOver) return
+    if (this.#handles.length || this.isOver) return
     this.#params = undefined
     Promise.resolve()
       .then(() => {
-        if (this.#handles.length || this.#isOver) return
+        if (this.#handles.length || this.isOver) return
         this.#end('ended')
         this.#session.leave(this.name)
       })
@@ -110,13 +106,16 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
    */
   restore(isMissed = false): void {
     this.presence.restore()
-    if (this.#isOver || (this.#asking && !(isMissed && this.#place))) return
+    if (this.isOver || (this.#asking && !(isMissed && this.#place))) return
     this.#isBehind = !!this.#place
-    this.#ask(this.#place?.offset)
+    // A client that was closed has dropped the subscriptions of these uses.
+    const waiting = this.#handles.filter(({ since, isWaiting }) => since !== undefined && isWaiting)
+    if (this.#place || !waiting.length) this.#ask(this.#place?.offset)
+    for (const each of waiting) this.#ask(each.since, each)
   }
 
   closed(): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.#stopWaiting()
     this.#setState('ended')
     for (const handle of this.#handles) handle.endIterations()
@@ -134,7 +133,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   #subscribeAgain(): void {
     this.#cancelLook = null
-    if (this.#isOver || this.#asking || this.state !== 'subscribed') return
+    if (this.isOver || this.#asking || this.state !== 'subscribed') return
     const place = this.#session.streams.placeOf(this.name)
     if (place && this.#lacks(place)) this.restore(true)
     else if (place) this.presence.subscribed()
@@ -183,19 +182,19 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   #unanswered(why: CallLoss, since?: Since, asker?: TopicHandle<In, Out>): void {
     this.#asking -= 1
-    if (this.#isOver) return
+    if (this.isOver) return
     if (why === 'lost') this.#ask(since, asker)
     // After `closed`, a client subscribes again when it is opened again.
     else if (why === 'undelivered') this.#failed(new RequestError(why, 'The server was never asked.'))
   }
 
   #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.#isBehind = false
     this.#enter(epoch, from)
     this.#place ??= { epoch, offset: from }
     asker?.begin({ epoch, offset: at })
-    for (const handle of this.#handles) if (!handle.hasSince) handle.begin({ epoch, offset: tail })
+    for (const handle of this.#handles) if (handle.since === undefined) handle.begin({ epoch, offset: tail })
     this.error = null
     this.#setState('subscribed')
     this.presence.subscribed()
@@ -219,7 +218,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   /** The server has refused the topic, which ends it, or `params()` has failed. */
   #failed(error: RequestError, state: TopicState = 'refused'): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.error = error
     if (state === 'refused') this.#end(state)
     else this.#setState(state)
@@ -227,7 +226,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   #end(state: TopicState): void {
-    this.#isOver = true
+    this.isOver = true
     this.#stopWaiting()
     this.#setState(state)
     for (const handle of this.#handles) handle.endIterations()

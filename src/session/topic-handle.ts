@@ -32,8 +32,8 @@ export interface TopicSource<Out> {
 export class TopicHandle<In, Out> implements Topic<In, Out> {
   readonly name: string
   readonly #shared: TopicSource<Out>
-  /** Whether it begins elsewhere than at the present end of the topic. */
-  readonly hasSince: boolean
+  /** Where it begins; `undefined`: at the present end of the topic. */
+  readonly since: Since | undefined
   readonly #events: Emitter<EventType, AnyEvent<In>>
   #queues: readonly MessageQueue<TopicMessage<In>>[] = []
   /** How far this use has read; `null` until the server has said where it begins. */
@@ -45,7 +45,7 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
   constructor(shared: TopicSource<Out>, since: Since | undefined, report: (error: unknown) => void) {
     this.name = shared.name
     this.#shared = shared
-    this.hasSince = since !== undefined
+    this.since = since
     this.#events = new Emitter(report)
   }
 
@@ -87,6 +87,10 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
   }
 
   // Called by the subscription:
+
+  get isWaiting(): boolean {
+    return !this.#place
+  }
 
   /** The server has subscribed the session: this use begins after that place, unless it has begun before. */
   begin(place: TopicPlace): void {

@@ -262,6 +262,41 @@ describe('[SP22] a topic that begins anew', () => {
   })
 })
 
+describe('[SP22] a use with `since` begins there when a closed client is opened again', () => {
+  it.each(['made while it was closed', 'unanswered when it was closed'])('if it was %s', (when) => {
+    const bench = topicsBench()
+    if (when === 'made while it was closed') bench.close()
+    const live = bench.subscribe('t')
+    const { log } = bench.subscribe('t', { since: 1 })
+    bench.close()
+    for (const { pending } of bench.calls()) pending?.lost?.('closed')
+    bench.reopen()
+    const asked = bench.calls().filter(({ call }) => 'topic' in call && call.topic === 't')
+    expect(asked.map(({ call }) => call)).toMatchObject([{ type: 'subscribe', since: 1 }])
+    bench.streams.begin(1, 'e', 't', 1)
+    asked[0]?.pending?.answered({ type: 'reply', value: { epoch: 'e', from: 1, at: 1, tail: 2 } })
+    bench.message(1, 2, 'two')
+    bench.message(1, 3, 'three')
+    expect(log.slice(-3)).toEqual(['subscribed', 'two', 'three'])
+    expect(live.log.slice(-2)).toEqual(['subscribed', 'three'])
+  })
+
+  it('while the others continue where they were', () => {
+    const bench = topicsBench()
+    bench.subscribe('t')
+    bench.answer(1, 'e', 4)
+    bench.message(1, 5, 'five')
+    bench.close()
+    bench.subscribe('t', { since: 'start' })
+    bench.reopen()
+    const asked = bench.calls().map(({ call }) => call)
+    expect(asked).toMatchObject([
+      { type: 'subscribe', since: 5, after: { offset: 5 } },
+      { type: 'subscribe', since: 'start' },
+    ])
+  })
+})
+
 describe('[SP22] a subscription that another one has replaced', () => {
   /** Its first message has arrived, and the one that follows begins at this offset. */
   function replacedFrom(offset: number) {
