@@ -22,5 +22,12 @@ export function heldClient(client: AnyClient, isOurs: boolean, connects = isOurs
       if (isOurs) client.close().catch(() => {})
     }
   })
-  return { client, hold: () => subscribe(() => {}) }
+  return {
+    client,
+    hold() {
+      const release = subscribe(() => {})
+      // Frameworks unmount a component before those below it, whose requests must be aborted before the client is closed.
+      return () => queueMicrotask(release)
+    },
+  }
 }

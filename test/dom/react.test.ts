@@ -4,6 +4,7 @@ import type { ReactElement } from 'react'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TopicMessage } from '../../src/api/calls.ts'
 import type { ConnectionView, PresenceView, UsedRequest, UsedTopic } from '../../src/react/index.ts'
+import { session } from '../../src/session/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 import { RequestError } from '../../src/wire/request-error.ts'
 import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
@@ -456,6 +457,34 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       expect(requests[1]?.signal.aborted).toBe(false)
       await view.unmount()
       expect(requests[1]?.signal.aborted).toBe(true)
+    })
+
+    it('aborts pending requests, also on the server, when it is unmounted with its provider', async () => {
+      server.close()
+      let handling: AbortSignal | undefined
+      server = createFakeServer({
+        onRequest(_, { signal }) {
+          handling = signal
+          return new Promise(() => {})
+        },
+      })
+      let used: UsedRequest | undefined
+      const child = element(() => {
+        used = kit.hooks.useRequest()
+        return used.isPending
+      })
+      const options = { ...server.options, protocol: session() }
+      const view = await mount(strict(provided({ url: 'https://api.example/realtime', options }, child)))
+      await pass(50)
+      let failed: Promise<unknown> | undefined
+      await kit.act(async () => {
+        failed = used?.request('slow').catch((error: Error) => error.name)
+      })
+      await pass(50)
+      expect(handling?.aborted).toBe(false)
+      await view.unmount()
+      await pass(50)
+      expect([await failed, handling?.aborted]).toEqual(['AbortError', true])
     })
   })
 

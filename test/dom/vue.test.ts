@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createApp, createSSRApp, defineComponent, effectScope, h, nextTick, ref, type ShallowRef } from 'vue'
 import { renderToString } from 'vue/server-renderer'
 import type { TopicMessage } from '../../src/api/calls.ts'
-import { RealtimeClient } from '../../src/index.ts'
+import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 import {
   provideRealtime,
@@ -51,11 +52,11 @@ const component = (setup: () => () => unknown) =>
     },
   })
 
-function mount(child: ReturnType<typeof component>, given: RealtimeClient | string = url) {
+function mount(child: ReturnType<typeof component>, given: RealtimeClient | string = url, options: RealtimeOptions = {}) {
   const container = document.createElement('div')
   const app = createApp({
     setup() {
-      if (typeof given === 'string') provideRealtime(given, server.options)
+      if (typeof given === 'string') provideRealtime(given, { ...server.options, ...options })
       else provideRealtime(given)
       return () => h(child)
     },
@@ -282,6 +283,33 @@ it('useRequest shows the reply or the error, and aborts its requests on unmount'
   view.unmount()
   await nextTick()
   expect(requests[2]?.signal.aborted).toBe(true)
+})
+
+it('useRequest aborts its requests, also on the server, when its component is unmounted with the one that provides the client', async () => {
+  server.close()
+  let handling: AbortSignal | undefined
+  server = createFakeServer({
+    onRequest(_, { signal }) {
+      handling = signal
+      return new Promise(() => {})
+    },
+  })
+  let used: ReturnType<typeof useRequest> | undefined
+  const view = mount(
+    component(() => {
+      used = useRequest()
+      return () => ''
+    }),
+    url,
+    { protocol: session() },
+  )
+  await pass(50)
+  const failed = used?.request('slow').catch((error: Error) => error.name)
+  await pass(50)
+  expect(handling?.aborted).toBe(false)
+  view.unmount()
+  await pass(50)
+  expect([await failed, handling?.aborted]).toEqual(['AbortError', true])
 })
 
 it('composables in a scope without a component start at once, and end with the scope', async () => {
