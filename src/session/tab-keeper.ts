@@ -237,8 +237,9 @@ export class TabKeeper implements SessionJournal {
     return isDone && text !== null
   }
 
-  #withWallTime({ n, data, expiresAt }: KeptMessage): KeptMessage {
-    return { n, data, ...(expiresAt !== undefined && { expiresAt: this.#port.host.wallTime(expiresAt) }) }
+  #withWallTime(message: KeptMessage): KeptMessage {
+    const { expiresAt } = message
+    return { ...message, ...(expiresAt !== undefined && { expiresAt: this.#port.host.wallTime(expiresAt) }) }
   }
 
   #note(line: string): void {

@@ -172,6 +172,23 @@ describe.each(names)('over %s', (type) => {
   })
 })
 
+it('[SP21] the calls of a page that is gone are withdrawn, with storePayloads: none of them is handled as a message', async () => {
+  await using stage = await start()
+  const tab = new FakeTab()
+  const one = stage.load(tab, {}, { storePayloads: true })
+  await one.watched.nth('open')
+  await cut(stage.rig)
+  one.watched.client.request('asked').catch(() => {})
+  one.watched.client.subscribe('topic')
+  one.watched.client.send('said')
+  one.page.hide()
+  await mend(stage.rig)
+  const two = stage.load(tab, {}, { storePayloads: true })
+  await two.watched.nth('open')
+  await two.watched.client.flushed()
+  expect(stage.handled).toEqual(['ada: said'])
+})
+
 describe('a duplicated tab', () => {
   it('gets its own session, and does not affect that of the original tab', async () => {
     await using stage = await start()
