@@ -1,10 +1,10 @@
 import { type RefObject, useInsertionEffect, useRef, useState, useSyncExternalStore } from 'react'
-import type { Store } from '../frameworks/store.ts'
+import { isAlike, type Store } from '../frameworks/store.ts'
 
 /** A value made for these keys, and made again only when one of them changes. Unlike `useMemo`, it survives a hot update. */
 export function useHeld<Held>(keys: readonly unknown[], make: () => Held): Held {
   const [current, setCurrent] = useState(() => ({ keys, held: make() }))
-  if (keys.every((key, index) => Object.is(key, current.keys[index]))) return current.held
+  if (isAlike(keys, current.keys)) return current.held
   const next = { keys, held: make() }
   setCurrent(next)
   return next.held

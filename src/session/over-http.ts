@@ -8,7 +8,7 @@ import { longPollPauseMs, pollLoop, pollPauseMs } from '../transports/poll-loop.
 import { isEventStream } from '../transports/sse.ts'
 import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
-import type { Hello } from '../wire/steadfast-v1.ts'
+import { codes, type Hello } from '../wire/steadfast-v1.ts'
 import { ended, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { formOf, utf8 } from './frames.ts'
 import { retryPauseMs } from './retry-pause.ts'
@@ -89,8 +89,8 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
           // The answer may be available already.
           const isAwaited = lines && session.port?.isAwaited()
           if (isAwaited) soonMs = answerSoonMs
-          // The server has ended the session: the next poll brings what is unread, and then the end.
-          const isOver = 'report' in delivery && 'reason' in delivery.report && delivery.report.reason === 'more to be read'
+          // If the server has ended the session, the next poll brings what is unread, and then the end.
+          const isOver = 'report' in delivery && 'code' in delivery.report && delivery.report.code === codes.restarting
           if (isAwaited || isOver) link.pollNow()
           return delivery
         },
