@@ -62,9 +62,10 @@ export interface Answer {
 }
 
 /**
- * How one attachment is requested and read, and how messages are POSTed beside it. If a reader throws, that message is lost and
- * reported by an `error` event. If it throws `StopConnecting`, because the server has said that nothing more will come or that it
- * will never accept this client, the client closes with the cause `client.stopped`.
+ * How one attachment is requested and read, and how messages are POSTed beside it. All functions are synchronous. If a reader
+ * throws, or returns no list of objects, that message is lost and reported by an `error` event. If it throws `StopConnecting`,
+ * because the server has said that nothing more will come or that it will never accept this client, the client closes with the
+ * cause `client.stopped`. If `ask()` throws, the client closes as well; if `body()` throws, its message is undelivered.
  */
 export interface Dialect {
   ask(question: Question): Ask

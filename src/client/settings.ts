@@ -156,6 +156,8 @@ function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host
     fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")
   const dialect = protocol === 'plain' ? plain() : protocol
   if (!isProtocol(dialect)) fail('protocol', protocol, "'plain', session() or a Protocol")
+  for (const name of ['resumes', 'readFrame', 'readEvent', 'readAnswer'] as const)
+    if (typeof dialect[name] !== 'function') fail(`protocol.${name}`, dialect[name], 'a function')
   const others = ['message', 'reply']
   const { message = '', reply = '' } = heartbeat ?? {}
   const encoded = 'such as JSON.stringify(…)'

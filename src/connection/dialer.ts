@@ -8,7 +8,7 @@ import type { Endpoint, Settings } from '../client/settings.ts'
 import { deliver } from '../sending/post-batch.ts'
 import { Failure } from '../transports/failure.ts'
 import { checkSendable, withQuery } from '../transports/request-url.ts'
-import { messageOf } from '../util/type-tags.ts'
+import { messageOf, tagOf } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
 import type { Attempt } from './attempt.ts'
 import { isStopConnecting } from './stop-connecting.ts'
@@ -158,13 +158,17 @@ export class Dialer {
 
 type Readings = { readonly [Name in keyof Required<Dialect>]: ReturnType<Required<Dialect>[Name]> }
 
-/** Wraps a protocol so that a reader that throws loses only that message, not the connection. */
+/** Wraps a protocol so that what its functions throw, or return by mistake, is reported as such and not as a broken connection. */
 function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
   const guard =
     <Name extends 'readHead' | 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: Readings[Name]) =>
     (given: Parameters<Required<Dialect>[Name]>[0]): Readings[Name] => {
       try {
-        return (protocol[name]?.(given as never) as typeof nothing | undefined) ?? nothing
+        const read = (protocol[name]?.(given as never) as typeof nothing | undefined) ?? nothing
+        const list: unknown = name === 'readAnswer' ? (read as Readings['readAnswer']).messages : read
+        // A list is required, since an iterator may throw when the transport runs it.
+        if (Array.isArray(list) && list.every((each) => Object(each) === each)) return read
+        throw new TypeError(`the protocol's ${name}() returned no list of messages`)
       } catch (error) {
         rethrowStop(error)
         listener.unreadable(error)
@@ -172,12 +176,25 @@ function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
       }
     }
   return {
-    ask: (question) => protocol.ask(question),
+    ask: (question) => called('ask', /^Promise$/, () => protocol.ask(question)) || {},
     readHead: guard('readHead', []),
     readFrame: guard('readFrame', []),
     readEvent: guard('readEvent', []),
     readAnswer: guard('readAnswer', { messages: [] }),
-    body: (message) => protocol.body?.(message),
+    body: (message) => called('body', /^(Promise|Object)$/, () => protocol.body?.(message)),
+  }
+}
+
+/** @throws Failure for what a function of the protocol throws, and for a result of a wrong type */
+function called<Result>(name: string, wrong: RegExp, run: () => Result): Result {
+  try {
+    const result = run()
+    const type = tagOf(result)
+    if (wrong.test(type)) throw new TypeError(`its result is of type ${type}`)
+    return result
+  } catch (error) {
+    rethrowStop(error)
+    throw mistake(`the protocol's ${name}() failed: ${messageOf(error)}`)
   }
 }
 

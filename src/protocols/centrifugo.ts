@@ -54,8 +54,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
   return {
     ask({ url, cursor: from }) {
       positions = positionsOf(from)
-      const given: unknown = JSON.parse(url.searchParams.get(parameter) ?? '{}')
-      if (!isRecord(given)) throw new TypeError(`centrifugo(): ${parameter} must be a connect request as JSON`)
+      const given = requestIn(url)
       const wanted = [
         ...channels.map((channel) => [channel, {}]),
         ...Object.entries(isRecord(given['subs']) ? given['subs'] : {}),
@@ -118,6 +117,15 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     }
     return JSON.stringify(Object.fromEntries(all))
   }
+}
+
+/** The connect request that `prepare()` has put into the URL. @throws TypeError that does not show it, since it holds the token */
+function requestIn(url: URL): Readonly<Record<string, unknown>> {
+  try {
+    const given: unknown = JSON.parse(url.searchParams.get(parameter) ?? '{}')
+    if (isRecord(given)) return given
+  } catch {}
+  throw new TypeError(`centrifugo(): ${parameter} must be a connect request as JSON`)
 }
 
 /** What the server could not recover of a channel; `null` if nothing was published in the meantime. */

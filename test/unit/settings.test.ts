@@ -4,6 +4,7 @@ import { withDefaults } from '../../src/client/defaults.ts'
 import { json } from '../../src/client/json.ts'
 import { type Settings, settingsOf } from '../../src/client/settings.ts'
 import { hostNames } from '../../src/host/browser.ts'
+import { plain } from '../../src/protocols/plain.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
@@ -181,6 +182,11 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     ],
     [{ protocol: null }, /: protocol must be 'plain', session\(\) or a Protocol; it was null\.$/],
     [{ protocol: {} }, /: protocol must be 'plain', session\(\) or a Protocol; it was \{\}\.$/],
+    [
+      { protocol: { ...plain(), readevent: plain().readEvent, readEvent: undefined } },
+      /: protocol\.readEvent must be a function; it was undefined\.$/,
+    ],
+    [{ protocol: { ask: () => ({}) } }, /: protocol\.resumes must be a function; it was undefined\.$/],
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
     [{ judge: {} }, /: judge must be a function; it was \{\}\.$/],
     [{ credentials: 'yes' }, /: credentials must be one of omit, same-origin, include; it was 'yes'\.$/],
