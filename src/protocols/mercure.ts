@@ -1,6 +1,6 @@
 import type { Payload, Protocol } from '../api/protocol.ts'
 import { byteString } from '../util/http-fields.ts'
-import { checkSettings, isRecord, isText, isTexts } from './checks.ts'
+import { type Check, checkSettings, isRecord, isText, isTexts } from './checks.ts'
 import { plain } from './plain.ts'
 
 /** An update to publish (Mercure, "Publication"): the fields of its form. */
@@ -49,6 +49,7 @@ export function mercure(settings: MercureSettings = {}): Protocol {
     ],
   })
   const { topics, lastEventId = null, publish } = settings
+  if (isRecord(publish)) checkUpdate(publish)
   const base = plain({ cursorParameter: 'lastEventID' })
   return {
     ...base,
@@ -81,6 +82,7 @@ function textOf(header: string): string {
 /** The form for the hub, as `application/x-www-form-urlencoded`. */
 function formOf(update: MercureUpdate, message: Payload & string): URLSearchParams {
   if (!isUpdate(update)) throw new TypeError('mercure(): publish() must return an update with a topic.')
+  checkUpdate(update)
   const { topic, data = message, id, type, retryMs } = update
   const form = new URLSearchParams([topic].flat().map((each) => ['topic', each]))
   form.set('data', data)
@@ -93,4 +95,17 @@ function formOf(update: MercureUpdate, message: Payload & string): URLSearchPara
 
 function isUpdate(value: unknown): value is MercureUpdate {
   return isRecord(value) && (isText(value['topic']) || isTexts(value['topic']))
+}
+
+/** @throws TypeError for a misspelt field, which would not reach the hub: an update without `private` is for everyone */
+function checkUpdate(update: object): void {
+  const text: Check = [(value) => typeof value === 'string', 'a string']
+  checkSettings('mercure(): publish', update, {
+    topic: [() => true, ''],
+    data: text,
+    private: [(value) => typeof value === 'boolean', 'true or false'],
+    id: text,
+    type: text,
+    retryMs: [(value) => Number.isSafeInteger(value) && Number(value) >= 0, 'a whole number of milliseconds'],
+  })
 }

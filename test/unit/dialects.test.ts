@@ -47,6 +47,21 @@ describe('the settings of a protocol', () => {
       "mercure(): publish must be an update with a topic, such as { topic: 'https://example.com/books/1' }, or a function that returns one; it was of type object.",
     ],
     [
+      'a misspelt field of an update',
+      () => mercure({ publish: { topic: 'a', privat: true } as never }),
+      "mercure(): publish: unknown option 'privat'; did you mean 'private'? There are topic, data, private, id, type, retryMs; it was of type boolean.",
+    ],
+    [
+      'a string in place of a boolean in an update',
+      () => mercure({ publish: { topic: 'a', private: 'no' } as never }),
+      "mercure(): publish: private must be true or false; it was 'no'.",
+    ],
+    [
+      'a fraction as retryMs of an update',
+      () => mercure({ publish: { topic: 'a', retryMs: 0.5 } }),
+      'mercure(): publish: retryMs must be a whole number of milliseconds; it was of type number.',
+    ],
+    [
       'an empty content type',
       () => durableStreams({ contentType: '' }),
       "durableStreams(): contentType must be a content type, such as 'application/json'; it was ''.",
@@ -72,6 +87,11 @@ describe('the settings of a protocol', () => {
 
   it('an update that publish() returns must have a topic', () => {
     expect(() => mercure({ publish: () => ({}) as never }).body?.('x')).toThrow('publish() must return an update with a topic')
+  })
+
+  it('an update that publish() returns with a misspelt field is not published', () => {
+    const { body } = mercure({ publish: () => ({ topic: 'a', Private: true }) as never })
+    expect(() => body?.('x')).toThrow("mercure(): publish: unknown option 'Private'; did you mean 'private'?")
   })
 })
 
