@@ -19,6 +19,8 @@ export class Backends<Who extends AnyPrincipal> {
   /** Backends whose session does not exist yet, and backends with one. */
   readonly #waiting = new Map<string, Backend>()
   readonly #carrying = new Map<string, Backend>()
+  /** The origins of backends that are reported as unreachable. */
+  readonly #outages = new Set<string>()
   #isClosing = false
 
   constructor(settings: GatewaySettings<Who>) {
@@ -33,7 +35,7 @@ export class Backends<Who extends AnyPrincipal> {
   async accept(offer: SessionOffer<Who>): Promise<SessionAnswer> {
     if (this.#isClosing) return refusals.closing
     if (!offer.isSocket) return refusals.noSocket
-    const socket = await dial(this.#settings, offer)
+    const socket = await dial(this.#settings, offer, this.#outages)
     if ('code' in socket) return socket
     const backend = new Backend(socket, this.#settings)
     const giveUp = () => {

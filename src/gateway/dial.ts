@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws'
 import type { AnyPrincipal } from '../server/session/session-handle.ts'
 import type { SessionOffer, SessionRefusal } from '../server/session-offer.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import { backendHeaders, faultOfHeaders } from './headers.ts'
 import { refusalOfError, refusalOfStatus, refusals } from './refusals.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -14,12 +15,15 @@ const untypedOptions = { closeTimeout: closeTimeoutMs }
 
 /**
  * Connects to the backend for one client. Resolves with a WebSocket that is open and paused, or with the refusal. The connection
- * is dropped if it is refused, takes too long, or the client's offer is aborted.
+ * is dropped if it is refused, takes too long, or the client's offer is aborted. Why a backend cannot be reached is reported, and
+ * not told to the client.
+ * @param outages the origins of backends that have been reported and not been reached since
  * @throws TypeError for an invalid result of `target()` or `headers()`, and whatever these throw
  */
 export async function dial<Who extends AnyPrincipal>(
   settings: GatewaySettings<Who>,
   offer: SessionOffer<Who>,
+  outages: Set<string>,
 ): Promise<WebSocket | SessionRefusal> {
   const { host, connectTimeoutMs } = settings
   const begun = new AbortController()
@@ -33,7 +37,7 @@ export async function dial<Who extends AnyPrincipal>(
     begun.signal.addEventListener('abort', cancel, { once: true })
   })
   try {
-    return await Promise.race([late, connected(settings, offer, begun.signal)])
+    return await Promise.race([late, connected(settings, offer, begun.signal, outages)])
   } finally {
     begun.abort()
   }
@@ -44,6 +48,7 @@ async function connected<Who extends AnyPrincipal>(
   settings: GatewaySettings<Who>,
   offer: SessionOffer<Who>,
   over: AbortSignal,
+  outages: Set<string>,
 ): Promise<WebSocket | SessionRefusal> {
   const target = await targetFor(settings, offer)
   if (!(target instanceof URL)) return target
@@ -60,16 +65,32 @@ async function connected<Who extends AnyPrincipal>(
     maxPayload: maxMessageBytes,
     ...untypedOptions,
   })
-  return opened(socket, over)
+  const origin = originOf(target)
+  const opening = await opened(socket, over)
+  if (opening instanceof Error) {
+    const refusal = refusalOfError(opening)
+    if (refusal.code === codes.restarting && !over.aborted && !outages.has(origin)) {
+      outages.add(origin)
+      settings.host.report(unreachable(origin, opening))
+    }
+    return refusal
+  }
+  if (!('code' in opening)) outages.delete(origin)
+  return opening
 }
 
-function opened(socket: WebSocket, over: AbortSignal): Promise<WebSocket | SessionRefusal> {
+/** Of an address that leads to several machines the error is an `AggregateError` without a message. */
+function unreachable(origin: string, cause: Error): Error {
+  return new Error(`gateway: the backend ${origin} cannot be reached: ${cause.message || Reflect.get(cause, 'code')}`, { cause })
+}
+
+function opened(socket: WebSocket, over: AbortSignal): Promise<WebSocket | SessionRefusal | Error> {
   return new Promise((resolve) => {
     const giveUp = () => {
       if (socket.readyState === 0) socket.terminate()
     }
     over.addEventListener('abort', giveUp, { once: true })
-    socket.on('error', (error) => resolve(refusalOfError(error)))
+    socket.on('error', resolve)
     socket.once('unexpected-response', (request, { statusCode = 0 }) => {
       resolve(refusalOfStatus(statusCode))
       request.destroy()

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { describe, expect, it, vi } from 'vitest'
+import { makeCertificates } from '../faults/certificates.ts'
+import { want } from '../support/equipment.ts'
 import { startGateway } from '../support/gateway-rig.ts'
 import { RawSocket, randomSession } from '../support/raw-client.ts'
 
@@ -94,6 +97,65 @@ describe('target()', () => {
     await using bench = await startGateway({}, { target, allowedTargets: ['ws://127.0.0.1:9'], connectTimeoutMs: 100 })
     const { diagnosis } = await bench.socket('websocket').closed()
     expect(diagnosis?.evidence).toMatchObject({ code: 4503, reason: 'the backend did not answer in time' })
+  })
+})
+
+describe('a backend that cannot be reached', () => {
+  const reportingTo = (errors: unknown[]) => ({ onError: (error: unknown) => void errors.push(error) })
+
+  it('is reported with the reason, once until a connection to it succeeds, and clients are not told the reason', async () => {
+    let doesAccept = false
+    const errors: unknown[] = []
+    const upgrade = (_: unknown, socket: Socket) => {
+      if (!doesAccept) socket.resetAndDestroy()
+      return !doesAccept
+    }
+    await using bench = await startGateway({ upgrade }, reportingTo(errors))
+    const refused = async () => (await bench.socket('websocket').closed()).diagnosis?.evidence
+    expect(await refused()).toMatchObject({ code: 4503, reason: 'the backend cannot be reached' })
+    await refused()
+    expect(errors.map(String)).toEqual([
+      expect.stringMatching(/^Error: gateway: the backend ws:\/\/127\.0\.0\.1:\d+ cannot be reached: .*(ECONNRESET|hang up)/),
+    ])
+    doesAccept = true
+    await bench.socket('websocket').opened()
+    doesAccept = false
+    await refused()
+    expect(errors).toHaveLength(2)
+  })
+
+  it.each(['ws://127.0.0.1:1', 'ws://localhost:1', 'ws://no-such-host.invalid'])(
+    'at %s is reported with the code of the system',
+    async (target) => {
+      const errors: unknown[] = []
+      await using bench = await startGateway({}, { target, ...reportingTo(errors) })
+      await bench.socket('websocket').closed()
+      expect(errors.map(String)).toEqual([expect.stringMatching(/cannot be reached: .*(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)/)])
+    },
+  )
+
+  it('since nobody trusts its certificate is reported as such', async (context) => {
+    await want(context, 'openssl')
+    await using certificates = await makeCertificates()
+    const backend = createTlsServer(await certificates.issue('127.0.0.1', { by: 'nobody' })).listen(0, '127.0.0.1')
+    await once(backend, 'listening')
+    const { port } = backend.address() as { readonly port: number }
+    const errors: unknown[] = []
+    await using bench = await startGateway({}, { target: `wss://127.0.0.1:${port}`, ...reportingTo(errors) })
+    await bench.socket('websocket').closed()
+    expect(errors.map(String)).toEqual([expect.stringContaining('certificate')])
+    backend.close()
+  })
+
+  it.each([401, 404, 502])('is not one that answers %i', async (status) => {
+    const errors: unknown[] = []
+    const upgrade = (_: unknown, socket: Socket) => {
+      socket.end(`HTTP/1.1 ${status} Refused\r\n\r\n`)
+      return true
+    }
+    await using bench = await startGateway({ upgrade }, reportingTo(errors))
+    await bench.socket('websocket').closed()
+    expect(errors).toEqual([])
   })
 })
 
