@@ -19,7 +19,8 @@ interface HttpPlace extends Place {
   readonly sendUrl?: string
   /**
    * How the server accepts several messages per POST: with `'ndjson'` queued texts are lines of one `application/x-ndjson` body
-   * and share its outcome; bytes and texts with line breaks get a POST of their own. @defaultValue a POST for each message
+   * and share its outcome; bytes and texts with line breaks get a POST of their own. Not with a protocol that writes the body of
+   * each message (`body`). @defaultValue a POST for each message
    */
   readonly sendBatch?: 'ndjson'
 }

@@ -136,6 +136,7 @@ function endpointOf(
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
   const { sendUrl, sendBatch }: TransportOptions<'sse'> = settings.type === 'websocket' ? {} : settings
   if (sendBatch !== undefined) oneOf(`${name}.sendBatch`, sendBatch, ['ndjson'])
+  if (sendBatch && mode.protocol.body) fail(`${name}.sendBatch`, sendBatch, `left out where the protocol is ${mode.name}`)
   const prefix = `${name}.`
   const transport =
     mode.transport?.(settings, prefix, connectTimeoutMs) ?? entry.create(settings, prefix, { connectTimeoutMs, isPatient })

@@ -66,11 +66,12 @@ export function mercure(settings: MercureSettings = {}): Protocol {
       if (last === null || asked === null || asked === 'earliest' || byteString(asked) === last) return []
       return [{ cursor: textOf(last), gap: { topic: '', after: null, resumesAt: null } }]
     },
-    body(message) {
+    // A `body` refuses `sendBatch`, which a backend of one's own at `sendUrl` may understand.
+    ...(publish && {
       // An update is text. Bytes are sent unchanged, and the hub refuses them.
-      if (!publish || typeof message !== 'string') return undefined
-      return formOf(typeof publish === 'function' ? publish(message) : publish, message)
-    },
+      body: (message) =>
+        typeof message === 'string' ? formOf(typeof publish === 'function' ? publish(message) : publish, message) : undefined,
+    }),
   }
 }
 

@@ -4,6 +4,7 @@ import { withDefaults } from '../../src/client/defaults.ts'
 import { json } from '../../src/client/json.ts'
 import { type Settings, settingsOf } from '../../src/client/settings.ts'
 import { hostNames } from '../../src/host/browser.ts'
+import { durableStreams, mercure } from '../../src/protocols/index.ts'
 import { plain } from '../../src/protocols/plain.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
@@ -130,6 +131,11 @@ describe('transports', () => {
     ])
   })
 
+  it('may send batches with a protocol that leaves the body of a message as it is', () => {
+    const { endpoints } = settle({ protocol: mercure(), transports: [{ type: 'sse', sendBatch: 'ndjson' }] })
+    expect(endpoints.map(({ sendBatch }) => sendBatch)).toEqual(['ndjson'])
+  })
+
   it('may be custom objects', () => {
     const own = { type: 'carrier-pigeon', dial: () => ({}) }
     expect(settle({ transports: [own] }).endpoints[0]?.transport).toBe(own)
@@ -185,6 +191,10 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [
       { protocol: { ...plain(), readevent: plain().readEvent, readEvent: undefined } },
       /: protocol\.readEvent must be a function; it was undefined\.$/,
+    ],
+    [
+      { protocol: durableStreams(), transports: [{ type: 'sse', sendBatch: 'ndjson' }] },
+      /: transports\[0\]\.sendBatch must be left out where the protocol is durable-streams; it was 'ndjson'\.$/,
     ],
     [{ protocol: { ask: () => ({}) } }, /: protocol\.resumes must be a function; it was undefined\.$/],
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
