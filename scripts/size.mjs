@@ -16,7 +16,7 @@ const dist = `${root}/dist`
 const scripts = {
   'steadfast.core.min.js': 29_800,
   'steadfast.min.js': 37_000,
-  'steadfast.session.min.js': 52_800,
+  'steadfast.session.min.js': 52_900,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -28,15 +28,15 @@ const withoutClient = ['react', 'vue', './index.js']
 /** Apps and their budgets, by their use of an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_400],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_425],
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_350],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    56_550,
+    56_600,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    67_200,
+    67_250,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 53_100],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_000],
@@ -47,7 +47,7 @@ const apps = {
   ],
   'all of steadfast/vue, without Vue and the client': [
     `import { ${composables} } from './vue.js'; console.log(${composables})`,
-    2_600,
+    2_625,
     withoutClient,
   ],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
