@@ -43,7 +43,7 @@ describe('[SP21] a request of the client', () => {
     ['request', '{"type":"request"}'],
     ['publication', '{"type":"publish","topic":"t","data":"x"}'],
     ['subscription', '{"type":"subscribe","topic":"t"}'],
-  ])('or another call is not acknowledged if the session ended before it was answered, which its node does not know yet: a %s', async (_, call) => {
+  ])('or a %s is not acknowledged if the session ended elsewhere before it was answered', async (_, call) => {
     let release = (): void => {}
     const waits = <Result>(result: Result) =>
       new Promise<Result>((resolve) => {

@@ -58,7 +58,11 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
 }
 
 /** Answers with the members of a subscribed topic, and subscribes the client to their joins and leaves. */
-async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number | null> {
+async function onMembers(
+  session: HandledSession,
+  n: number,
+  { topic: name }: { readonly topic: string },
+): Promise<number | null> {
   const { node, record } = session
   const now = node.sessions.now()
   const topic = readTopic(record.subscriptions, name, now)
