@@ -19,7 +19,7 @@ export interface Leadership {
   readonly role: 'out' | 'waiting' | 'asking' | 'claiming' | 'leading' | 'challenged'
   /** The highest term under which any tab has led. */
   readonly term: number
-  /** The tab that leads under this term. */
+  /** The tab that leads under this term; `null` while there is none, or if it leads another session. */
   readonly leader: string | null
   /** Whether the tab has a current copy of the session. */
   readonly knows: boolean
@@ -96,7 +96,8 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
       return { state: { ...state, knows: true }, commands: [] }
     case 'forgot':
       // A tab that leads or claims to lead continues with the session that it has announced.
-      if (role === 'claiming' || role === 'leading') return { state, commands: [] }
+      if (role === 'leading') return { state, commands: [] }
+      if (role === 'claiming') return { state: { ...state, leader: null }, commands: [] }
       return { state: { ...state, knows: false }, commands: ['join'] }
     case 'heard':
       return { state: heardNow(state, now), commands: [] }
@@ -126,9 +127,10 @@ function heardNow(state: Leadership, now: number): Leadership {
 }
 
 function claiming(state: Leadership): LeadershipStep {
-  // A tab that could have sent this one the session is too late from now on.
-  const commands: LeadershipCommand[] = state.knows ? ['claim'] : ['begin', 'claim']
-  return { state: { ...state, role: 'claiming', knows: true, whoUntil: Infinity }, commands }
+  const next: Leadership = { ...state, role: 'claiming', knows: true, whoUntil: Infinity }
+  if (state.knows) return { state: next, commands: ['claim'] }
+  // A tab that could have sent this one the session is too late from now on, and what the last leader sends concerns another one.
+  return { state: { ...next, leader: null }, commands: ['begin', 'claim'] }
 }
 
 function claimed(state: Leadership, term: number, tab: string, now: number, me: string): LeadershipStep {

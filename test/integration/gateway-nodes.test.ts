@@ -99,11 +99,20 @@ describe('a gateway that closes', () => {
 
   it('delivers what the backend has sent to a page that reads slowly, and then ends it', async () => {
     const block = 'x'.repeat(100_000)
+    let isRead = false
     await using bench = await startGateway({
-      onConnection: ({ socket }) => void Array.from({ length: 20 }, () => socket.send(block)),
+      onConnection({ socket }) {
+        for (let index = 0; index < 20; index += 1) socket.send(block)
+        // The gateway answers the ping once it has read everything before it.
+        socket.once('pong', () => {
+          isRead = true
+        })
+        socket.ping()
+      },
     })
     const { opened, closed, data } = bench.socket('poll')
     await opened()
+    await vi.waitFor(() => expect(isRead).toBe(true), 5000)
     await bench.sockets.rig.servers.leave(0, 5000)
     expect(await closed(1000)).toMatchObject({ code: 1012, wasClean: true })
     expect(data).toHaveLength(20)

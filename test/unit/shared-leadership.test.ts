@@ -22,3 +22,19 @@ it('a tab that receives the session from the leader of a later term does not joi
   expect(commandsAfter({ type: 'joined' }, synced, { type: 'learned' })).toEqual([['wait', 'join'], [], []])
   expect(commandsAfter({ type: 'joined' }, { ...synced, type: 'claimed' }).at(-1)).toEqual(['join'])
 })
+
+it.each<readonly [string, readonly LeadershipInput[]]>([
+  [
+    'and begins another session',
+    [{ type: 'joined' }, { type: 'claimed', term: 5, tab: 'other' }, { type: 'granted', isAlone: true }],
+  ],
+  [
+    'if another tab announces another session first',
+    [{ type: 'joined' }, { type: 'granted', isAlone: true }, { type: 'claimed', term: 5, tab: 'other' }, { type: 'forgot' }],
+  ],
+])('a tab that claims to lead %s obeys no other tab until it leads', (_, inputs) => {
+  const after = inputs.reduce((state, input) => leadershipAfter(state, input, 100, 'me').state, outside)
+  expect([after.role, after.leader]).toEqual(['claiming', null])
+  const { state, commands } = leadershipAfter(after, { type: 'claimed', term: 6, tab: 'me' }, 200, 'me')
+  expect([state.role, state.leader, commands]).toEqual(['leading', 'me', ['lead']])
+})
