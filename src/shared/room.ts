@@ -121,7 +121,7 @@ export class Room {
     const { leader, term, knows } = this.#state
     this.#hasKnown ||= knows
     this.#state = state
-    if (state.leader !== leader || state.term !== term) this.#port.followed()
+    if (state.leader !== null && (state.leader !== leader || state.term !== term)) this.#port.followed()
     for (const command of commands) this.#run(command)
     this.arm()
   }
