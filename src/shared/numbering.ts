@@ -33,7 +33,11 @@ export class Numbering<Out> {
     const { room, replica, mailbox, calls } = this.#port
     if (this.#renewals && from === room.me) return
     for (const each of messages) {
-      if (!replica.keep(each)) continue
+      if (!replica.keep(each)) {
+        // The leader lacks numbers that this tab has from the leader before, so that the two would not agree again.
+        room.step({ type: 'forgot' })
+        return
+      }
       calls.numbered(each)
       if (each.tab === room.me) mailbox.placed(each.n)
     }

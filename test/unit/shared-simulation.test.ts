@@ -58,6 +58,7 @@ test.each([
 // 2010357: a leader left before it received the numbers that it had given to another tab's messages, and that tab did receive.
 // 500664: the leader unsubscribed from a topic that only a tab in the back/forward cache used, and a third tab subscribed to it.
 // 904020590: a tab that began another session obeyed the leader of the one before until its own claim came back.
+// 910002804: a frozen tab had received numbers of messages that the next leader had not, and kept them.
 // 9017622: two tabs asked for earlier messages of one topic, and the second replaced the stream of the first.
 test.each([
   33, 567, 1295, 11_432, 26_527, 26_899, 9_000_247, 9_000_999, 9_001_310, 9_001_990, 9_003_244, 9_003_481, 9_004_946, 9_007_605,
