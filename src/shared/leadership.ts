@@ -35,6 +35,8 @@ export type LeadershipInput =
   | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'froze' | 'thawed' }
   /** Another tab knows the session. */
   | { readonly type: 'known' }
+  /** Another tab holds the lock and asks for a tab that knows the session; this one has answered that it does. */
+  | { readonly type: 'sought' }
   /** The lock was granted; `isAlone`: there is no other tab. */
   | { readonly type: 'granted'; readonly isAlone: boolean }
   | { readonly type: 'claimed'; readonly term: number; readonly tab: string }
@@ -78,6 +80,10 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
     case 'known':
       if (role !== 'asking') return { state, commands: [] }
       return { state: { ...state, role: 'waiting', heardAt: now, askedAt: null }, commands: ['release', 'wait'] }
+    case 'sought':
+      // Nobody leads, and the lock that the other tab releases may go to a frozen one that waited longer: this tab then steals it.
+      if (role !== 'waiting' || state.heardAt === Infinity) return { state, commands: [] }
+      return { state: { ...state, askedAt: now }, commands: ['ask'] }
     case 'lost':
       return {
         state: { ...state, role: 'waiting', heardAt: now, askedAt: null },

@@ -214,7 +214,9 @@ export class Room {
         this.step({ type: 'claimed', term: message.term, tab: from })
         if (this.#state.term > term && !isMine && this.knows && message.session !== sessionId()) this.step({ type: 'forgot' })
       } else if (type === 'who') {
-        if (!isMine && this.knows) this.post({ type: 'here' })
+        if (isMine || !this.knows) return
+        this.post({ type: 'here' })
+        this.step({ type: 'sought' })
       } else if (type === 'here') {
         if (!isMine) this.step({ type: 'known' })
       } else if (type === 'ask') this.postAsLeader({ type: 'beat' })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type LeadershipInput, leadershipAfter, outside } from '../../src/shared/leadership.ts'
+import { type LeadershipInput, leadershipAfter, leadershipDueAt, outside } from '../../src/shared/leadership.ts'
 
 /** The commands of a tab `me` upon each of these inputs, one after the other. */
 function commandsAfter(...inputs: readonly LeadershipInput[]): readonly (readonly string[])[] {
@@ -15,6 +15,26 @@ it('a tab that holds the lock and does not know the session hands the lock on on
   const granted: LeadershipInput = { type: 'granted', isAlone: false }
   expect(commandsAfter({ type: 'joined' }, granted, { type: 'known' })).toEqual([['wait', 'join'], ['who'], ['release', 'wait']])
   expect(commandsAfter({ type: 'joined' }, { type: 'known' }).at(-1)).toEqual([])
+})
+
+it('a tab that knows the session steals the lock if the tab that asks for one hands it on to a frozen tab', () => {
+  const learned: readonly LeadershipInput[] = [{ type: 'joined' }, { type: 'synced', term: 2, tab: 'leader' }, { type: 'learned' }]
+  expect(commandsAfter(...learned, { type: 'sought' }).at(-1)).toEqual(['ask'])
+  const waitingMs = (...inputs: readonly LeadershipInput[]) => {
+    const state = inputs.reduce((before, input) => leadershipAfter(before, input, 0, 'me').state, outside)
+    return leadershipDueAt(state, false)
+  }
+  expect(waitingMs(...learned, { type: 'sought' })).toBe(500)
+  const tick: LeadershipInput = { type: 'tick', dueAt: 500 }
+  const sought = [...learned, { type: 'sought' } as const].reduce(
+    (state, input) => leadershipAfter(state, input, 0, 'me').state,
+    outside,
+  )
+  expect(leadershipAfter(sought, tick, 500, 'me').commands).toEqual(['steal'])
+  // The leader lives: the question was an old one, and came late.
+  expect(waitingMs(...learned, { type: 'sought' }, { type: 'heard' })).toBe(700)
+  // This tab is frozen, and has left the queue for the lock.
+  expect(commandsAfter(...learned, { type: 'froze' }, { type: 'sought' }).at(-1)).toEqual([])
 })
 
 it('a tab that receives the session from the leader of a later term does not join once more', () => {

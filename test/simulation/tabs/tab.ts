@@ -22,6 +22,8 @@ export interface TabSurroundings {
   readonly route: Route
   readonly transport: number
   trace(line: () => string): void
+  /** The session to which the server sent the message of this number. */
+  pushedTo(number: number): string | undefined
 }
 
 /** A tab with a client that shares its connection, and the events that its application gets. */
@@ -33,6 +35,8 @@ export class Tab {
   readonly timers: Timers
   /** The numbers of the messages received, in order. */
   readonly received: number[] = []
+  /** The last of them by session: numbers between may have gone to another session that lived and ended meanwhile. */
+  readonly #lastOf = new Map<string | undefined, number>()
   /** The counts of received messages after which a gap was reported. */
   readonly gapsAfter = new Set<number>()
   readonly sent: string[] = []
@@ -193,18 +197,27 @@ export class Tab {
     this.client.connect()
   }
 
+  /** The number of the next message that was sent to the same session. */
+  #nextAfter(number: number): number {
+    const { pushedTo } = this.#around
+    let next = number + 1
+    while (pushedTo(next) !== undefined && pushedTo(next) !== pushedTo(number)) next += 1
+    return next
+  }
+
   #listen(): void {
     const { client, name } = this
-    const { trace, court } = this.#around
+    const { trace, court, pushedTo } = this.#around
     client.on('message', ({ data, topic }) => {
       if (topic) return
       trace(() => `${name} took ${String(data)}`)
       const number = Number(String(data).slice(1))
-      const last = this.received.at(-1)
+      const last = this.#lastOf.get(pushedTo(number))
       court.must(last === undefined || number > last, 'down-order', () => `${name} gets ${number} after ${last}`)
-      const isNext = last === undefined || number === last + 1 || this.gapsAfter.has(this.received.length)
+      const isNext = last === undefined || number === this.#nextAfter(last) || this.gapsAfter.has(this.received.length)
       court.must(isNext, 'down-missing', () => `${name} gets ${number} after ${last}, and was told of no gap`)
       this.received.push(number)
+      this.#lastOf.set(pushedTo(number), number)
     })
     client.on('gap', ({ after, resumesAt, topic }) => {
       if (topic) return

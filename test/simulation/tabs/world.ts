@@ -54,7 +54,8 @@ class TabsWorld {
   /** The sessions that the server has ended. */
   readonly #ended = new Set<string>()
   #sessions = 0
-  #pushed = 0
+  /** The session to which each of the server's messages was sent. */
+  readonly #pushedTo: string[] = []
   #lastTerm = 0
   #claims = 0
   #leader: Being | null = null
@@ -314,6 +315,7 @@ class TabsWorld {
         transport,
         route: () => ({ node: 0, door: this.#door(length) }),
         trace: (line) => this.#note(line),
+        pushedTo: (number) => this.#pushedTo[number],
       }),
     )
   }
@@ -345,14 +347,13 @@ class TabsWorld {
   #push(count: number): number {
     const id = this.#sessionId
     for (let index = 0; index < count; index += 1) {
-      const number = this.#pushed
-      this.#pushed += 1
+      const number = this.#pushedTo.push(id) - 1
       this.#node
         .session(id)
         .then((session) => session?.send(`d${number}`))
         .catch(() => {})
     }
-    return this.#pushed - 1
+    return this.#pushedTo.length - 1
   }
 
   #publish(topic: string): string {
