@@ -122,9 +122,13 @@ describe.concurrent.each(asking)('over %s', (type) => {
 it.each(['long-poll', 'poll'] as const)(
   'an answer that is cut off on its way is requested again without losing a message: %s',
   async (type) => {
+    let answers = 0
     let cuts = 0
-    await using bench = await behind(type, ({ n, isSend }) => {
-      if (isSend || n < 3 || n % 3 !== 0) return 'pass'
+    await using bench = await behind(type, ({ isSend }) => {
+      if (isSend) return 'pass'
+      answers += 1
+      // Several in a row would end the attachment.
+      if (answers % 3 !== 0) return 'pass'
       cuts += 1
       return 'cut'
     })

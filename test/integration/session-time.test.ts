@@ -102,8 +102,8 @@ describe.concurrent('in real time', () => {
       const { report, slowestMs } = await stop()
       expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
       expect(report[0]?.taken).toBeGreaterThan(500)
-      // A message that waited for the move would have waited for a dial at least.
-      expect(slowestMs).toBeLessThan(1000)
+      // Over poll a message waits for the next request as well.
+      expect(slowestMs).toBeLessThan(2000)
       expect([watched.of('close'), watched.of('gap'), watched.opened()]).toEqual([[], [], [type]])
       expect(watched.client.state).toMatchObject({ status: 'open', transport: 'websocket' })
       await vi.waitFor(() => expect([rig.proxy.connections('websocket')]).toEqual([1]))
@@ -121,10 +121,11 @@ describe.concurrent('in real time', () => {
     await rig.proxy.set({ type: 'swallow-frames', only: 'websocket' })
     const stop = traffic.run(rig, watched.client)
     await vi.waitFor(() => expect(dials()).toBe(2), { timeout: 45_000, interval: 50 })
-    await sleep(1000)
+    await sleep(2500)
     const { report, slowestMs } = await stop()
     expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
-    expect(slowestMs).toBeLessThan(1000)
+    // A message that waited for the move would wait until its timeout.
+    expect(slowestMs).toBeLessThan(2000)
     expect([watched.of('close'), watched.of('transport'), watched.opened()]).toEqual([[], [], ['sse']])
   })
 
