@@ -18,7 +18,11 @@ it('a tab that holds the lock and does not know the session hands the lock on on
 })
 
 it('a tab that knows the session steals the lock if the tab that asks for one hands it on to a frozen tab', () => {
-  const learned: readonly LeadershipInput[] = [{ type: 'joined' }, { type: 'synced', term: 2, tab: 'leader' }, { type: 'learned' }]
+  const learned: readonly LeadershipInput[] = [
+    { type: 'joined' },
+    { type: 'synced', term: 2, tab: 'leader' },
+    { type: 'learned' },
+  ]
   expect(commandsAfter(...learned, { type: 'sought' }).at(-1)).toEqual(['ask'])
   const waitingMs = (...inputs: readonly LeadershipInput[]) => {
     const state = inputs.reduce((before, input) => leadershipAfter(before, input, 0, 'me').state, outside)

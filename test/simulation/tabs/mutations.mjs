@@ -143,4 +143,12 @@ export const mutations = [
     from: 'had.filter((place) => place.life === lifeIn(places))',
     to: 'had.filter(() => true)',
   },
+  {
+    name: 'queue-with-a-frozen-tab',
+    seed: 910_004_147,
+    breaks: 'a lock that is handed on to a frozen tab does not keep another from leading',
+    file: 'src/shared/room.ts',
+    from: "        this.step({ type: 'sought' })\n",
+    to: '',
+  },
 ]
