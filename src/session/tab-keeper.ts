@@ -163,7 +163,7 @@ export class TabKeeper implements SessionJournal {
       locking.then((late) => late?.()).catch((error) => host.report(error))
       return false
     }
-    this.#hold = { kind: 'held', id, isLocked: !!release, release: release ?? nothing }
+    this.#hold = { kind: 'held', id, isLocked: !!release, release: release ?? (() => {}) }
     // Without locks, a page with a copy of the storage would continue the same session, so it is removed.
     if (!release) this.#store(null)
     return true
@@ -239,7 +239,7 @@ export class TabKeeper implements SessionJournal {
 
   #withWallTime(message: KeptMessage): KeptMessage {
     const { expiresAt } = message
-    return { ...message, ...(expiresAt !== undefined && { expiresAt: this.#port.host.wallTime(expiresAt) }) }
+    return expiresAt === undefined ? message : { ...message, expiresAt: this.#port.host.wallTime(expiresAt) }
   }
 
   #note(line: string): void {
@@ -247,5 +247,3 @@ export class TabKeeper implements SessionJournal {
     this.#hasNoted = true
   }
 }
-
-function nothing(): void {}
