@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { withinTime } from '../../src/server/calls/within-time.ts'
 import { StoreSecret } from '../../src/server/node/store-secret.ts'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 import { RequestError } from '../../src/wire/request-error.ts'
-import { promised } from '../support/manual-host.ts'
+import { ManualClock, promised } from '../support/manual-host.ts'
 import { type FakeCarrier, ServerBench, sessionId } from '../support/server-bench.ts'
 import { tailOf } from '../support/store-calls.ts'
 
@@ -174,6 +175,22 @@ describe('[SP21] a request whose handler never settles', () => {
       [3, 'timeout'],
       [17, undefined],
     ])
+  })
+
+  it('has one timer, and none once it has settled', async () => {
+    const clock = new ManualClock()
+    const host = { after: (ms: number, run: () => void) => clock.after(ms, run), report: () => {} }
+    const controller = new AbortController()
+    let settle = (_: string): void => {}
+    const handling = new Promise<string>((resolve) => {
+      settle = resolve
+    })
+    const reply = withinTime(handling, 10_000, controller, host)
+    expect([clock.pending, clock.nextAt]).toEqual([1, 10_000])
+    controller.abort(new Error('enough'))
+    expect([clock.pending, clock.nextAt]).toEqual([1, 5000])
+    settle('late')
+    expect([await reply, clock.pending]).toEqual(['late', 0])
   })
 
   it('delays onEnd by 5 s at most', async () => {

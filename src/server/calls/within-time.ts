@@ -5,23 +5,22 @@ import type { ServerHost } from '../node/host.ts'
 const abortedMs = 5000
 
 /**
- * Waits for the handler of a request, which may never settle: for at most `limitMs` milliseconds, and for a short time once the
- * request is aborted. What the handler returns afterwards is dropped.
+ * Waits for the handler of a request, which may never settle: for `limitMs` milliseconds, or for a short time once the request is
+ * aborted. What the handler returns afterwards is dropped.
  * @throws RequestError when that time is over, after which the signal is aborted
  */
 export function withinTime(
   handling: PromiseLike<unknown>,
   limitMs: number,
   controller: AbortController,
-  host: ServerHost,
+  host: Pick<ServerHost, 'after' | 'report'>,
 ): Promise<unknown> {
   const { signal } = controller
   return new Promise((resolve, reject) => {
     let isOver = false
     const end = () => {
       isOver = true
-      cancelLimit()
-      cancelAborted()
+      cancelTimer()
       signal.removeEventListener('abort', onAbort)
     }
     const giveUp = (ms: number, what: string) => {
@@ -31,10 +30,10 @@ export function withinTime(
       controller.abort(error)
       reject(error)
     }
-    const cancelLimit = host.after(limitMs, () => giveUp(limitMs, ''))
-    let cancelAborted = () => {}
+    let cancelTimer = host.after(limitMs, () => giveUp(limitMs, ''))
     const onAbort = () => {
-      cancelAborted = host.after(abortedMs, () => giveUp(abortedMs, ' after its signal was aborted'))
+      cancelTimer()
+      cancelTimer = host.after(abortedMs, () => giveUp(abortedMs, ' after its signal was aborted'))
     }
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
