@@ -6,7 +6,7 @@ import type { BuiltInTransport, RealtimeOptions, TransportOptions } from '../api
 import type { Protocol } from '../api/protocol.ts'
 import type { FetchCredentials, Transport } from '../api/transport.ts'
 import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
-import { plain } from '../protocols/plain.ts'
+import { plainProtocol } from '../protocols/plain.ts'
 import { plainMode } from '../sending/plain-mode.ts'
 import { transportNames } from '../transports/names.ts'
 import { fail, failUnknown, mustHaveOnly, numbers, oneOf } from '../util/check-options.ts'
@@ -155,7 +155,7 @@ function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host
   }
   if (protocol === 'session')
     fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")
-  const dialect = protocol === 'plain' ? plain() : protocol
+  const dialect = protocol === 'plain' ? plainProtocol() : protocol
   if (!isProtocol(dialect)) fail('protocol', protocol, "'plain', session() or a Protocol")
   for (const name of ['resumes', 'readFrame', 'readEvent', 'readAnswer'] as const)
     if (typeof dialect[name] !== 'function') fail(`protocol.${name}`, dialect[name], 'a function')

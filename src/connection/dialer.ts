@@ -145,13 +145,13 @@ export class Dialer {
         attempt: name,
         auth,
         credentials,
-        protocol: guarded(mode.protocol.dialect?.(cursor) ?? mode.protocol, this.#listener),
+        protocol: guarded(called('dialect', isPromise, () => mode.protocol.dialect?.(cursor)) ?? mode.protocol, this.#listener),
         cursor,
         host: this.#host,
         signal: controller.signal,
       }
     } catch (error) {
-      throw mistake(messageOf(error))
+      throw error instanceof Failure ? error : mistake(messageOf(error))
     }
   }
 }
@@ -168,6 +168,7 @@ function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
         const list: unknown = name === 'readAnswer' ? (read as Readings['readAnswer']).messages : read
         // A list is required, since an iterator may throw when the transport runs it.
         if (Array.isArray(list) && list.every((each) => Object(each) === each)) return read
+        ignore(list)
         throw new TypeError(`the protocol's ${name}() returned no list of messages`)
       } catch (error) {
         rethrowStop(error)
@@ -176,7 +177,7 @@ function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
       }
     }
   return {
-    ask: (question) => called('ask', /^Promise$/, () => protocol.ask(question)) || {},
+    ask: (question) => called('ask', isPromise, () => protocol.ask(question)) || {},
     readHead: guard('readHead', []),
     readFrame: guard('readFrame', []),
     readEvent: guard('readEvent', []),
@@ -185,12 +186,22 @@ function guarded(protocol: Dialect, listener: UnreadableListener): Dialect {
   }
 }
 
+const isPromise = /^Promise$/
+
+/** A promise returned by mistake has been reported as one: its rejection is not to appear as unhandled besides. */
+function ignore(result: unknown): void {
+  Promise.resolve(result).catch(nothing)
+}
+
 /** @throws Failure for what a function of the protocol throws, and for a result of a wrong type */
 function called<Result>(name: string, wrong: RegExp, run: () => Result): Result {
   try {
     const result = run()
     const type = tagOf(result)
-    if (wrong.test(type)) throw new TypeError(`its result is of type ${type}`)
+    if (wrong.test(type)) {
+      ignore(result)
+      throw new TypeError(`its result is of type ${type}`)
+    }
     return result
   } catch (error) {
     rethrowStop(error)

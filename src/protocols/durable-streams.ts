@@ -87,7 +87,7 @@ function attachment(contentType: string, start: string, cursor: () => string | n
       return { messages: [...messages, ...(moved.gap ? [moved] : [])], cursor: moved.cursor }
     },
     // In a list of one, since the server stores the values of a list one by one (§9.1.2), and the message itself may be a list.
-    body: (message) => new Blob(kind === 'json' ? ['[', message, ']'] : [message], { type: contentType }),
+    body: (message) => new Blob(kind === 'json' ? ['[', jsonIn(message), ']'] : [message], { type: contentType }),
   }
 
   /** The messages that the application has not received yet. */
@@ -114,6 +114,18 @@ function attachment(contentType: string, start: string, cursor: () => string | n
     if (isLost) read = Math.max(read, had)
     place = { offset, before: read, had: Math.max(read, had), cacheCursor: cacheCursor ?? place.cacheCursor }
     return { cursor: written(place), ...(isLost && { gap: { topic: '', after: null, resumesAt: null } }) }
+  }
+}
+
+/** @throws TypeError for a message that is not one JSON value: the server would refuse it, or store `1,2` as two messages */
+function jsonIn(message: Payload | Blob): Payload | Blob {
+  // A Blob cannot be read at once.
+  if (message instanceof Blob) return message
+  try {
+    JSON.parse(typeof message === 'string' ? message : new TextDecoder().decode(message))
+    return message
+  } catch {
+    throw new TypeError('durableStreams(): a message must be JSON, as with the option codec: json()')
   }
 }
 

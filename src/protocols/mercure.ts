@@ -1,7 +1,7 @@
 import type { Payload, Protocol } from '../api/protocol.ts'
 import { byteString } from '../util/http-fields.ts'
 import { type Check, checkSettings, isRecord, isText, isTexts } from './checks.ts'
-import { plain } from './plain.ts'
+import { plainProtocol } from './plain.ts'
 
 /** An update to publish (Mercure, "Publication"): the fields of its form. */
 export interface MercureUpdate {
@@ -50,7 +50,7 @@ export function mercure(settings: MercureSettings = {}): Protocol {
   })
   const { topics, lastEventId = null, publish } = settings
   if (isRecord(publish)) checkUpdate(publish)
-  const base = plain({ cursorParameter: 'lastEventID' })
+  const base = plainProtocol({ cursorParameter: 'lastEventID' })
   return {
     ...base,
     name: 'mercure',
@@ -63,7 +63,7 @@ export function mercure(settings: MercureSettings = {}): Protocol {
       // The update before the first one that the hub sends. If it is not the requested one, the hub no longer has that.
       const last = headers.get('last-event-id')
       const asked = cursor ?? lastEventId
-      if (last === null || asked === null || asked === 'earliest' || byteString(asked) === last) return []
+      if (last === null || asked === null || asked === 'earliest' || headerValue(asked) === last) return []
       return [{ cursor: textOf(last), gap: { topic: '', after: null, resumesAt: null } }]
     },
     // A `body` refuses `sendBatch`, which a backend of one's own at `sendUrl` may understand.
@@ -73,6 +73,11 @@ export function mercure(settings: MercureSettings = {}): Protocol {
         typeof message === 'string' ? formOf(typeof publish === 'function' ? publish(message) : publish, message) : undefined,
     }),
   }
+}
+
+/** The characters of a header with this text, in UTF-8: HTTP removes white space around it. */
+function headerValue(text: string): string {
+  return byteString(text).replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 /** Decodes a header in UTF-8: `fetch` gives a page one character per byte. */

@@ -1,5 +1,6 @@
 import type { Payload, Protocol, Received } from '../api/protocol.ts'
-import { plain } from './plain.ts'
+import { checkSettings, isRecord } from './checks.ts'
+import { plainProtocol } from './plain.ts'
 
 const meta = /^id: (.*)\n(?:content-type: .*\n)?\n/
 
@@ -7,9 +8,18 @@ const meta = /^id: (.*)\n(?:content-type: .*\n)?\n/
  * nginx with nchan: one URL and one cursor for all four transports, so that an open connection can move to another one without
  * loss. A WebSocket requests the subprotocol `ws+meta.nchan`, in which each frame carries its id. Messages are sent by POST to
  * the publisher's own URL: give it as the transports' `sendUrl`.
+ *
+ * @throws TypeError for an invalid setting
  */
-export function nchan({ pollQuery = { mode: 'poll' } }: NchanSettings = {}): Protocol {
-  const base = plain()
+export function nchan(settings: NchanSettings = {}): Protocol {
+  checkSettings('nchan()', settings, {
+    pollQuery: [
+      (value) => isRecord(value) && Object.values(value).every((each) => typeof each === 'string'),
+      "query parameters with strings, such as { mode: 'poll' }",
+    ],
+  })
+  const { pollQuery = { mode: 'poll' } } = settings
+  const base = plainProtocol()
   return {
     ...base,
     name: 'nchan',

@@ -1,4 +1,5 @@
 import type { Answer, Protocol, Received } from '../api/protocol.ts'
+import { mustBeOptions } from '../util/check-options.ts'
 import { byteString, dateOf, essenceOf, isFieldValue } from '../util/http-fields.ts'
 
 /** The settings in which servers without the server half may differ. */
@@ -12,8 +13,18 @@ export interface PlainSettings {
   readonly cursorFrom?: string | ((answer: Answer) => string | null | undefined)
 }
 
-/** For any server: a frame is a message, an event stream is read as WHATWG specifies, and a response's body is a message. */
-export function plain({ cursorParameter = 'last_event_id', cursorFrom = validators }: PlainSettings = {}): Protocol {
+/**
+ * For any server: a frame is a message, an event stream is read as WHATWG specifies, and a response's body is a message.
+ *
+ * @throws TypeError for settings that are not an object, or an unknown one
+ */
+export function plain(settings: PlainSettings = {}): Protocol {
+  mustBeOptions('plain()', settings, ['cursorParameter', 'cursorFrom'])
+  return plainProtocol(settings)
+}
+
+/** `plain()` with settings that are known to be valid, so that code with a protocol of its own does not load their checks. */
+export function plainProtocol({ cursorParameter = 'last_event_id', cursorFrom = validators }: PlainSettings = {}): Protocol {
   const cursorOf = typeof cursorFrom === 'string' ? ({ headers }: Answer) => headers.get(cursorFrom) : cursorFrom
   return {
     name: 'plain',

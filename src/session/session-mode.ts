@@ -2,7 +2,7 @@ import type { Host } from '../api/host.ts'
 import type { Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Transport } from '../api/transport.ts'
-import { plain } from '../protocols/plain.ts'
+import { plainProtocol } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
@@ -38,7 +38,7 @@ export function sessionMode(
     session,
     resends,
     name: 'session',
-    protocol: plain(),
+    protocol: plainProtocol(),
     credentials: 'include',
     circumstances: { isSession: true },
     hasLedger: true,

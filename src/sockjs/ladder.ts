@@ -1,7 +1,7 @@
 import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { Call, Link, Listener } from '../api/transport.ts'
-import { plain } from '../protocols/plain.ts'
+import { plainProtocol } from '../protocols/plain.ts'
 import { lastWriteMs } from '../sending/final-flush.ts'
 import { Failure } from '../transports/failure.ts'
 import { within } from '../util/within.ts'
@@ -185,7 +185,7 @@ export class Ladder {
       subprotocols: [],
       id: this.#dials,
       host,
-      protocol: plain(),
+      protocol: plainProtocol(),
       attempt: base64url(host.randomBytes(9)),
       credentials: this.#settings.credentials,
       cursor: () => null,

@@ -1,7 +1,7 @@
 import type { Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Link, Listener, Transport } from '../api/transport.ts'
-import { plain } from '../protocols/plain.ts'
+import { plainProtocol } from '../protocols/plain.ts'
 import { plainMode } from '../sending/plain-mode.ts'
 import { reportOf } from '../transports/failure.ts'
 import { numbers } from '../util/check-options.ts'
@@ -31,7 +31,7 @@ export function sockjsMode(heartbeatMs: number): Mode {
     poll: transport({ type: 'poll', isHeld: true, isPolling: true }, overHttp('xhr'), posting),
   }
   return {
-    ...plainMode(plain(), null),
+    ...plainMode(plainProtocol(), null),
     name: 'sockjs',
     // As in sockjs-client: a load balancer may choose the node by a cookie.
     credentials: 'include',

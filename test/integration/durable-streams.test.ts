@@ -129,8 +129,22 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('over %s', (type) => {
   it('returns a message that the server rejects as undelivered', async () => {
     await using watched = watchClient(stream, options)
     await watched.nth('open')
-    watched.client.send('no JSON')
-    expect(await watched.nth('error')).toMatchObject({ diagnosis: { cause: 'http.400' }, undelivered: ['no JSON'] })
+    const blob = new Blob(['no JSON'])
+    watched.client.send(blob)
+    expect(await watched.nth('error')).toMatchObject({ diagnosis: { cause: 'http.400' }, undelivered: [blob] })
+  })
+
+  it('returns a text that is not one JSON value as undelivered, without asking the server', async () => {
+    await using watched = watchClient(stream, options)
+    await watched.nth('open')
+    for (const text of ['no JSON', '1,2', '"3"']) watched.client.send(text)
+    await watched.nth('message')
+    expect(watched.data).toEqual(['"3"'])
+    const why = "the protocol's body() failed: durableStreams(): a message must be JSON, as with the option codec: json()"
+    expect(watched.of('error').map(({ diagnosis, undelivered }) => [diagnosis.message, undelivered])).toEqual([
+      [why, ['no JSON']],
+      [why, ['1,2']],
+    ])
   })
 
   it('delivers text and bytes unchanged from streams of their content types', async () => {

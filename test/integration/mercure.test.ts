@@ -90,15 +90,18 @@ it('starts with the earliest update or after the one named by lastEventId', asyn
 
 it('reports a gap when the hub no longer has the update named by lastEventId, and keeps receiving', async () => {
   await hub.publish(books, '1', { id: 'urn:1é' })
+  // HTTP removes the white space around the header in which the hub names the update.
+  await hub.publish(books, '2', { id: 'urn:2à ' })
   for (const [lastEventId, gaps] of [
     ['urn:1é', []],
+    ['urn:2à ', []],
     ['urn:gone', [{ topic: '', after: null, resumesAt: null }]],
   ] as const) {
     await using watched = watchClient(hub.url, { ...options, protocol: mercure({ topics: [books], lastEventId }) })
     await watched.nth('open')
     const id = await hub.publish(books, 'next')
-    await watched.nth('message')
-    expect([watched.of('gap'), watched.of('message')]).toMatchObject([gaps, [{ data: 'next', id }]])
+    await vi.waitFor(() => expect(watched.of('message').at(-1)).toMatchObject({ data: 'next', id }))
+    expect(watched.of('gap')).toMatchObject(gaps)
   }
 })
 

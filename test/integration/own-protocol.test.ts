@@ -56,6 +56,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a protocol of an appl
   it.each<[string, (data: unknown) => unknown]>([
     ['one message without a list', (data) => ({ data })],
     ['a promise', async (data) => [{ data }]],
+    ['a promise that rejects', async () => Promise.reject(new Error('later'))],
     ['a text', (data) => data],
     ['a list of texts', (data) => [data]],
     ['a list with null', () => [null]],
@@ -86,6 +87,11 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a protocol of an appl
     ],
     ['returns a promise', async () => ({ query: { room: '1' } }), "the protocol's ask() failed: its result is of type Promise"],
     [
+      'returns a promise that rejects',
+      async () => Promise.reject(new Error('later')),
+      "the protocol's ask() failed: its result is of type Promise",
+    ],
+    [
       'throws a StopConnecting',
       () => {
         throw new StopConnecting('no room')
@@ -97,6 +103,15 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a protocol of an appl
     const { final, diagnosis } = await watched.nth('close')
     expect([final, diagnosis?.message]).toEqual([true, message])
     expect(watched.of('error')).toHaveLength(1)
+  })
+
+  it('whose dialect() throws ends the client, which says so', async () => {
+    const dialect = () => {
+      throw new Error('no dialect')
+    }
+    await using watched = watch({ dialect }, type)
+    const { final, diagnosis } = await watched.nth('close')
+    expect([final, diagnosis?.message]).toEqual([true, "the protocol's dialect() failed: no dialect"])
   })
 
   it.each([null, undefined, false])('whose ask() returns %s adds nothing to the request', async (nothing) => {

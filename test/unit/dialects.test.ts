@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Dialect, Protocol, Received } from '../../src/api/protocol.ts'
-import { centrifugo, durableStreams, mercure } from '../../src/protocols/index.ts'
+import { centrifugo, durableStreams, mercure, nchan, plain } from '../../src/protocols/index.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 
 const url = new URL('https://api.example/stream')
@@ -72,6 +72,26 @@ describe('the settings of a protocol', () => {
       "durableStreams(): offset must be '-1', 'now', an offset of the server, or the id of a message; it was of type number.",
     ],
     [
+      'a misspelt setting of nchan()',
+      () => nchan({ pollquery: {} } as never),
+      "nchan(): unknown option 'pollquery'; did you mean 'pollQuery'? There is pollQuery; it was of type object.",
+    ],
+    [
+      'a number in a query of nchan()',
+      () => nchan({ pollQuery: { wait: 0 } as never }),
+      "nchan(): pollQuery must be query parameters with strings, such as { mode: 'poll' }; it was of type object.",
+    ],
+    [
+      'a misspelt setting of plain()',
+      () => plain({ cursorParam: 'since' } as never),
+      "RealtimeClient: unknown option 'plain().cursorParam'; did you mean 'plain().cursorParameter'? There are cursorParameter, cursorFrom; it was 'since'.",
+    ],
+    [
+      'a text in place of the settings of plain()',
+      () => plain('since' as never),
+      "RealtimeClient: the options of plain() must be an object of cursorParameter and cursorFrom; it was 'since'.",
+    ],
+    [
       'a channel that is no string',
       () => centrifugo({ channels: [7] as never }),
       'centrifugo(): channels must be a list of at least one channel; it was a list of something else.',
@@ -87,6 +107,13 @@ describe('the settings of a protocol', () => {
 
   it('an update that publish() returns must have a topic', () => {
     expect(() => mercure({ publish: () => ({}) as never }).body?.('x')).toThrow('publish() must return an update with a topic')
+  })
+
+  it.each(['1,2', 'hello', ''])('a message for a stream of JSON must be one JSON value: %j', (message) => {
+    expect(() => durableStreams().body?.(message)).toThrow(
+      'durableStreams(): a message must be JSON, as with the option codec: json()',
+    )
+    expect(durableStreams({ contentType: 'text/plain' }).body?.(message)).toBeInstanceOf(Blob)
   })
 
   it('an update that publish() returns with a misspelt field is not published', () => {
