@@ -10,7 +10,7 @@ const pure = [
   '^src/diagnosis/(?!(probe|failure-prober|classifier|index)\\.ts$)',
   '^src/protocols/',
   '^src/sockjs/(frames|place)\\.ts$',
-  '^src/util/(http-fields|type-tags|suggest|well-formed)\\.ts$',
+  '^src/util/(bytes-of|check-options|http-fields|type-tags|suggest|well-formed)\\.ts$',
   '^src/wire/',
   '^src/shared/(leadership|messages|past|roll)\\.ts$',
   '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|snapshot|stored-session|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged|held-ack|text-frames|call-value|server-call)\\.ts$',
