@@ -105,6 +105,8 @@ export function happen(stage: Stage, operation: Operation): void {
       void store.forget(stage.sessionId)
       return
     case 'rewind':
+      // A node that has lost its lease counts as dead: its pinned sessions end here and there.
+      stage.up.excuse('leases-lost', clock.now)
       void store.rewind(topics)
       return
     case 'deaf': {

@@ -240,4 +240,12 @@ export const mutations = [
     from: 'this.#leaseWork.hook = laterHook(this.#leaseWork.hook, hook)',
     to: 'this.#leaseWork.hook = hook',
   },
+  {
+    name: 'late-renewal',
+    seed: 800_038_119,
+    breaks: 'a node has one writer for each session',
+    file: 'src/server/session/session-processor.ts',
+    from: 'if (!this.#isStopped) this.writer.refresh(version)',
+    to: 'this.writer.refresh(version)',
+  },
 ]

@@ -18,7 +18,7 @@ interface Message {
 }
 
 /** Reasons for which a message may be handled twice. */
-type Excuse = 'crash' | 'session-lost' | 'store-failed'
+type Excuse = 'crash' | 'session-lost' | 'store-failed' | 'leases-lost'
 
 /** Messages of the client (rules 2, 4 and 7): all are handled, in order, and again only where the protocol allows it. */
 export class UpLedger {
@@ -72,12 +72,12 @@ export class UpLedger {
     for (const key of this.#running.keys()) if (key.startsWith(`${life} `)) this.#running.delete(key)
   }
 
-  /** `onSession` or `onEnd` begins: once for each session, or again if its node died or the store failed. */
+  /** `onSession` or `onEnd` begins: once for each session, or again if its node died, or the store failed or lost the leases of nodes. */
   hook(name: 'onSession' | 'onEnd', epoch: string, life: string, now: number): void {
     const key = `${name} ${epoch}`
     const last = this.#hooks.get(key)
     this.#court.must(
-      !last || this.#has('crash', last.at, last.life) || this.#has('store-failed', 0),
+      !last || this.#has('crash', last.at, last.life) || this.#has('store-failed', 0) || this.#has('leases-lost', 0),
       'hook-twice',
       () => `${name} of ${epoch} on ${life} after ${last?.life}, and neither its node died nor the store failed`,
     )
@@ -130,7 +130,7 @@ export class UpLedger {
     if (last) this.#checkRepeat(what, n, message, last, redelivered, epoch)
     else
       this.#court.must(
-        !redelivered || this.#excuses.length > 0,
+        !redelivered || this.#excuses.some(({ excuse }) => excuse !== 'leases-lost'),
         'up-redelivered',
         () => `${what} is called redelivered without a reason`,
       )

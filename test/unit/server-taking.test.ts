@@ -55,6 +55,35 @@ describe('[SP2] a node', () => {
     expect(acks(second.carrier.news).at(-1)).toBe('a5')
   })
 
+  it('keeps its lease when the store answers a renewal of an earlier stay of the client late', async () => {
+    const { seen, handlers, release } = gate()
+    const bench = new ServerBench({ nodes: 2, handlers, settings: { resumeWindowMs: 6000 } })
+    const { sessions } = bench.store
+    const renew = sessions.renew.bind(sessions)
+    const late: (() => void)[] = []
+    sessions.renew = async (ids, until) => {
+      await new Promise<void>((resolve) => void late.push(resolve))
+      return renew(ids, until)
+    }
+    const { attachment } = await bench.confirmed()
+    await bench.pass(5000)
+    expect(late.length).toBeGreaterThan(0)
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(1500)
+    expect(bench.at(0).sessionsHere).toBe(0)
+    const back = await bench.confirmed({ k: 2, turn: 2 })
+    back.attachment.receive('M[1,"one","two"]')
+    await bench.pass(100)
+    for (const answer of late) answer()
+    await bench.pass(100)
+    const read = await sessions.read(sessionId)
+    expect(read?.record).toMatchObject({ taken: 2, lease: { node: expect.any(String) } })
+    await release()
+    await bench.confirmed({ k: 3, turn: 3 }, { node: 1 })
+    await bench.pass(100)
+    expect(seen).toEqual(['0:1', '0:2'])
+  })
+
   it('treats a number that is too high as a protocol error, of that attachment alone', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers })

@@ -51,7 +51,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** The node drops the actor. The carriers of its attachments stay open. */
   stop(): void {
-    this.processor.queue?.pending.leave()
+    this.processor.stop()
     this.#watch?.stop()
     this.#backpressure?.stop()
     this.attachments.abandon()
@@ -159,7 +159,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (!processor.known?.turn) return
     node.renewals.add(id, (state) => {
       // An announcement may have been lost.
-      writer.refresh(state?.version ?? 0)
+      processor.refresh(state?.version ?? 0)
       if (state) attachments.appended(state.tail)
     })
   }
@@ -202,8 +202,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   #announced(news: SessionNews): void {
     if (news === null) {
       this.attachments.privateChanged()
-      this.processor.writer.refresh()
-    } else if ('version' in news) this.processor.writer.refresh(news.version)
+      this.processor.refresh()
+    } else if ('version' in news) this.processor.refresh(news.version)
     else {
       const isSame = news.epoch === this.processor.known?.epoch
       if (isSame) this.processor.queue?.abort(abortIn(news.entry))

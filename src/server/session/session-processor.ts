@@ -27,6 +27,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
   readonly writer: RecordWriter
   readonly #commands: SessionCommands
   readonly #listener: RecordListener
+  #isStopped = false
   #queue: HandlerQueue | null = null
   #handle: SessionHandle | null = null
 
@@ -77,9 +78,16 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return this.#queue
   }
 
-  /** Reads the record again, and acts on a change. */
-  refresh(): void {
-    this.writer.refresh()
+  /** Reads the record again, unless this node knows that version, and acts on a change. */
+  refresh(version?: number): void {
+    // The store may answer a renewal late: then this node may have another actor, whose lease this one would give up.
+    if (!this.#isStopped) this.writer.refresh(version)
+  }
+
+  /** The node drops the session's actor. */
+  stop(): void {
+    this.#isStopped = true
+    this.#queue?.pending.leave()
   }
 
   /** The application has authenticated the client again. */
