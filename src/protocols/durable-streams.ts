@@ -1,6 +1,7 @@
 import type { Dialect, Moved, Payload, Protocol, Received } from '../api/protocol.ts'
 import { StopConnecting } from '../connection/stop-connecting.ts'
 import { essenceOf } from '../util/http-fields.ts'
+import { isBlob } from '../util/type-tags.ts'
 import { checkSettings, isRecord, isText } from './checks.ts'
 
 export interface DurableStreamsSettings {
@@ -120,7 +121,7 @@ function attachment(contentType: string, start: string, cursor: () => string | n
 /** @throws TypeError for a message that is not one JSON value: the server would refuse it, or store `1,2` as two messages */
 function jsonIn(message: Payload | Blob): Payload | Blob {
   // A Blob cannot be read at once.
-  if (message instanceof Blob) return message
+  if (isBlob(message)) return message
   try {
     JSON.parse(typeof message === 'string' ? message : new TextDecoder().decode(message))
     return message
