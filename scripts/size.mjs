@@ -28,17 +28,17 @@ const withoutClient = ['react', 'vue', './index.js']
 /** Apps and their budgets, by their use of an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_460],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_400],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_475],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_425],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    56_650,
+    56_700,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    67_375,
+    67_425,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 53_160],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 53_200],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_000],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,
@@ -54,7 +54,7 @@ const apps = {
   'mercure() of steadfast/protocols': ["import { mercure } from './protocols.js'; console.log(mercure)", 2_000],
   'durableStreams() of steadfast/protocols': [
     "import { durableStreams } from './protocols.js'; console.log(durableStreams)",
-    2_200,
+    2_250,
   ],
   'centrifugo() of steadfast/protocols': ["import { centrifugo } from './protocols.js'; console.log(centrifugo)", 2_200],
   'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 1_550],
