@@ -271,6 +271,14 @@ describe('the documentation', () => {
     expect(paths.map(([, path = '']) => path).filter((path) => !existsSync(new URL(path, root)))).toEqual([])
   })
 
+  it('docs/reference/client.md lists every entry of the package', () => {
+    const entries = Object.keys(JSON.parse(read('package.json')).exports).filter((name) => !/\.js(on)?$/.test(name))
+    const listed = [...read('docs/reference/client.md').matchAll(/^\| (`steadfast.*?) \|/gm)].flatMap(([, names = '']) =>
+      names.split(', '),
+    )
+    expect(listed.sort()).toEqual(entries.map((name) => `\`steadfast${name.slice(1)}\``).sort())
+  })
+
   it('CONTRIBUTING.md names only npm scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json'))
     const named = [...read('CONTRIBUTING.md').matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name)
